@@ -1,0 +1,66 @@
+import type { z } from 'zod'
+import type { Channel, MessageOf } from './define-channel.ts'
+
+/** One thing that is wrong with a message, and where: `path` is a JSON pointer, `''` for the message itself. */
+export interface MessageIssue {
+  readonly path: string
+  readonly code: string
+  readonly message: string
+}
+
+export type CheckedMessage<C extends Channel> =
+  | { readonly ok: true; readonly message: MessageOf<C> }
+  | { readonly ok: false; readonly issues: readonly MessageIssue[] }
+
+/** Most issues that are reported for one message, so that a hostile message cannot grow an answer or a log line. */
+const MAX_ISSUES = 20
+
+/**
+ * Checks what a consumer received. A field that the schema does not know is passed over: a newer producer may add one.
+ */
+export function checkReceived<C extends Channel>(channel: C, value: unknown): CheckedMessage<C> {
+  const parsed = channel.schema.safeParse(value)
+  if (parsed.success) return { ok: true, message: parsed.data as MessageOf<C> }
+  return { ok: false, issues: parsed.error.issues.slice(0, MAX_ISSUES).map(toIssue) }
+}
+
+/**
+ * Checks what a publisher wants to send. The same schema, and nothing may be dropped by it: a field that no consumer
+ * would see is a mistake of the publisher's, at any depth.
+ */
+export function checkToPublish<C extends Channel>(channel: C, value: unknown): CheckedMessage<C> {
+  const checked = checkReceived(channel, value)
+  if (!checked.ok) return checked
+  const issues: MessageIssue[] = []
+  collectDropped(value, checked.message, '', issues)
+  return issues.length === 0 ? checked : { ok: false, issues }
+}
+
+function collectDropped(sent: unknown, kept: unknown, path: string, issues: MessageIssue[]): void {
+  if (typeof sent !== 'object' || sent === null || typeof kept !== 'object' || kept === null) return
+  for (const key of Object.keys(sent)) {
+    if (issues.length >= MAX_ISSUES) return
+    const value = (sent as Record<string, unknown>)[key]
+    if (Object.hasOwn(kept, key)) {
+      // Most values are scalars: no path is built for them.
+      if (typeof value === 'object') {
+        collectDropped(value, (kept as Record<string, unknown>)[key], `${path}/${pointerToken(key)}`, issues)
+      }
+    } else if (value !== undefined) {
+      issues.push({ path: `${path}/${pointerToken(key)}`, code: 'unrecognized_key', message: 'unknown field' })
+    }
+  }
+}
+
+function toIssue(issue: z.core.$ZodIssue): MessageIssue {
+  return {
+    path: issue.path.map((key) => `/${pointerToken(String(key))}`).join(''),
+    code: issue.code,
+    message: issue.message,
+  }
+}
+
+/** A JSON pointer escapes `~` and `/` (RFC 6901); a hostile key is cut so that it cannot grow an answer. */
+function pointerToken(key: string): string {
+  return key.slice(0, 128).replaceAll('~', '~0').replaceAll('/', '~1')
+}

@@ -1,0 +1,6 @@
+import { alarmToBot, alarmToLog } from './alarms.ts'
+import { defineContracts } from './define-contracts.ts'
+import { basquiatStream } from './streams.ts'
+
+/** The one declaration that every app uses: a channel that is not here does not exist. */
+export const contracts = defineContracts({ channels: [alarmToBot, alarmToLog], streams: [basquiatStream] })

@@ -1,0 +1,116 @@
+import { z } from 'zod'
+import { ContractError } from './contract-error.ts'
+
+/** Bytes of one encoded message when a channel says nothing else: 64 KiB, a quarter of the broker's `max_payload`. */
+const DEFAULT_MAX_MESSAGE_BYTES = 64 * 1024
+
+/** Characters of a channel's name: it becomes part of consumer names, permissions and URLs. */
+const CHANNEL_NAME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/
+const MAX_CHANNEL_NAME_CHARACTERS = 64
+const MAX_SUBJECT_CHARACTERS = 200
+
+export interface ChannelOptions<Name extends string, Schema extends z.ZodType> {
+  /** Kebab case, unique among all channels: `alarm-to-bot`. */
+  readonly name: Name
+  /** The NATS subject, literal tokens only: `alarm.to.bot`. */
+  readonly subject: string
+  /** What a message looks like. Plain `z.object`: publishers are held to it strictly, consumers read it leniently. */
+  readonly schema: Schema
+  /** One sentence for people: what a message on this channel means. */
+  readonly description: string
+  /** Contract version, a whole number from 1; it travels with each message as a header. Default 1. */
+  readonly version?: number
+  /** Most bytes of one encoded message. Default 65,536. */
+  readonly maxMessageBytes?: number
+}
+
+/** A channel: one subject, one message schema. Plain data; knows nothing of a NATS client. */
+export interface Channel<Name extends string = string, Schema extends z.ZodType = z.ZodType> {
+  readonly name: Name
+  readonly subject: string
+  readonly schema: Schema
+  readonly description: string
+  readonly version: number
+  readonly maxMessageBytes: number
+  /** The schema as JSON Schema (draft 2020-12), for documents and for people. */
+  readonly jsonSchema: Readonly<Record<string, unknown>>
+}
+
+/** What a consumer of the channel receives. */
+export type MessageOf<C extends Channel> = z.output<C['schema']>
+/** What a publisher on the channel may pass: fields with a default may be left out. */
+export type MessageInputOf<C extends Channel> = z.input<C['schema']>
+
+/**
+ * Declares a channel.
+ *
+ * @throws ContractError naming the channel, when its name, subject, version, bound or schema cannot work.
+ */
+export function defineChannel<const Name extends string, Schema extends z.ZodType>(
+  options: ChannelOptions<Name, Schema>,
+): Channel<Name, Schema> {
+  const { name, subject, schema, description, version = 1, maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES } = options
+  if (!CHANNEL_NAME.test(name) || name.length > MAX_CHANNEL_NAME_CHARACTERS) {
+    throw new ContractError(
+      `channel ${JSON.stringify(name)}: the name must be kebab case (a-z, 0-9, "-"), at most ${MAX_CHANNEL_NAME_CHARACTERS} characters`,
+    )
+  }
+  assertSubject(name, subject)
+  assertWholeNumber(name, 'version', version)
+  assertWholeNumber(name, 'maxMessageBytes', maxMessageBytes)
+  const jsonSchema = toJsonSchema(name, schema)
+  return Object.freeze({ name, subject, schema, description, version, maxMessageBytes, jsonSchema })
+}
+
+/** The server stores a publish on `t.*` as it is, so a wildcard or an empty token has to be refused here. */
+function assertSubject(channel: string, subject: string): void {
+  const refuse = (why: string): never => {
+    throw new ContractError(`channel ${JSON.stringify(channel)}: subject ${JSON.stringify(subject)} ${why}`)
+  }
+  if (subject.length === 0) refuse('is empty')
+  if (subject.length > MAX_SUBJECT_CHARACTERS) refuse(`is longer than ${MAX_SUBJECT_CHARACTERS} characters`)
+  // oxlint-disable-next-line no-control-regex -- control characters would end the protocol line.
+  if (/[\s\u0000-\u001f\u007f]/.test(subject)) refuse('contains a blank or a control character')
+  if (/[*>]/.test(subject)) refuse('contains a wildcard; a channel is one literal subject')
+  if (subject.split('.').includes('')) refuse('has an empty token')
+  if (subject.startsWith('$') || subject.startsWith('_')) refuse('starts with "$" or "_", which the broker keeps for itself')
+}
+
+function assertWholeNumber(channel: string, what: string, value: number): void {
+  if (!Number.isSafeInteger(value) || value < 1) {
+    throw new ContractError(`channel ${JSON.stringify(channel)}: ${what} must be a whole number from 1, not ${value}`)
+  }
+}
+
+/**
+ * A message has to survive JSON unchanged, so a schema that JSON Schema cannot express (dates, transforms, bigints)
+ * is refused. So is a strict object: it would make consumers refuse what a newer producer added.
+ */
+function toJsonSchema(channel: string, schema: z.ZodType): Readonly<Record<string, unknown>> {
+  try {
+    z.toJSONSchema(schema, { io: 'output', unrepresentable: 'throw' })
+  } catch (cause) {
+    throw new ContractError(
+      `channel ${JSON.stringify(channel)}: the schema cannot be carried as JSON (${(cause as Error).message}); use strings, numbers, booleans, arrays and objects`,
+      { cause },
+    )
+  }
+  const input = z.toJSONSchema(schema, { io: 'input' }) as Record<string, unknown>
+  const strictAt = findStrictObject(input, '')
+  if (strictAt !== undefined) {
+    throw new ContractError(
+      `channel ${JSON.stringify(channel)}: the object at ${strictAt || '/'} is strict; use z.object: the bus refuses unknown fields when publishing, and a consumer must accept what a newer producer adds`,
+    )
+  }
+  return Object.freeze(input)
+}
+
+function findStrictObject(node: unknown, path: string): string | undefined {
+  if (typeof node !== 'object' || node === null) return undefined
+  if ((node as { additionalProperties?: unknown }).additionalProperties === false) return path
+  for (const [key, child] of Object.entries(node)) {
+    const found = findStrictObject(child, `${path}/${key}`)
+    if (found !== undefined) return found
+  }
+  return undefined
+}

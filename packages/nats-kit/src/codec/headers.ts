@@ -1,0 +1,87 @@
+import { KitError, KitErrorCode } from '../errors.ts'
+
+/** The only owner of header names. `Nats-*` means something to the server; `Contract-*` and `Dead-Letter-*` are the kit's. */
+export const HeaderName = {
+  MessageId: 'Nats-Msg-Id',
+  ExpectedStream: 'Nats-Expected-Stream',
+  ExpectedLastSubjectSequence: 'Nats-Expected-Last-Subject-Sequence',
+  Ttl: 'Nats-TTL',
+  ContentType: 'Content-Type',
+  Channel: 'Contract-Channel',
+  Version: 'Contract-Version',
+} as const
+
+export const DeadLetterHeader = {
+  Reason: 'Dead-Letter-Reason',
+  Error: 'Dead-Letter-Error',
+  App: 'Dead-Letter-App',
+  Consumer: 'Dead-Letter-Consumer',
+  Channel: 'Dead-Letter-Channel',
+  Deliveries: 'Dead-Letter-Deliveries',
+  Stream: 'Dead-Letter-Stream',
+  Sequence: 'Dead-Letter-Sequence',
+  Subject: 'Dead-Letter-Subject',
+  Time: 'Dead-Letter-Time',
+  Issues: 'Dead-Letter-Issues',
+} as const
+
+/** Put before an original `Nats-*` header, which would act on the copy: `Dead-Letter-Original-Nats-Msg-Id`. */
+export const ORIGINAL_PREFIX = 'Dead-Letter-Original-'
+
+export const JSON_CONTENT_TYPE = 'application/json'
+
+const RESERVED = /^(nats-|contract-|dead-letter-|content-type$)/i
+const TOKEN = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/
+/** Bytes of all of a caller's headers together: they ride in front of every message. */
+const MAX_CALLER_HEADER_CHARACTERS = 4_096
+
+/** What the client asks of headers when it publishes. Encoded once, as bytes: a header object per message is most of its cost. */
+export class EncodedHeaders {
+  readonly bytes: Uint8Array
+
+  constructor(lines: string) {
+    this.bytes = Buffer.from(`NATS/1.0\r\n${lines}\r\n`, 'utf8')
+  }
+
+  encode(): Uint8Array {
+    return this.bytes
+  }
+}
+
+/** One header line. The value must hold no line break; see {@link headerValue} for text of unknown origin. */
+export function headerLine(name: string, value: string | number): string {
+  return `${name}: ${value}\r\n`
+}
+
+/** Text of unknown origin as a header value: on one line, and no longer than `maxCharacters`. */
+export function headerValue(text: string, maxCharacters: number): string {
+  // oxlint-disable-next-line no-control-regex -- control characters are what has to go.
+  return text.slice(0, maxCharacters).replaceAll(/[\u0000-\u001f\u007f]+/g, ' ').trim()
+}
+
+/**
+ * A caller's headers as lines.
+ *
+ * @throws KitError `invalid_header`, naming the header.
+ */
+export function callerHeaderLines(headers: Readonly<Record<string, string>> | undefined): string {
+  if (headers === undefined) return ''
+  let lines = ''
+  for (const [name, value] of Object.entries(headers)) {
+    if (!TOKEN.test(name)) throw invalidHeader(name, 'its name is not a header name')
+    if (RESERVED.test(name)) throw invalidHeader(name, 'the name belongs to the broker or to the kit')
+    // oxlint-disable-next-line no-control-regex -- control characters would forge another header.
+    if (typeof value !== 'string' || /[\u0000-\u001f\u007f]/.test(value)) {
+      throw invalidHeader(name, 'its value must be text without control characters')
+    }
+    lines += headerLine(name, value)
+  }
+  if (lines.length > MAX_CALLER_HEADER_CHARACTERS) {
+    throw new KitError(KitErrorCode.InvalidHeader, `headers are longer than ${MAX_CALLER_HEADER_CHARACTERS} characters together`)
+  }
+  return lines
+}
+
+function invalidHeader(name: string, why: string): KitError {
+  return new KitError(KitErrorCode.InvalidHeader, `header ${JSON.stringify(name)} cannot be sent: ${why}`)
+}

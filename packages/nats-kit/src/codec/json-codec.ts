@@ -1,0 +1,57 @@
+import {
+  type Channel,
+  type CheckedMessage,
+  checkReceived,
+  checkToPublish,
+  type MessageInputOf,
+  type MessageIssue,
+} from '@alarm-bus/contracts'
+import { KitError, KitErrorCode } from '../errors.ts'
+import { HeaderName, headerLine, JSON_CONTENT_TYPE } from './headers.ts'
+
+/**
+ * A message as it goes over the wire: checked, then JSON in UTF-8.
+ *
+ * @throws KitError `invalid_message` with the issues, `message_too_large` past the channel's bound.
+ */
+export function encodeMessage<C extends Channel>(channel: C, message: MessageInputOf<C>): Uint8Array {
+  const checked = checkToPublish(channel, message)
+  if (!checked.ok) {
+    const where = checked.issues.map((issue) => `${issue.path || '/'}: ${issue.message}`).join('; ')
+    throw new KitError(KitErrorCode.InvalidMessage, `message does not fit channel ${JSON.stringify(channel.name)}: ${where}`, {
+      issues: checked.issues,
+    })
+  }
+  const bytes = Buffer.from(JSON.stringify(checked.message), 'utf8')
+  if (bytes.length > channel.maxMessageBytes) {
+    throw new KitError(
+      KitErrorCode.MessageTooLarge,
+      `message for channel ${JSON.stringify(channel.name)} has ${bytes.length} bytes, ${channel.maxMessageBytes} are allowed`,
+    )
+  }
+  return bytes
+}
+
+/** What every message of a channel carries; constant, so it is made once a channel. */
+export function contractHeaderLines(channel: Channel): string {
+  return (
+    headerLine(HeaderName.ContentType, JSON_CONTENT_TYPE) +
+    headerLine(HeaderName.Channel, channel.name) +
+    headerLine(HeaderName.Version, channel.version)
+  )
+}
+
+const decoder = new TextDecoder('utf-8', { fatal: true })
+
+/** A received message: parsed, and checked leniently. Bytes that are not UTF-8 or not JSON are an issue like any other. */
+export function decodeMessage<C extends Channel>(channel: C, bytes: Uint8Array): CheckedMessage<C> {
+  let value: unknown
+  try {
+    value = JSON.parse(decoder.decode(bytes))
+  } catch (error) {
+    const issue: MessageIssue = { path: '', code: 'not_json', message: `not JSON: ${(error as Error).message}` }
+    return { ok: false, issues: [issue] }
+  }
+  return checkReceived(channel, value)
+}
+

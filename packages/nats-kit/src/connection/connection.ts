@@ -1,0 +1,22 @@
+import type { NatsConnection } from '@nats-io/transport-node'
+import type { KitError } from '../errors.ts'
+import type { ConnectionState, KitEvents } from '../events.ts'
+import type { Logger } from '../logger.ts'
+
+/** An open connection. Whoever opened it closes it. */
+export interface Connection {
+  /** The client underneath, for what the kit does not wrap. */
+  readonly client: NatsConnection
+  readonly name: string
+  readonly inboxPrefix: string
+  readonly events: KitEvents
+  readonly logger: Logger
+  readonly state: ConnectionState
+  /** Resolves when the connection is over for good: with an error if nobody asked for it. Never rejects. */
+  readonly closed: Promise<KitError | undefined>
+  /**
+   * Flushes what was written and closes. Past `timeoutMs`, or while the broker is away, closes all the same.
+   * Resolves to whether everything written had reached the broker.
+   */
+  close(timeoutMs: number): Promise<boolean>
+}

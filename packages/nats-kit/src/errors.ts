@@ -1,0 +1,86 @@
+import type { MessageIssue } from '@alarm-bus/contracts'
+
+/** What went wrong, for code to decide by; the text of an error is for people. */
+export const KitErrorCode = {
+  /** An option cannot work; nothing was started. */
+  InvalidOptions: 'invalid_options',
+  /** The message does not match its channel's schema, or has a field the schema does not know. */
+  InvalidMessage: 'invalid_message',
+  /** The message id is empty, too long or has control characters. */
+  InvalidMessageId: 'invalid_message_id',
+  /** The time to live is not a whole number of seconds from 1. */
+  InvalidTtl: 'invalid_ttl',
+  /** A header's name or value cannot be sent, or the name belongs to the kit or the broker. */
+  InvalidHeader: 'invalid_header',
+  /** The encoded message is larger than its channel or the broker allows. */
+  MessageTooLarge: 'message_too_large',
+  /** As many messages as allowed wait for the broker's ack already. */
+  TooManyInFlight: 'too_many_in_flight',
+  /** No ack within the budget: away, without a leader, or full. The message may still have been stored; retry with the same id. */
+  BrokerUnavailable: 'broker_unavailable',
+  /** The broker refused the message for good. */
+  PublishRejected: 'publish_rejected',
+  /** The same idempotency key came with another message. */
+  IdempotencyConflict: 'idempotency_conflict',
+  /** The app's user lacks a permission. */
+  PermissionDenied: 'permission_denied',
+  /** The broker refused the credentials. */
+  AuthenticationFailed: 'authentication_failed',
+  /** The router knows no publisher of that type. */
+  UnknownBrokerType: 'unknown_broker_type',
+  /** A declared stream is not on the broker. */
+  StreamMissing: 'stream_missing',
+  /** A stream on the broker differs from its declaration. */
+  StreamDifferent: 'stream_different',
+  /** A declared change is one that the server cannot make. */
+  StreamImmutable: 'stream_immutable',
+  /** The server refused to create or change a stream; `brokerCode` and the text say why. */
+  StreamRefused: 'stream_refused',
+  /** A consumer on the broker differs in a field that cannot be changed. */
+  ConsumerConflict: 'consumer_conflict',
+  /** Used after it was closed. */
+  Closed: 'closed',
+  /** Anything the kit did not foresee; `cause` has it. */
+  Unexpected: 'unexpected',
+} as const
+export type KitErrorCode = (typeof KitErrorCode)[keyof typeof KitErrorCode]
+
+export interface KitErrorOptions {
+  readonly cause?: unknown
+  /** What is wrong with the message, for `invalid_message`. */
+  readonly issues?: readonly MessageIssue[]
+  /** The server's JetStream error code, where one was given. */
+  readonly brokerCode?: number
+}
+
+/** The one error class of the kit. Decide by `code`, never by text. */
+export class KitError extends Error {
+  override readonly name = 'KitError'
+  readonly code: KitErrorCode
+  readonly issues: readonly MessageIssue[]
+  readonly brokerCode: number | undefined
+
+  constructor(code: KitErrorCode, message: string, options: KitErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.code = code
+    this.issues = options.issues ?? []
+    this.brokerCode = options.brokerCode
+  }
+
+  /** The error itself if it is the kit's, else an `unexpected` one around it. */
+  static from(error: unknown): KitError {
+    if (error instanceof KitError) return error
+    return new KitError(KitErrorCode.Unexpected, errorText(error), { cause: error })
+  }
+
+  static is(error: unknown, code?: KitErrorCode): error is KitError {
+    return error instanceof KitError && (code === undefined || error.code === code)
+  }
+}
+
+/** The text of anything thrown; a NATS request error hides the real reason in its cause. */
+export function errorText(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const cause = error.cause instanceof Error ? `: ${error.cause.message}` : ''
+  return `${error.message}${cause}`
+}

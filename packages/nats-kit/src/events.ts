@@ -1,0 +1,73 @@
+import { EventEmitter } from 'node:events'
+
+export type ConnectionState = 'connecting' | 'connected' | 'disconnected' | 'closed'
+
+/** Every event of the kit with what it carries. */
+export interface KitEventMap {
+  /** The connection changed its state; `server` is the address without credentials, where one is known. */
+  connectionStateChanged: { state: ConnectionState; server?: string; reason?: string }
+  /** The broker reported an error on this connection. */
+  errorOccurred: { error: string; operation?: string; subject?: string }
+  /**
+   * A subscription has more waiting than it may. Limits that do not exist are absent; `dropped` counts what the
+   * client threw away, which JetStream never does.
+   */
+  slowConsumerDetected:
+    {
+      subject: string
+      pendingMessages: number
+      pendingMessagesLimit?: number
+      pendingBytes?: number
+      pendingBytesLimit?: number
+      dropped: number
+    }
+  /** The client threw where nobody waits for the result. */
+  exceptionOccurred: { error: Error; during: string }
+  /** A consumer's heartbeats stay away; sequences are the last ones seen, 0 if none was. */
+  heartbeatAlarm:
+    { stream: string; consumer: string; lastStreamSequence: number; lastConsumerSequence: number; silentMs: number }
+  /** A publish was answered as a duplicate: the broker holds an earlier message of that id. */
+  duplicateDetected: { channel: string; id: string; stream: string; seq: number }
+  /** A message was stored as a dead letter and will not be delivered again. */
+  deadLetterStored:
+    { channel: string; consumer: string; stream: string; seq: number; deliveries: number; reason: string; error: string }
+  /** A handler failed and the message comes again after `delayMs`. */
+  retryScheduled:
+    { channel: string; consumer: string; stream: string; seq: number; deliveries: number; delayMs: number; error: string }
+  /** A consumer started to run, or stopped running and says why. */
+  consumerStateChanged: { stream: string; consumer: string; state: ConsumerState; reason?: string }
+  /** A stream was created, or one of its fields changed. */
+  streamChanged: { stream: string; action: 'created' | 'updated'; changes: readonly object[] }
+}
+
+export type ConsumerState = 'starting' | 'running' | 'recovering' | 'stopped'
+
+type Listener<K extends keyof KitEventMap> = (detail: KitEventMap[K]) => void
+
+/** The kit's typed emitter. A listener that throws is the listener's bug: it is reported, and stops no message. */
+export class KitEvents {
+  // Every publisher and consumer of a connection listens: their number is the app's, not a leak.
+  readonly #emitter = new EventEmitter().setMaxListeners(0)
+
+  on<K extends keyof KitEventMap>(event: K, listener: Listener<K>): this {
+    this.#emitter.on(event, listener)
+    return this
+  }
+
+  off<K extends keyof KitEventMap>(event: K, listener: Listener<K>): this {
+    this.#emitter.off(event, listener)
+    return this
+  }
+
+  emit<K extends keyof KitEventMap>(event: K, detail: KitEventMap[K]): void {
+    for (const listener of this.#emitter.listeners(event)) {
+      try {
+        ;(listener as Listener<K>)(detail)
+      } catch (cause) {
+        const error = cause instanceof Error ? cause : new Error(String(cause))
+        if (event === 'exceptionOccurred') process.emitWarning(error)
+        else this.emit('exceptionOccurred', { error, during: `a listener of ${event}` })
+      }
+    }
+  }
+}

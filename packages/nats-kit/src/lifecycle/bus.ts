@@ -1,0 +1,163 @@
+import type { Contracts } from '@alarm-bus/contracts'
+import { connect } from '../connection/connect.ts'
+import type { Connection } from '../connection/connection.ts'
+import type { ConnectionOptions } from '../connection/options.ts'
+import { KitError, KitErrorCode } from '../errors.ts'
+import { KitEvents } from '../events.ts'
+import type { Logger } from '../logger.ts'
+import { createCorePublisher } from '../publish/core-publisher.ts'
+import { withIdempotency } from '../publish/idempotency.ts'
+import { createJetStreamPublisher } from '../publish/jetstream-publisher.ts'
+import type { MessagePublisher, PublishReceipt, SentReceipt } from '../publish/publisher.ts'
+import type { StoredSenderOptions } from '../publish/stored-sender.ts'
+import type { StreamMode } from '../streams/ensure-streams.ts'
+import { resolveSubscriberOptions, type SubscriberOptions } from '../subscribe/options.ts'
+import type { AbandonedMessage } from '../subscribe/process-message.ts'
+import { createSubscriber, type Subscriber } from '../subscribe/subscriber.ts'
+import { type Health, type HealthCheck, healthOf } from './health.ts'
+import { StreamKeeper } from './stream-keeper.ts'
+
+export interface BusOptions {
+  readonly contracts: Contracts
+  /** `name` is the app's; consumers and the inbox prefix are called after it. */
+  readonly connection: ConnectionOptions
+  readonly logger: Logger
+  /** What to do with the declared streams. Default: `apply` them. */
+  readonly streams?: { readonly mode?: StreamMode; readonly replicas?: number; readonly hint?: string }
+  /** Given: the app publishes. */
+  readonly publisher?: StoredSenderOptions & {
+    /** Hold each id of a caller's to one message. Default false. */
+    readonly idempotency?: boolean
+  }
+  /** Given: the app subscribes. */
+  readonly subscriber?: Omit<SubscriberOptions, 'contracts' | 'app'>
+}
+
+/** What shutdown did. `clean` when nothing was left behind and everything written had reached the broker. */
+export interface ShutdownReport {
+  readonly clean: boolean
+  readonly abandoned: readonly AbandonedMessage[]
+}
+
+/** An app's whole part of the bus: connection, streams, publisher, subscriber, in the right order. */
+export interface Bus {
+  readonly events: KitEvents
+  /** Stores. Rejects with `broker_unavailable` until the first connection, or `invalid_options` in an app that has no publisher. */
+  readonly publisher: MessagePublisher<PublishReceipt>
+  /** At most once, nothing stored. Rejects as `publisher` does. */
+  readonly corePublisher: MessagePublisher<SentReceipt>
+  health(): Health
+  /** Resolves with the reason when the bus cannot go on: refused credentials, or a connection that is closed for good. */
+  readonly failed: Promise<KitError>
+  /**
+   * In order and within `timeoutMs`: no new work, handlers finish, publishes get their acks, acks are flushed, the
+   * connection closes. What could not be finished is logged and in the report.
+   */
+  stop(timeoutMs: number): Promise<ShutdownReport>
+}
+
+interface Parts {
+  readonly connection: Connection
+  readonly keeper: StreamKeeper
+  readonly publisher: MessagePublisher<PublishReceipt> | undefined
+  readonly corePublisher: MessagePublisher<SentReceipt> | undefined
+  readonly subscriber: Subscriber | undefined
+}
+
+/**
+ * Starts an app's part of the bus and returns at once; the broker may be away. `health()` says when it is ready.
+ *
+ * @throws KitError `invalid_options` for subscriber options that cannot work.
+ */
+export function startBus(options: BusOptions): Bus {
+  const { contracts, logger } = options
+  const events = new KitEvents()
+  const subscriberOptions = options.subscriber && { ...options.subscriber, contracts, app: options.connection.name }
+  if (subscriberOptions) resolveSubscriberOptions(subscriberOptions)
+  const calledOff = new AbortController()
+  let parts: Parts | undefined
+  let fail: (error: KitError) => void
+  const failed = new Promise<KitError>((resolve) => (fail = resolve))
+
+  const build = (connection: Connection): Parts => {
+    const keeper = new StreamKeeper(connection, contracts.streams, { mode: 'apply', ...options.streams })
+    const made = options.publisher && createJetStreamPublisher(connection, { ...options.publisher, contracts })
+    const publisher =
+      made && options.publisher?.idempotency ? withIdempotency(made, connection, { ...options.publisher, contracts }) : made
+    const corePublisher = options.publisher && createCorePublisher(connection, { contracts })
+    const subscriber = subscriberOptions && createSubscriber(connection, subscriberOptions)
+    keeper.start()
+    subscriber?.start()
+    return { connection, keeper, publisher, corePublisher, subscriber }
+  }
+
+  const starting = connect(options.connection, { logger, events, signal: calledOff.signal }).then(
+    (connection) => {
+      parts = build(connection)
+      void connection.closed.then((error) => error && fail(error))
+    },
+    (error: unknown) => {
+      if (!calledOff.signal.aborted) fail(KitError.from(error))
+    },
+  ).catch((error: unknown) => fail(KitError.from(error)))
+
+  const late = <Receipt extends SentReceipt>(pick: (parts: Parts) => MessagePublisher<Receipt> | undefined): MessagePublisher<Receipt> => ({
+    publish(channel, message, publishOptions) {
+      if (!parts) return Promise.reject(new KitError(KitErrorCode.BrokerUnavailable, 'not connected to the broker yet; nothing was sent'))
+      const publisher = pick(parts)
+      if (!publisher) return Promise.reject(new KitError(KitErrorCode.InvalidOptions, 'this bus was started without a publisher'))
+      return publisher.publish(channel, message, publishOptions)
+    },
+    close: async () => (parts && pick(parts))?.close(),
+  })
+
+  return {
+    events,
+    publisher: late((ready) => ready.publisher),
+    corePublisher: late((ready) => ready.corePublisher),
+    failed,
+    health: () => healthOf(checksOf(parts)),
+    async stop(timeoutMs) {
+      calledOff.abort()
+      await starting
+      return parts ? shutDown(parts, timeoutMs, logger) : { clean: true, abandoned: [] }
+    },
+  }
+}
+
+function checksOf(parts: Parts | undefined): readonly HealthCheck[] {
+  if (!parts) return [{ name: 'connection', ok: false, detail: 'connecting' }]
+  const { connection, keeper, subscriber } = parts
+  return [
+    { name: 'connection', ok: connection.state === 'connected', detail: connection.state },
+    keeper.check(),
+    ...(subscriber?.checks() ?? []),
+  ]
+}
+
+/** A little of the budget is kept for the last flush, whatever the handlers do. */
+const FLUSH_SHARE = 0.2
+
+async function shutDown(parts: Parts, timeoutMs: number, logger: Logger): Promise<ShutdownReport> {
+  const endsAt = performance.now() + timeoutMs
+  const left = (): number => Math.max(0, endsAt - performance.now())
+  await within(parts.keeper.stop(), left() * FLUSH_SHARE)
+  const abandoned = (await parts.subscriber?.stop(left() * (1 - FLUSH_SHARE))) ?? []
+  const published = await within(Promise.all([parts.publisher?.close(), parts.corePublisher?.close()]), left() * (1 - FLUSH_SHARE))
+  if (!published) logger.error({ event: 'publishesAbandoned' }, 'shutdown ran out of time with publishes that have no ack')
+  const flushed = await parts.connection.close(left())
+  if (!flushed) logger.error({ event: 'notFlushed' }, 'shutdown could not flush the connection; the last acks may not have reached the broker')
+  const clean = abandoned.length === 0 && published && flushed
+  logger[clean ? 'info' : 'error']({ event: 'busStopped', clean, abandoned: abandoned.length }, 'bus stopped')
+  return { clean, abandoned }
+}
+
+async function within(promise: Promise<unknown>, timeoutMs: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<boolean>((resolve) => (timer = setTimeout(() => resolve(false), timeoutMs)))
+  try {
+    return await Promise.race([promise.then(() => true), late])
+  } finally {
+    clearTimeout(timer)
+  }
+}

@@ -1,0 +1,47 @@
+import type { Contracts } from '@alarm-bus/contracts'
+import { callerHeaderLines, EncodedHeaders, HeaderName, headerLine } from '../codec/headers.ts'
+import { contractHeaderLines, encodeMessage } from '../codec/json-codec.ts'
+import type { Connection } from '../connection/connection.ts'
+import { KitError, KitErrorCode } from '../errors.ts'
+import { unknownChannel } from './jetstream-publisher.ts'
+import { messageIdOf } from './publish-options.ts'
+import type { MessagePublisher, SentReceipt } from './publisher.ts'
+
+/** Subjects of core messages begin with it: on a channel's own subject the stream would store them. */
+export const CORE_PREFIX = 'core.'
+
+/**
+ * The publisher for core NATS: at most once. A receipt means that the message was handed to the connection; whoever
+ * listens on `core.<subject>` now gets it, nothing is stored, and nobody knows whether it arrived.
+ *
+ * `publish` rejects with KitError `invalid_message`, `invalid_message_id`, `invalid_header`, `message_too_large`;
+ * `invalid_ttl` for any TTL, since nothing is kept; `broker_unavailable` while the connection is down; `closed`.
+ */
+export function createCorePublisher(
+  connection: Connection,
+  options: { readonly contracts: Contracts },
+): MessagePublisher<SentReceipt> {
+  let closed = false
+  return {
+    async publish(channel, message, publishOptions) {
+      if (closed) throw new KitError(KitErrorCode.Closed, 'the publisher is closed; nothing was sent')
+      if (!options.contracts.channels.includes(channel)) throw unknownChannel(channel, options.contracts)
+      const payload = encodeMessage(channel, message)
+      const id = messageIdOf(publishOptions)
+      if (publishOptions?.ttlSeconds !== undefined) {
+        throw new KitError(KitErrorCode.InvalidTtl, 'core NATS stores nothing, so a message has no time to live')
+      }
+      if (connection.state !== 'connected') {
+        throw new KitError(KitErrorCode.BrokerUnavailable, `not connected; nothing was sent on ${CORE_PREFIX}${channel.subject}`)
+      }
+      const headers = new EncodedHeaders(
+        headerLine(HeaderName.MessageId, id) + contractHeaderLines(channel) + callerHeaderLines(publishOptions?.headers),
+      )
+      connection.client.publish(CORE_PREFIX + channel.subject, payload, { headers: headers as never })
+      return { id }
+    },
+    async close() {
+      closed = true
+    },
+  }
+}

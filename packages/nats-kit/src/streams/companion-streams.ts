@@ -1,0 +1,75 @@
+import type { Stream } from '@alarm-bus/contracts'
+import { DiscardPolicy, RetentionPolicy, StorageType } from '@nats-io/jetstream'
+import { type DeclaredStreamConfig, toStreamConfig } from './to-stream-config.ts'
+
+const MINUTE_NS = 60 * 1_000_000_000
+const DAY_NS = 24 * 60 * MINUTE_NS
+
+/** Longer than every retry of a publish may take: a claim never ends before the id it guards. */
+const CLAIM_MARGIN_NS = MINUTE_NS
+
+/** Where the dead letters of a stream are stored. */
+export function deadLetterStreamName(stream: string): string {
+  return `${stream}_DLQ`
+}
+
+/** `dead-letter.<stream>.<consumer>`: each app may publish its own consumers' dead letters and no others. */
+export function deadLetterSubject(stream: string, consumer: string): string {
+  return `dead-letter.${stream}.${consumer}`
+}
+
+/** Where the fingerprints behind idempotency keys are stored. */
+export function idempotencyStreamName(stream: string): string {
+  return `${stream}_IDEMPOTENCY`
+}
+
+/** `idempotency.<stream>.<hash of the key>`. */
+export function idempotencySubject(stream: string, keyHash: string): string {
+  return `idempotency.${stream}.${keyHash}`
+}
+
+/**
+ * A declared stream together with the two that the kit keeps beside it: its dead letters, kept four times as long as
+ * the messages so that nobody has to hurry, and the claims behind idempotency keys.
+ */
+export function withCompanions(stream: Stream, replicas?: number): readonly DeclaredStreamConfig[] {
+  const main = toStreamConfig(stream, replicas)
+  const shared = {
+    storage: StorageType.File,
+    retention: RetentionPolicy.Limits,
+    num_replicas: main.num_replicas,
+    allow_msg_ttl: false,
+    max_msg_size: -1,
+  }
+  return [
+    main,
+    {
+      ...shared,
+      name: deadLetterStreamName(stream.name),
+      description: `Messages of ${stream.name} that could not be handled.`,
+      subjects: [deadLetterSubject(stream.name, '*')],
+      // A full store refuses the next dead letter, loudly, rather than drop one that nobody has read.
+      discard: DiscardPolicy.New,
+      max_age: 28 * DAY_NS,
+      max_msgs: 100_000,
+      max_bytes: 1024 * 1024 * 1024,
+      duplicate_window: 10 * MINUTE_NS,
+      allow_direct: false,
+      max_msgs_per_subject: -1,
+    },
+    {
+      ...shared,
+      name: idempotencyStreamName(stream.name),
+      description: `Fingerprints of what was published to ${stream.name} under an idempotency key.`,
+      subjects: [idempotencySubject(stream.name, '*')],
+      // A full store refuses the next claim: a forgotten one would let another body pass under the same key.
+      discard: DiscardPolicy.New,
+      max_age: main.duplicate_window + CLAIM_MARGIN_NS,
+      max_msgs: 1_000_000,
+      max_bytes: 256 * 1024 * 1024,
+      duplicate_window: main.duplicate_window,
+      allow_direct: true,
+      max_msgs_per_subject: 1,
+    },
+  ]
+}

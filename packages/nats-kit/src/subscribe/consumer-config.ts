@@ -1,0 +1,60 @@
+import type { Channel } from '@alarm-bus/contracts'
+import { AckPolicy, type ConsumerConfig, DeliverPolicy } from '@nats-io/jetstream'
+import type { SubscriberSettings } from './options.ts'
+
+/** A push consumer without a queue group says this often that it is there. */
+export const PUSH_HEARTBEAT_MS = 5_000
+/** An ephemeral consumer outlives a lost connection by this much. */
+const EPHEMERAL_THRESHOLD_MS = 30_000
+/** Messages of a shared pull consumer that may be unsettled at once, delayed retries among them. */
+const MAX_ACK_PENDING = 1_000
+
+const nanos = (ms: number): number => ms * 1_000_000
+
+/** Where to begin when the consumer is made: at the first message, at the next one, or after what was settled. */
+export type StartFrom = 'all' | 'new' | { readonly sequence: number }
+
+/**
+ * The consumer's name: `<app>_<channel>`, shared by all instances; or `<app>_<channel>_<instance>`, one's own. The same
+ * after every start, so none is left behind.
+ */
+export function consumerName(settings: SubscriberSettings, channel: Channel): string {
+  const shared = settings.delivery === 'queue-group' && settings.lifetime === 'durable'
+  const name = `${settings.app}_${channel.name}`
+  return shared ? name : `${name}_${settings.instanceId}`
+}
+
+/** The consumer's configuration, in the server's names and units. */
+export function toConsumerConfig(
+  settings: SubscriberSettings,
+  channel: Channel,
+  inboxPrefix: string,
+  startFrom: StartFrom,
+): Partial<ConsumerConfig> {
+  const name = consumerName(settings, channel)
+  const durable = settings.lifetime === 'durable'
+  const shared = durable && settings.delivery === 'queue-group'
+  const push = settings.mode === 'push'
+  return {
+    name,
+    ...(durable ? { durable_name: name } : {}),
+    description: `${settings.app} handles ${channel.name}`,
+    // One filter, not a list: it becomes part of the request's subject, so permissions can hold an app to it.
+    filter_subject: channel.subject,
+    ack_policy: AckPolicy.Explicit,
+    ack_wait: nanos(settings.ackWaitMs),
+    max_deliver: settings.maxDeliver,
+    max_ack_pending: push ? settings.concurrency : Math.max(MAX_ACK_PENDING, settings.concurrency),
+    ...startOf(startFrom),
+    ...(shared ? {} : { inactive_threshold: nanos(durable ? settings.inactiveThresholdMs : EPHEMERAL_THRESHOLD_MS) }),
+    ...(push ? { deliver_subject: `${inboxPrefix}.push.${name}` } : {}),
+    ...(push && shared ? { deliver_group: name } : {}),
+    ...(push && !shared ? { idle_heartbeat: nanos(PUSH_HEARTBEAT_MS) } : {}),
+  }
+}
+
+function startOf(startFrom: StartFrom): Partial<ConsumerConfig> {
+  if (startFrom === 'all') return { deliver_policy: DeliverPolicy.All }
+  if (startFrom === 'new') return { deliver_policy: DeliverPolicy.New }
+  return { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: startFrom.sequence }
+}

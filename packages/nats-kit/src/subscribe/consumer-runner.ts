@@ -1,0 +1,192 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream'
+import type { Connection } from '../connection/connection.ts'
+import { KitError } from '../errors.ts'
+import type { ConsumerState } from '../events.ts'
+import type { HealthCheck } from '../lifecycle/health.ts'
+import type { StoredSender } from '../publish/stored-sender.ts'
+import { streamCreatedAt } from '../streams/ensure-streams.ts'
+import { consumerName, type StartFrom, toConsumerConfig } from './consumer-config.ts'
+import { ensureConsumer, findConsumer } from './ensure-consumer.ts'
+import type { MessageHandler } from './handler.ts'
+import type { SubscriberSettings } from './options.ts'
+import { type AbandonedMessage, MessageProcessor } from './process-message.ts'
+import { PullSource } from './pull-source.ts'
+import { PushSource } from './push-source.ts'
+import type { DeliverySource, SourceEnd } from './source.ts'
+
+/** How often a running consumer is looked up: whether it is still there, and how far it got. */
+const LOOK_MS = 10_000
+/** Wait before trying again after the first failure; doubled each time, up to the cap. */
+const FIRST_BACKOFF_MS = 250
+const MAX_BACKOFF_MS = 5_000
+
+/**
+ * Keeps one handler's consumer running for as long as the app does: makes it, listens, and begins anew whatever ends
+ * it. While it does not run, the check is not well and says why.
+ */
+export class ConsumerRunner {
+  readonly name: string
+  readonly #connection: Connection
+  readonly #settings: SubscriberSettings
+  readonly #handler: MessageHandler
+  readonly #stream: string
+  readonly #processor: MessageProcessor
+  readonly #stopSignal = new AbortController()
+  #source: DeliverySource | undefined
+  #state: ConsumerState = 'starting'
+  #reason = 'not started'
+  #loop: Promise<void> = Promise.resolve()
+  /** How far the consumer had got, and in which incarnation of the stream. */
+  #progress: { readonly settledUpTo: number; readonly streamCreatedAt: string } | undefined
+
+  constructor(connection: Connection, settings: SubscriberSettings, handler: MessageHandler, deadLetters: StoredSender) {
+    this.#connection = connection
+    this.#settings = settings
+    this.#handler = handler
+    this.#stream = settings.contracts.streamOf(handler.channel).name
+    this.name = consumerName(settings, handler.channel)
+    this.#processor = new MessageProcessor(connection, handler, settings, deadLetters, () => this.#source?.onRoom())
+  }
+
+  start(): void {
+    this.#loop = this.#run()
+  }
+
+  check(): HealthCheck {
+    const trouble = this.#processor.trouble
+    const ok = this.#state === 'running' && this.#connection.state === 'connected' && trouble === undefined
+    const detail = trouble === undefined ? this.#reason : `dead letters cannot be stored: ${trouble}`
+    return { name: `consumer:${this.name}`, ok, detail: ok ? 'running' : `${this.#state}: ${detail}` }
+  }
+
+  /** Takes no new work, waits for what is running, and returns what it had to leave behind. */
+  async stop(timeoutMs: number): Promise<readonly AbandonedMessage[]> {
+    const startedAt = performance.now()
+    this.#stopSignal.abort()
+    const stopped = this.#source?.stop()
+    const late = sleep(timeoutMs, undefined, { ref: false })
+    await Promise.race([stopped, late])
+    this.#source?.end({ kind: 'stopped', detail: 'asked to stop' })
+    await Promise.race([this.#loop, late])
+    const abandoned = await this.#processor.stop(Math.max(0, timeoutMs - (performance.now() - startedAt)))
+    if (this.#settings.lifetime === 'ephemeral') await this.#removeEphemeral()
+    this.#become('stopped', 'asked to stop')
+    return abandoned
+  }
+
+  async #run(): Promise<void> {
+    const signal = this.#stopSignal.signal
+    let failures = 0
+    while (!signal.aborted && this.#connection.state !== 'closed') {
+      if (this.#connection.state !== 'connected') {
+        this.#become('recovering', 'the broker is away')
+        await this.#connectionChange(signal)
+        continue
+      }
+      try {
+        const end = await this.#runOnce(signal, () => (failures = 0))
+        if (end.kind === 'stopped') return
+        this.#become('recovering', end.detail)
+        if (end.kind === 'moved') continue
+      } catch (error) {
+        this.#become('recovering', KitError.from(error).message)
+      }
+      const backoffMs = Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** Math.min(failures++, 8))
+      await sleep(backoffMs * (0.5 + Math.random() / 2), undefined, { signal }).catch(() => undefined)
+    }
+  }
+
+  async #runOnce(signal: AbortSignal, onRunning: () => void): Promise<SourceEnd> {
+    const manager = await jetstreamManager(this.#connection.client, { checkAPI: false, timeout: 5_000 })
+    const createdAt = await streamCreatedAt(this.#connection, this.#stream)
+    const config = toConsumerConfig(this.#settings, this.#handler.channel, this.#connection.inboxPrefix, this.#startFrom(createdAt))
+    const info = await ensureConsumer(manager, this.#stream, config, this.#connection.logger)
+    if (signal.aborted) return { kind: 'stopped', detail: 'asked to stop' }
+    this.#remember(info.ack_floor.stream_seq, createdAt)
+    const source = this.#makeSource(config.deliver_subject, config.deliver_group)
+    this.#source = source
+    const ended = source.run()
+    this.#become('running', 'running')
+    onRunning()
+    const watching = new AbortController()
+    void this.#lookAfter(manager, source, createdAt, watching.signal)
+    const end = await ended
+    watching.abort()
+    return end
+  }
+
+  #makeSource(deliverSubject: string | undefined, deliverGroup: string | undefined): DeliverySource {
+    const context = {
+      stream: this.#stream,
+      consumer: this.name,
+      concurrency: this.#settings.concurrency,
+      onMessage: this.#processor.process.bind(this.#processor),
+      running: () => this.#processor.running,
+    }
+    if (deliverSubject === undefined) return new PullSource(this.#connection, context)
+    return new PushSource(this.#connection, { ...context, deliverSubject, deliverGroup })
+  }
+
+  /**
+   * Where a consumer that has to be made begins. One that this process has seen goes on after what was settled then,
+   * in the same stream; a stream made anew counts from 1 again, so there it begins at the beginning.
+   */
+  #startFrom(createdAt: string | undefined): StartFrom {
+    const progress = this.#progress
+    if (progress && progress.streamCreatedAt === createdAt) return { sequence: progress.settledUpTo + 1 }
+    if (progress) return 'all'
+    return this.#settings.lifetime === 'ephemeral' ? 'new' : 'all'
+  }
+
+  #remember(settledUpTo: number, createdAt: string | undefined): void {
+    if (createdAt !== undefined) this.#progress = { settledUpTo, streamCreatedAt: createdAt }
+  }
+
+  /** Looks the consumer up now and then: a push consumer that is deleted says nothing. */
+  async #lookAfter(manager: JetStreamManager, source: DeliverySource, createdAt: string | undefined, signal: AbortSignal): Promise<void> {
+    for (;;) {
+      await sleep(LOOK_MS * (0.8 + Math.random() * 0.4), undefined, { signal, ref: false }).catch(() => undefined)
+      if (signal.aborted) return
+      try {
+        const info = await findConsumer(manager, this.#stream, this.name)
+        if (!info) return source.end({ kind: 'gone', detail: 'the consumer was deleted' })
+        this.#remember(info.ack_floor.stream_seq, createdAt)
+      } catch (error) {
+        this.#connection.logger.warn({ event: 'consumerLookFailed', consumer: this.name, error: KitError.from(error).message }, 'consumer cannot be looked up')
+      }
+    }
+  }
+
+  async #connectionChange(signal: AbortSignal): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        this.#connection.events.off('connectionStateChanged', done)
+        signal.removeEventListener('abort', done)
+        resolve()
+      }
+      this.#connection.events.on('connectionStateChanged', done)
+      signal.addEventListener('abort', done)
+    })
+  }
+
+  async #removeEphemeral(): Promise<void> {
+    try {
+      const manager = await jetstreamManager(this.#connection.client, { checkAPI: false, timeout: 2_000 })
+      await manager.consumers.delete(this.#stream, this.name)
+    } catch (error) {
+      // Not allowed, or not there: the broker removes it by itself after its threshold.
+      this.#connection.logger.debug({ event: 'ephemeralLeft', consumer: this.name, error: KitError.from(error).message }, 'ephemeral consumer is left to the broker')
+    }
+  }
+
+  /** Said once per change, however often it is tried. */
+  #become(state: ConsumerState, reason: string): void {
+    if (state === this.#state && reason === this.#reason) return
+    this.#state = state
+    this.#reason = reason
+    const detail = { stream: this.#stream, consumer: this.name, state, reason }
+    this.#connection.logger[state === 'recovering' ? 'error' : 'info']({ event: 'consumerStateChanged', ...detail }, `consumer ${state}`)
+    this.#connection.events.emit('consumerStateChanged', detail)
+  }
+}

@@ -1,0 +1,44 @@
+import type { Channel, MessageOf } from '@alarm-bus/contracts'
+import type { Logger } from '../logger.ts'
+
+/** What is known of a message besides its content. Read lazily: what a handler does not ask for costs nothing. */
+export interface MessageContext {
+  readonly channel: string
+  readonly subject: string
+  readonly stream: string
+  /** Sequence in the stream: with `stream`, the message's identity across all deliveries. */
+  readonly seq: number
+  readonly consumer: string
+  /** 1 for the first delivery. */
+  readonly deliveryCount: number
+  /** When the broker stored the message. */
+  readonly storedAt: Date
+  /** The publisher's message id, undefined where it gave none. */
+  readonly id: string | undefined
+  /** The first value of a header, undefined where there is none. */
+  header(name: string): string | undefined
+  /** Aborts when the handler has run for `maxHandlerMs`, and when shutdown has run out of time. */
+  readonly signal: AbortSignal
+  readonly logger: Logger
+}
+
+/**
+ * Handles one channel's messages, one call a delivery.
+ *
+ * - Returns or resolves: the message is acknowledged and never comes again.
+ * - Throws or rejects: it comes again after a growing delay; after the last delivery it becomes a dead letter.
+ * - At least once: the same message may come twice, so what a handler does should bear being done twice.
+ * - Calls overlap, up to the subscriber's `concurrency`, in no promised order.
+ */
+export interface MessageHandler<C extends Channel = Channel> {
+  readonly channel: C
+  handle(message: MessageOf<C>, context: MessageContext): Promise<void> | void
+}
+
+/** A handler with its message type inferred from the channel, as a list of handlers takes it. */
+export function defineHandler<C extends Channel>(
+  channel: C,
+  handle: (message: MessageOf<C>, context: MessageContext) => Promise<void> | void,
+): MessageHandler {
+  return { channel, handle: handle as MessageHandler['handle'] }
+}

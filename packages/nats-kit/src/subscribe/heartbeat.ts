@@ -1,0 +1,39 @@
+import type { Msg } from '@nats-io/transport-node'
+import type { Connection } from '../connection/connection.ts'
+
+/** The last sequences that a consumer mentioned. A message's are read only when somebody asks. */
+export class LastSequences {
+  #reply = ''
+  #stream = 0
+  #consumer = 0
+
+  ofMessage(message: Msg): void {
+    this.#reply = message.reply ?? ''
+  }
+
+  ofHeartbeat(message: Msg): void {
+    this.#reply = ''
+    this.#stream = Number(message.headers?.get('Nats-Last-Stream') || 0)
+    this.#consumer = Number(message.headers?.get('Nats-Last-Consumer') || 0)
+  }
+
+  read(): { readonly lastStreamSequence: number; readonly lastConsumerSequence: number } {
+    if (this.#reply === '') return { lastStreamSequence: this.#stream, lastConsumerSequence: this.#consumer }
+    // From the end, where both shapes of the subject are alike but for one token.
+    const tokens = this.#reply.split('.')
+    const first = tokens.length >= 11 ? 7 : 5
+    return { lastStreamSequence: Number(tokens[first]), lastConsumerSequence: Number(tokens[first + 1]) }
+  }
+}
+
+/** The seed's `heartbeatAlarm`, in the log and as an event. */
+export function reportSilence(
+  connection: Connection,
+  { stream, consumer }: { readonly stream: string; readonly consumer: string },
+  silentMs: number,
+  sequences: LastSequences,
+): void {
+  const detail = { stream, consumer, ...sequences.read(), silentMs }
+  connection.logger.warn({ event: 'heartbeatAlarm', ...detail }, 'consumer’s heartbeats stay away')
+  connection.events.emit('heartbeatAlarm', detail)
+}

@@ -1,0 +1,90 @@
+import { randomUUID } from 'node:crypto'
+import type { Contracts } from '@alarm-bus/contracts'
+import { KitError, KitErrorCode } from '../errors.ts'
+import type { MessageHandler } from './handler.ts'
+import { DEFAULT_RETRY_POLICY, type RetryPolicy } from './retry-policy.ts'
+
+export interface SubscriberOptions {
+  readonly contracts: Contracts
+  /** The app's name in kebab case; consumers on the broker begin with it. */
+  readonly app: string
+  /** One handler a channel. */
+  readonly handlers: readonly MessageHandler[]
+  /** `pull` (default) asks for messages as there is room; `push` lets the broker send, up to the bound. */
+  readonly mode?: 'pull' | 'push'
+  /** `durable` (default) resumes where it stopped; `ephemeral` sees what is published while it runs. */
+  readonly lifetime?: 'durable' | 'ephemeral'
+  /** `queue-group` (default): instances share the work. `fan-out`: each instance sees everything. */
+  readonly delivery?: 'queue-group' | 'fan-out'
+  /** Stable across restarts of one instance, as a StatefulSet's ordinal is. Needed for durable fan-out. */
+  readonly instanceId?: string
+  /** Deliveries of a message, the first included. Default 3. */
+  readonly maxDeliver?: number
+  /** How long the broker waits for an ack before it delivers again, in milliseconds. Default 30,000. */
+  readonly ackWaitMs?: number
+  /**
+   * Messages that are asked for, buffered or running at once, for each handler. Default 16. With `push` and
+   * `queue-group` the instances share it, since the broker alone keeps count.
+   */
+  readonly concurrency?: number
+  /** A handler still running after this is told to stop, in milliseconds; its message may then come again. Default 300,000. */
+  readonly maxHandlerMs?: number
+  readonly retry?: Partial<RetryPolicy>
+  /** A durable of one instance is removed by the broker after this long without its instance. Default 24 hours. */
+  readonly inactiveThresholdMs?: number
+}
+
+/** The options with every default filled in. */
+export interface SubscriberSettings extends Required<Omit<SubscriberOptions, 'retry' | 'instanceId'>> {
+  readonly instanceId: string
+  readonly retry: RetryPolicy
+}
+
+const NAME = /^[a-z0-9]+(-[a-z0-9]+)*$/
+const INSTANCE = /^[A-Za-z0-9-]{1,40}$/
+
+/** @throws KitError `invalid_options`, saying which option and why. */
+export function resolveSubscriberOptions(options: SubscriberOptions): SubscriberSettings {
+  const refuse = (why: string): never => {
+    throw new KitError(KitErrorCode.InvalidOptions, `subscriber of ${JSON.stringify(options.app)}: ${why}`)
+  }
+  const lifetime = options.lifetime ?? 'durable'
+  const delivery = options.delivery ?? 'queue-group'
+  const ackWaitMs = options.ackWaitMs ?? 30_000
+  const settings: SubscriberSettings = {
+    contracts: options.contracts,
+    app: options.app,
+    handlers: options.handlers,
+    mode: options.mode ?? 'pull',
+    lifetime,
+    delivery,
+    instanceId: options.instanceId ?? randomUUID(),
+    maxDeliver: options.maxDeliver ?? 3,
+    ackWaitMs,
+    concurrency: options.concurrency ?? 16,
+    maxHandlerMs: options.maxHandlerMs ?? 300_000,
+    retry: { ...DEFAULT_RETRY_POLICY, ...options.retry },
+    inactiveThresholdMs: options.inactiveThresholdMs ?? 24 * 60 * 60 * 1_000,
+  }
+  if (!NAME.test(settings.app)) refuse('the app name must be kebab case (a-z, 0-9, "-")')
+  if (!INSTANCE.test(settings.instanceId)) refuse('instanceId may have letters, digits and "-", at most 40 of them')
+  if (delivery === 'fan-out' && lifetime === 'durable' && options.instanceId === undefined) {
+    refuse('durable fan-out needs an instanceId that stays the same across restarts, or each start would leave a consumer behind')
+  }
+  if (settings.handlers.length === 0) refuse('there is no handler, so it would do nothing')
+  const channels = new Set<string>()
+  for (const { channel } of settings.handlers) {
+    if (channels.has(channel.name)) refuse(`channel ${JSON.stringify(channel.name)} has two handlers; put both into one`)
+    if (!settings.contracts.channels.includes(channel)) refuse(`channel ${JSON.stringify(channel.name)} is not part of the contracts`)
+    channels.add(channel.name)
+  }
+  for (const name of ['maxDeliver', 'ackWaitMs', 'concurrency', 'maxHandlerMs', 'inactiveThresholdMs'] as const) {
+    if (!Number.isSafeInteger(settings[name]) || settings[name] < 1) refuse(`${name} must be a whole number from 1, not ${settings[name]}`)
+  }
+  if (settings.ackWaitMs < 300) refuse('ackWaitMs below 300 leaves no time for a signal that a handler still runs')
+  const { baseMs, factor, capMs, jitter } = settings.retry
+  if (!(baseMs >= 0 && capMs >= baseMs && factor >= 1 && jitter >= 0 && jitter <= 1)) {
+    refuse('retry needs baseMs from 0, capMs from baseMs, factor from 1 and jitter from 0 to 1')
+  }
+  return settings
+}

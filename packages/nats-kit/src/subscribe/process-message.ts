@@ -1,0 +1,183 @@
+import type { MessageIssue } from '@alarm-bus/contracts'
+import type { Msg } from '@nats-io/transport-node'
+import { decodeMessage } from '../codec/json-codec.ts'
+import type { Connection } from '../connection/connection.ts'
+import { errorText } from '../errors.ts'
+import type { StoredSender } from '../publish/stored-sender.ts'
+import { type DeadLetterReason, storeDeadLetter } from './dead-letter.ts'
+import { Delivery } from './delivery.ts'
+import type { MessageHandler } from './handler.ts'
+import type { SubscriberSettings } from './options.ts'
+import { retryDelayMs } from './retry-policy.ts'
+
+const ACK = Buffer.from('+ACK')
+const IN_PROGRESS = Buffer.from('+WPI')
+/** Between two attempts to store a dead letter that the broker does not take. */
+const DEAD_LETTER_RETRY_MS = 1_000
+
+/** What shutdown gave up on. */
+export interface AbandonedMessage {
+  readonly stream: string
+  readonly seq: number
+  readonly channel: string
+  readonly deliveryCount: number
+}
+
+/**
+ * Takes a consumer's deliveries through check, handler and settling. The only file that acknowledges, and the only
+ * place where a message ends: acknowledged, sent back with a delay, or stored as a dead letter and then terminated.
+ */
+export class MessageProcessor {
+  readonly #connection: Connection
+  readonly #handler: MessageHandler
+  readonly #settings: SubscriberSettings
+  readonly #deadLetters: StoredSender
+  readonly #onDone: () => void
+  readonly #running = new Set<Delivery>()
+  /** Settlements made while the connection was down: the client would drop them. At most one a running message. */
+  #unsent: { readonly reply: string; readonly verdict: Uint8Array }[] = []
+  #idle: (() => void)[] = []
+  #stopping = false
+  /** Why dead letters cannot be stored at the moment. */
+  #trouble: string | undefined
+  readonly #keeper: NodeJS.Timeout
+
+  constructor(
+    connection: Connection,
+    handler: MessageHandler,
+    settings: SubscriberSettings,
+    deadLetters: StoredSender,
+    onDone: () => void,
+  ) {
+    this.#connection = connection
+    this.#handler = handler
+    this.#settings = settings
+    this.#deadLetters = deadLetters
+    this.#onDone = onDone
+    this.#keeper = setInterval(this.#keepAlive, settings.ackWaitMs / 3)
+    this.#keeper.unref()
+    connection.events.on('connectionStateChanged', this.#onState)
+  }
+
+  /** Messages that are with a handler or on their way to the dead letters. */
+  get running(): number {
+    return this.#running.size
+  }
+
+  get trouble(): string | undefined {
+    return this.#trouble
+  }
+
+  /** Takes one delivery. Never throws: what calls it is the client's reader, which an exception would end. */
+  process(message: Msg): void {
+    const delivery = new Delivery(message, this.#handler.channel.name, this.#connection.logger, performance.now())
+    this.#running.add(delivery)
+    const decoded = decodeMessage(this.#handler.channel, message.data)
+    if (!decoded.ok) {
+      const where = decoded.issues.map((issue) => `${issue.path || '/'}: ${issue.message}`).join('; ')
+      void this.#bury(delivery, 'invalid_message', where, decoded.issues)
+      return
+    }
+    try {
+      const result = this.#handler.handle(decoded.message as never, delivery)
+      if (result === undefined || typeof result.then !== 'function') this.#finish(delivery, ACK)
+      else result.then(() => this.#finish(delivery, ACK), (error: unknown) => this.#failed(delivery, error))
+    } catch (error) {
+      this.#failed(delivery, error)
+    }
+  }
+
+  /**
+   * Waits for what is running. Past `timeoutMs` it tells the handlers to stop and returns what it leaves behind; the
+   * broker delivers that again.
+   */
+  async stop(timeoutMs: number): Promise<readonly AbandonedMessage[]> {
+    this.#stopping = true
+    if (this.#running.size > 0) {
+      let timer: NodeJS.Timeout | undefined
+      const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, timeoutMs)))
+      await Promise.race([new Promise<void>((resolve) => this.#idle.push(resolve)), late])
+      clearTimeout(timer)
+    }
+    clearInterval(this.#keeper)
+    this.#connection.events.off('connectionStateChanged', this.#onState)
+    return [...this.#running].map((delivery) => {
+      delivery.abort(new Error('shutdown ran out of time'))
+      const { stream, seq, channel, deliveryCount } = delivery
+      return { stream, seq, channel, deliveryCount }
+    })
+  }
+
+  #failed(delivery: Delivery, error: unknown): void {
+    const { channel, consumer, stream, seq, deliveryCount: deliveries } = delivery
+    if (deliveries >= this.#settings.maxDeliver) {
+      void this.#bury(delivery, 'deliveries_exhausted', errorText(error), [])
+      return
+    }
+    const delayMs = retryDelayMs(this.#settings.retry, deliveries)
+    const detail = { channel, consumer, stream, seq, deliveries, delayMs, error: errorText(error) }
+    this.#connection.logger.warn(
+      { event: 'retryScheduled', ...detail, maxDeliver: this.#settings.maxDeliver, err: error },
+      'handler failed; the message comes again',
+    )
+    this.#connection.events.emit('retryScheduled', detail)
+    this.#finish(delivery, Buffer.from(`-NAK {"delay":${delayMs * 1_000_000}}`))
+  }
+
+  /**
+   * Stores the dead letter, and only then ends the message. Until it is stored the message stays with this process,
+   * kept alive by in-progress signals, and holds its place in the bound: it would not be delivered again.
+   */
+  async #bury(delivery: Delivery, reason: DeadLetterReason, error: string, issues: readonly MessageIssue[]): Promise<void> {
+    for (;;) {
+      try {
+        await storeDeadLetter(this.#connection, this.#deadLetters, { delivery, reason, error, issues })
+        this.#trouble = undefined
+        return this.#finish(delivery, Buffer.from(`+TERM ${reason}`))
+      } catch (cause) {
+        this.#trouble = errorText(cause)
+        const { stream, seq, consumer } = delivery
+        this.#connection.logger.error(
+          { event: 'deadLetterNotStored', stream, seq, consumer, reason, error: this.#trouble },
+          'dead letter cannot be stored; the message is held until it can',
+        )
+        if (this.#stopping) return
+        await new Promise((resolve) => setTimeout(resolve, DEAD_LETTER_RETRY_MS))
+      }
+    }
+  }
+
+  #finish(delivery: Delivery, verdict: Uint8Array): void {
+    if (!this.#running.delete(delivery)) return
+    this.#send(delivery.reply, verdict)
+    if (this.#running.size === 0) for (const resolve of this.#idle.splice(0)) resolve()
+    this.#onDone()
+  }
+
+  #send(reply: string, verdict: Uint8Array): void {
+    if (this.#connection.state === 'connected') {
+      try {
+        return this.#connection.client.publish(reply, verdict)
+      } catch (error) {
+        // Closed for good: the broker delivers the message again to whoever comes next.
+        this.#connection.logger.warn({ event: 'settlementLost', reply, error: errorText(error) }, 'message cannot be settled')
+      }
+    } else if (verdict !== IN_PROGRESS) this.#unsent.push({ reply, verdict })
+  }
+
+  readonly #onState = (): void => {
+    if (this.#connection.state !== 'connected') return
+    for (const { reply, verdict } of this.#unsent.splice(0)) this.#send(reply, verdict)
+  }
+
+  /** A third of the ack wait: two signals may get lost before the broker delivers again. */
+  readonly #keepAlive = (): void => {
+    const now = performance.now()
+    const { ackWaitMs, maxHandlerMs } = this.#settings
+    for (const delivery of this.#running) {
+      const age = now - delivery.startedAt
+      if (age > maxHandlerMs) delivery.abort(new Error(`the handler ran for more than ${maxHandlerMs} ms`))
+      else if (age >= ackWaitMs / 6) this.#send(delivery.reply, IN_PROGRESS)
+    }
+  }
+}

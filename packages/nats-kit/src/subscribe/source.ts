@@ -1,0 +1,37 @@
+import type { Msg } from '@nats-io/transport-node'
+
+/** Why a source stopped delivering. */
+export type SourceEnd =
+  /** The consumer, or its stream, is not there any more. */
+  | { readonly kind: 'gone'; readonly detail: string }
+  /** Nothing is heard from the broker although something should be. */
+  | { readonly kind: 'silent'; readonly detail: string }
+  /** The connection was lost and is back, or the broker moved the consumer: begin anew at once. */
+  | { readonly kind: 'moved'; readonly detail: string }
+  /** The broker refuses what was asked. */
+  | { readonly kind: 'refused'; readonly detail: string }
+  /** Asked to stop. */
+  | { readonly kind: 'stopped'; readonly detail: string }
+
+/** One way to get a consumer's messages. Used once: after its end another one is made. */
+export interface DeliverySource {
+  /** Starts to deliver. Resolves with the reason when it has ended; never rejects. */
+  run(): Promise<SourceEnd>
+  /** A message was finished, so there may be room for more. */
+  onRoom(): void
+  /** Ends the source from outside, for instance because the consumer turned out to be gone. */
+  end(reason: SourceEnd): void
+  /** Asks for nothing more and resolves when what was on its way has been delivered. */
+  stop(): Promise<void>
+}
+
+export interface SourceContext {
+  /** Takes one delivery; never throws. */
+  readonly onMessage: (message: Msg) => void
+  /** How many messages are with handlers now. */
+  readonly running: () => number
+  readonly stream: string
+  readonly consumer: string
+  /** The bound of all that is asked for, buffered or running. */
+  readonly concurrency: number
+}

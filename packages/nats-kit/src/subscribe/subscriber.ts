@@ -1,0 +1,44 @@
+import type { Connection } from '../connection/connection.ts'
+import type { HealthCheck } from '../lifecycle/health.ts'
+import { StoredSender } from '../publish/stored-sender.ts'
+import { ConsumerRunner } from './consumer-runner.ts'
+import { resolveSubscriberOptions, type SubscriberOptions } from './options.ts'
+import type { AbandonedMessage } from './process-message.ts'
+
+/**
+ * Runs an app's handlers, one consumer each.
+ *
+ * - At least once: a message is delivered until its handler succeeded, or until it is stored as a dead letter.
+ * - Bounded: never more than `concurrency` messages of a handler are asked for, buffered or running.
+ * - Never silent: a consumer that is deleted is made again, a broker or stream that is away is waited for; meanwhile
+ *   `checks()` is not well and says why.
+ */
+export interface Subscriber {
+  /** Begins; returns at once. Whether the consumers run is in `checks()`. */
+  start(): void
+  checks(): readonly HealthCheck[]
+  /**
+   * Takes no new work, lets handlers finish, flushes their acks. Past `timeoutMs` it aborts the handlers' signals and
+   * resolves to what it left behind, which the broker delivers again.
+   */
+  stop(timeoutMs: number): Promise<readonly AbandonedMessage[]>
+}
+
+/** @throws KitError `invalid_options`. */
+export function createSubscriber(connection: Connection, options: SubscriberOptions): Subscriber {
+  const settings = resolveSubscriberOptions(options)
+  const deadLetters = new StoredSender(connection, { maxInFlight: settings.concurrency * settings.handlers.length })
+  const runners = settings.handlers.map((handler) => new ConsumerRunner(connection, settings, handler, deadLetters))
+  return {
+    start: () => runners.forEach((runner) => runner.start()),
+    checks: () => runners.map((runner) => runner.check()),
+    async stop(timeoutMs) {
+      const abandoned = (await Promise.all(runners.map((runner) => runner.stop(timeoutMs)))).flat()
+      if (abandoned.length === 0) await deadLetters.close()
+      for (const message of abandoned) {
+        connection.logger.error({ event: 'messageAbandoned', ...message }, 'shutdown ran out of time; the broker delivers the message again')
+      }
+      return abandoned
+    },
+  }
+}
