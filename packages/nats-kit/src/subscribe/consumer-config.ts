@@ -2,8 +2,6 @@ import type { Channel } from '@alarm-bus/contracts'
 import { AckPolicy, type ConsumerConfig, DeliverPolicy } from '@nats-io/jetstream'
 import type { SubscriberSettings } from './options.ts'
 
-/** A push consumer without a queue group says this often that it is there. */
-export const PUSH_HEARTBEAT_MS = 5_000
 /** An ephemeral consumer outlives a lost connection by this much. */
 const EPHEMERAL_THRESHOLD_MS = 30_000
 /** Messages of a shared pull consumer that may be unsettled at once, delayed retries among them. */
@@ -49,7 +47,7 @@ export function toConsumerConfig(
     ...(shared ? {} : { inactive_threshold: nanos(durable ? settings.inactiveThresholdMs : EPHEMERAL_THRESHOLD_MS) }),
     ...(push ? { deliver_subject: `${inboxPrefix}.push.${name}` } : {}),
     ...(push && shared ? { deliver_group: name } : {}),
-    ...(push && !shared ? { idle_heartbeat: nanos(PUSH_HEARTBEAT_MS) } : {}),
+    ...(push && !shared ? { idle_heartbeat: nanos(settings.idleHeartbeatMs) } : {}),
   }
 }
 

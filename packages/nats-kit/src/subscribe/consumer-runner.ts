@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream'
 import type { Connection } from '../connection/connection.ts'
-import { KitError } from '../errors.ts'
+import { KitError, KitErrorCode } from '../errors.ts'
 import type { ConsumerState } from '../events.ts'
 import type { HealthCheck } from '../lifecycle/health.ts'
 import type { StoredSender } from '../publish/stored-sender.ts'
@@ -16,7 +16,7 @@ import { PushSource } from './push-source.ts'
 import type { DeliverySource, SourceEnd } from './source.ts'
 
 /** How often a running consumer is looked up: whether it is still there, and how far it got. */
-const LOOK_MS = 10_000
+const LOOK_MS = 5_000
 /** Wait before trying again after the first failure; doubled each time, up to the cap. */
 const FIRST_BACKOFF_MS = 250
 const MAX_BACKOFF_MS = 5_000
@@ -37,6 +37,7 @@ export class ConsumerRunner {
   #state: ConsumerState = 'starting'
   #reason = 'not started'
   #loop: Promise<void> = Promise.resolve()
+  #stopping: Promise<readonly AbandonedMessage[]> | undefined
   /** How far the consumer had got, and in which incarnation of the stream. */
   #progress: { readonly settledUpTo: number; readonly streamCreatedAt: string } | undefined
 
@@ -60,8 +61,13 @@ export class ConsumerRunner {
     return { name: `consumer:${this.name}`, ok, detail: ok ? 'running' : `${this.#state}: ${detail}` }
   }
 
-  /** Takes no new work, waits for what is running, and returns what it had to leave behind. */
-  async stop(timeoutMs: number): Promise<readonly AbandonedMessage[]> {
+  /** Takes no new work, waits for what is running, and returns what it had to leave behind. The second call joins the first. */
+  stop(timeoutMs: number): Promise<readonly AbandonedMessage[]> {
+    this.#stopping ??= this.#stop(timeoutMs)
+    return this.#stopping
+  }
+
+  async #stop(timeoutMs: number): Promise<readonly AbandonedMessage[]> {
     const startedAt = performance.now()
     this.#stopSignal.abort()
     const stopped = this.#source?.stop()
@@ -121,6 +127,7 @@ export class ConsumerRunner {
       stream: this.#stream,
       consumer: this.name,
       concurrency: this.#settings.concurrency,
+      idleHeartbeatMs: this.#settings.idleHeartbeatMs,
       onMessage: this.#processor.process.bind(this.#processor),
       running: () => this.#processor.running,
     }
@@ -153,6 +160,7 @@ export class ConsumerRunner {
         if (!info) return source.end({ kind: 'gone', detail: 'the consumer was deleted' })
         this.#remember(info.ack_floor.stream_seq, createdAt)
       } catch (error) {
+        if (KitError.is(error, KitErrorCode.StreamMissing)) return source.end({ kind: 'gone', detail: error.message })
         this.#connection.logger.warn({ event: 'consumerLookFailed', consumer: this.name, error: KitError.from(error).message }, 'consumer cannot be looked up')
       }
     }

@@ -1,6 +1,9 @@
 import type { Msg } from '@nats-io/transport-node'
 import type { Connection } from '../connection/connection.ts'
 
+/** A busy event loop may look at its socket this late. */
+export const HEARTBEAT_GRACE_MS = 500
+
 /** The last sequences that a consumer mentioned. A message's are read only when somebody asks. */
 export class LastSequences {
   #reply = ''

@@ -30,6 +30,8 @@ export interface SubscriberOptions {
   /** A handler still running after this is told to stop, in milliseconds; its message may then come again. Default 300,000. */
   readonly maxHandlerMs?: number
   readonly retry?: Partial<RetryPolicy>
+  /** How often the broker says that a consumer is there when nothing arrives, in milliseconds; two missed raise an alarm. Default 5,000. */
+  readonly idleHeartbeatMs?: number
   /** A durable of one instance is removed by the broker after this long without its instance. Default 24 hours. */
   readonly inactiveThresholdMs?: number
 }
@@ -64,6 +66,7 @@ export function resolveSubscriberOptions(options: SubscriberOptions): Subscriber
     concurrency: options.concurrency ?? 16,
     maxHandlerMs: options.maxHandlerMs ?? 300_000,
     retry: { ...DEFAULT_RETRY_POLICY, ...options.retry },
+    idleHeartbeatMs: options.idleHeartbeatMs ?? 5_000,
     inactiveThresholdMs: options.inactiveThresholdMs ?? 24 * 60 * 60 * 1_000,
   }
   if (!NAME.test(settings.app)) refuse('the app name must be kebab case (a-z, 0-9, "-")')
@@ -78,10 +81,11 @@ export function resolveSubscriberOptions(options: SubscriberOptions): Subscriber
     if (!settings.contracts.channels.includes(channel)) refuse(`channel ${JSON.stringify(channel.name)} is not part of the contracts`)
     channels.add(channel.name)
   }
-  for (const name of ['maxDeliver', 'ackWaitMs', 'concurrency', 'maxHandlerMs', 'inactiveThresholdMs'] as const) {
+  for (const name of ['maxDeliver', 'ackWaitMs', 'concurrency', 'maxHandlerMs', 'idleHeartbeatMs', 'inactiveThresholdMs'] as const) {
     if (!Number.isSafeInteger(settings[name]) || settings[name] < 1) refuse(`${name} must be a whole number from 1, not ${settings[name]}`)
   }
   if (settings.ackWaitMs < 300) refuse('ackWaitMs below 300 leaves no time for a signal that a handler still runs')
+  if (settings.idleHeartbeatMs < 100 || settings.idleHeartbeatMs > 10_000) refuse('idleHeartbeatMs must be from 100 to 10,000')
   const { baseMs, factor, capMs, jitter } = settings.retry
   if (!(baseMs >= 0 && capMs >= baseMs && factor >= 1 && jitter >= 0 && jitter <= 1)) {
     refuse('retry needs baseMs from 0, capMs from baseMs, factor from 1 and jitter from 0 to 1')

@@ -2,13 +2,11 @@ import { type Msg, nuid, type Subscription } from '@nats-io/transport-node'
 import type { Connection } from '../connection/connection.ts'
 import type { ConnectionState } from '../events.ts'
 import { ACK_PREFIX } from './delivery.ts'
-import { LastSequences, reportSilence } from './heartbeat.ts'
+import { HEARTBEAT_GRACE_MS, LastSequences, reportSilence } from './heartbeat.ts'
 import type { DeliverySource, SourceContext, SourceEnd } from './source.ts'
 
 /** One request to the broker lives this long; a new one follows. */
 const EXPIRES_MS = 30_000
-/** The broker's sign of life while a request waits; two missed ones are too many. */
-const HEARTBEAT_MS = 5_000
 const NANOS_PER_MS = 1_000_000
 /** Between two tries when the broker says that it has too many requests waiting. */
 const REFUSED_PAUSE_MS = 1_000
@@ -53,7 +51,7 @@ export class PullSource implements DeliverySource {
         },
       })
       this.#connection.events.on('connectionStateChanged', this.#onState)
-      this.#watch = setInterval(this.#checkHeartbeat, HEARTBEAT_MS)
+      this.#watch = setInterval(this.#checkHeartbeat, this.#context.idleHeartbeatMs)
       this.onRoom()
     })
   }
@@ -65,7 +63,7 @@ export class PullSource implements DeliverySource {
     if (room < 1 || (this.#asked > 0 && room < concurrency / 2) || Date.now() < this.#pauseUntil) return
     if (this.#asked === 0) this.#heardAt = performance.now()
     this.#asked += room
-    const request = `{"batch":${room},"expires":${EXPIRES_MS * NANOS_PER_MS},"idle_heartbeat":${HEARTBEAT_MS * NANOS_PER_MS}}`
+    const request = `{"batch":${room},"expires":${EXPIRES_MS * NANOS_PER_MS},"idle_heartbeat":${this.#context.idleHeartbeatMs * NANOS_PER_MS}}`
     try {
       this.#connection.client.publish(this.#nextSubject, request, { reply: this.#inbox + (this.#requests++).toString(36) })
     } catch (error) {
@@ -124,7 +122,7 @@ export class PullSource implements DeliverySource {
 
   readonly #checkHeartbeat = (): void => {
     const silentMs = Math.round(performance.now() - this.#heardAt)
-    if (this.#asked === 0 || this.#connection.state !== 'connected' || silentMs < 2 * HEARTBEAT_MS + 500) return
+    if (this.#asked === 0 || this.#connection.state !== 'connected' || silentMs < 2 * this.#context.idleHeartbeatMs + HEARTBEAT_GRACE_MS) return
     reportSilence(this.#connection, this.#context, silentMs, this.#sequences)
     this.end({ kind: 'silent', detail: `no heartbeat for ${silentMs} ms` })
   }

@@ -1,9 +1,8 @@
 import type { Msg, Subscription } from '@nats-io/transport-node'
 import type { Connection } from '../connection/connection.ts'
 import type { ConnectionState } from '../events.ts'
-import { PUSH_HEARTBEAT_MS } from './consumer-config.ts'
 import { ACK_PREFIX } from './delivery.ts'
-import { LastSequences, reportSilence } from './heartbeat.ts'
+import { HEARTBEAT_GRACE_MS, LastSequences, reportSilence } from './heartbeat.ts'
 import type { DeliverySource, SourceContext, SourceEnd } from './source.ts'
 
 export interface PushSourceContext extends SourceContext {
@@ -45,7 +44,7 @@ export class PushSource implements DeliverySource {
         },
       })
       this.#connection.events.on('connectionStateChanged', this.#onState)
-      if (deliverGroup === undefined) this.#watch = setInterval(this.#checkHeartbeat, PUSH_HEARTBEAT_MS)
+      if (deliverGroup === undefined) this.#watch = setInterval(this.#checkHeartbeat, this.#context.idleHeartbeatMs)
     })
   }
 
@@ -85,7 +84,7 @@ export class PushSource implements DeliverySource {
 
   readonly #checkHeartbeat = (): void => {
     const silentMs = Math.round(performance.now() - this.#heardAt)
-    if (this.#connection.state !== 'connected' || silentMs < 2 * PUSH_HEARTBEAT_MS + 500) return
+    if (this.#connection.state !== 'connected' || silentMs < 2 * this.#context.idleHeartbeatMs + HEARTBEAT_GRACE_MS) return
     reportSilence(this.#connection, this.#context, silentMs, this.#sequences)
     this.end({ kind: 'silent', detail: `no heartbeat for ${silentMs} ms` })
   }

@@ -32,6 +32,8 @@ export interface SourceContext {
   readonly running: () => number
   readonly stream: string
   readonly consumer: string
+  /** How often the broker says that it is there, in milliseconds. */
+  readonly idleHeartbeatMs: number
   /** The bound of all that is asked for, buffered or running. */
   readonly concurrency: number
 }

@@ -1,0 +1,8 @@
+export { NATS_SERVER_ERROR_CODES, NatsServerError } from './errors.ts'
+export type { NatsServerErrorCode } from './errors.ts'
+export { findNatsServer } from './find.ts'
+export type { FindNatsServerOptions, FoundNatsServer } from './find.ts'
+export type { Progress } from './progress.ts'
+export { startNatsServer } from './start.ts'
+export type { NatsServer, StartNatsServerOptions } from './options.ts'
+export { MINIMUM_VERSION, PINNED_VERSION } from './version.ts'
