@@ -3,8 +3,8 @@ import { defineChannel } from './define-channel.ts'
 
 /** Characters of one alarm's text. Chat services cut at 2,000 to 40,000; 4,000 is more than a person reads. */
 const MAX_TEXT_CHARACTERS = 4_000
-/** Characters of the free part of a log alarm: a stack trace fits, and the message stays below 64 KiB of JSON. */
-const MAX_EXTRA_CHARACTERS = 8_000
+/** Characters of the free part of a log alarm: a stack trace fits, and so does the whole, six bytes a character at worst, in 64 KiB. */
+const MAX_EXTRA_CHARACTERS = 6_000
 
 const text = z.string().min(1).max(MAX_TEXT_CHARACTERS).describe('The alarm as a person reads it.')
 

@@ -137,7 +137,7 @@ describe('core NATS and the router', () => {
   test('a core message reaches who listens and is not stored', async () => {
     const { toBot, stream, connection, contracts, publisher } = await setUp()
     const received: unknown[] = []
-    connection.client.subscribe(`core.${toBot.subject}`, { callback: (_, message) => received.push(message.json()) })
+    connection.client.subscribe(`core.${toBot.subject}`, { callback: (_, message) => void received.push(message.json()) })
     const router = createMessageRouter({ jetstream: publisher, core: createCorePublisher(connection, { contracts }) })
     const receipt = await router.send(toBot, 'core', { message: 'now' })
     expect(Object.keys(receipt)).toEqual(['id'])

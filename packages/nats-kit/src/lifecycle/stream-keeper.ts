@@ -6,7 +6,7 @@ import { ensureStreams, type EnsureStreamsOptions } from '../streams/ensure-stre
 import type { HealthCheck } from './health.ts'
 
 /** How often streams that are well are looked at again, and those that are not. */
-const LOOK_MS = 10_000
+const LOOK_MS = 5_000
 const RETRY_MS = 1_000
 
 /**

@@ -27,7 +27,11 @@ export interface Subscriber {
 /** @throws KitError `invalid_options`. */
 export function createSubscriber(connection: Connection, options: SubscriberOptions): Subscriber {
   const settings = resolveSubscriberOptions(options)
-  const deadLetters = new StoredSender(connection, { maxInFlight: settings.concurrency * settings.handlers.length })
+  const deadLetters = new StoredSender(connection, {
+    maxInFlight: settings.concurrency * settings.handlers.length,
+    // Short, since it is tried again for as long as it takes: what is wrong is said sooner.
+    budgetMs: 5_000,
+  })
   const runners = settings.handlers.map((handler) => new ConsumerRunner(connection, settings, handler, deadLetters))
   return {
     start: () => runners.forEach((runner) => runner.start()),

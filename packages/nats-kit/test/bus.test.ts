@@ -1,0 +1,142 @@
+import { createServer } from 'node:net'
+import { expect, test } from 'vitest'
+import { type BusOptions, defineHandler, KitErrorCode, startBus } from '../src/index.ts'
+import { collectLogs, startTestBroker, waitFor } from '../src/testing.ts'
+import { makeContracts, manager, onEnd, open } from './harness.ts'
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await new Promise((resolve) => server.once('listening', resolve))
+  const { port } = server.address() as { port: number }
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
+
+async function broker(options: Parameters<typeof startTestBroker>[0] = {}) {
+  const started = await startTestBroker(options)
+  onEnd(() => started.stop())
+  return started
+}
+
+function start(url: string, options: Partial<BusOptions> = {}) {
+  const made = makeContracts()
+  const logger = collectLogs()
+  const bus = startBus({
+    contracts: made.contracts,
+    connection: { servers: [url], name: 'app', reconnectDelayMs: 50, reconnectJitterMs: 10 },
+    logger,
+    ...options,
+  })
+  onEnd(() => bus.stop(2_000))
+  return { ...made, bus, logger }
+}
+
+const notOk = (bus: ReturnType<typeof startBus>) =>
+  bus.health().checks.filter((check) => !check.ok).map((check) => `${check.name}: ${check.detail}`)
+
+test('broker absent at boot: not ready and says so, publishes are refused, then everything runs', async () => {
+  const port = await freePort()
+  const handled: string[] = []
+  const made = makeContracts()
+  const { bus } = start(`127.0.0.1:${port}`, {
+    contracts: made.contracts,
+    publisher: {},
+    subscriber: { handlers: [defineHandler(made.toBot, ({ message }) => void handled.push(message))] },
+  })
+  expect(bus.health()).toEqual({ ready: false, checks: [{ name: 'connection', ok: false, detail: 'connecting' }] })
+  await expect(bus.publisher.publish(made.toBot, { message: 'x' })).rejects.toMatchObject({ code: KitErrorCode.BrokerUnavailable })
+  await broker({ port })
+  await waitFor(() => bus.health().ready)
+  await bus.publisher.publish(made.toBot, { message: 'now' })
+  await waitFor(() => handled.length === 1)
+  expect(await bus.stop(5_000)).toEqual({ clean: true, abandoned: [] })
+})
+
+test('verify: a missing stream makes the app not ready and says what to run; applied, it becomes ready', async () => {
+  const server = await broker()
+  const made = makeContracts()
+  const { bus, logger } = start(server.url, { contracts: made.contracts, streams: { mode: 'verify', hint: 'run: streams:apply' } })
+  await waitFor(() => notOk(bus).some((line) => line.includes('not on the broker; run: streams:apply')))
+  const said = () => logger.lines.filter((line) => line.fields['event'] === 'streamsNotReady')
+  expect(said()).toHaveLength(1)
+  const { ensureStreams } = await import('../src/index.ts')
+  const admin = await open(server)
+  await ensureStreams(admin, [made.stream], { mode: 'apply' })
+  await waitFor(() => bus.health().ready)
+  // Looked at again while it runs: a stream that goes is noticed.
+  await (await manager(admin)).streams.delete(made.stream.name)
+  await waitFor(() => !bus.health().ready, { deadlineMs: 20_000 })
+  expect(said()).toHaveLength(2)
+})
+
+test('a lost connection makes it not ready, and ready again', async () => {
+  const server = await broker()
+  const { bus } = start(server.url)
+  await waitFor(() => bus.health().ready)
+  await server.kill()
+  await waitFor(() => notOk(bus).includes('connection: disconnected'))
+  await broker({ port: server.port, storeDir: server.storeDir })
+  await waitFor(() => bus.health().ready)
+})
+
+test('refused credentials end the bus with the reason', async () => {
+  const server = await broker({ configText: 'authorization { user: app, password: right }' })
+  const { bus } = start(server.url, { connection: { servers: [server.url], name: 'app', auth: { user: 'app', password: 'wrong' } } })
+  expect(await bus.failed).toMatchObject({ code: KitErrorCode.AuthenticationFailed })
+  expect(bus.health().ready).toBe(false)
+})
+
+test('options that cannot work are thrown at once', async () => {
+  const { contracts, toBot } = makeContracts()
+  const handlers = [defineHandler(toBot, () => undefined)]
+  const options = (subscriber: NonNullable<BusOptions['subscriber']>, name = 'app') => ({
+    contracts,
+    connection: { servers: ['127.0.0.1:1'], name },
+    logger: collectLogs(),
+    subscriber,
+  })
+  expect(() => startBus(options({ handlers: [] }))).toThrow(/no handler/)
+  expect(() => startBus(options({ handlers: [...handlers, ...handlers] }))).toThrow(/"to-bot" has two handlers/)
+  expect(() => startBus(options({ handlers, delivery: 'fan-out' }))).toThrow(/instanceId/)
+  expect(() => startBus(options({ handlers, concurrency: 0 }))).toThrow(/concurrency/)
+  expect(() => startBus(options({ handlers }, 'My App'))).toThrow(/kebab case/)
+})
+
+test('shutdown while the broker is away ends within its budget and is not clean', async () => {
+  const server = await broker()
+  const { bus, toBot } = start(server.url, { publisher: {} })
+  await waitFor(() => bus.health().ready)
+  await server.kill()
+  await waitFor(() => !bus.health().ready)
+  const publishing = bus.publisher.publish(toBot, { message: 'x' }).catch((error: unknown) => error)
+  expect(await bus.stop(500)).toMatchObject({ clean: false })
+  expect(await publishing).toMatchObject({ code: KitErrorCode.BrokerUnavailable })
+})
+
+test('a dead letter that cannot be stored holds its message, makes the app not ready, and is stored in the end', async () => {
+  const server = await broker()
+  const made = makeContracts()
+  const { bus } = start(server.url, {
+    contracts: made.contracts,
+    streams: { mode: 'create' },
+    publisher: {},
+    subscriber: { ackWaitMs: 600, handlers: [defineHandler(made.toBot, () => undefined)] },
+  })
+  await waitFor(() => bus.health().ready)
+  const admin = await open(server)
+  const jsm = await manager(admin)
+  const { deadLetterStreamName } = await import('../src/index.ts')
+  const { config } = await jsm.streams.info(deadLetterStreamName(made.stream.name))
+  // Full: it refuses the next letter.
+  await jsm.streams.update(config.name, { ...config, max_msgs: 1 })
+  await admin.client.publish(config.subjects?.[0]?.replace('*', 'x') ?? '', 'filler')
+  await admin.client.flush()
+  admin.client.publish(made.toBot.subject, 'not json')
+  await waitFor(() => notOk(bus).some((line) => line.includes('dead letters cannot be stored')), { deadlineMs: 25_000 })
+  const info = await jsm.consumers.info(made.stream.name, 'app_to-bot')
+  // Held by in-progress signals, so it was delivered once although its ack wait passed many times.
+  expect([info.num_ack_pending, info.num_redelivered]).toEqual([1, 0])
+  await jsm.streams.update(config.name, config)
+  await waitFor(async () => (await jsm.streams.info(config.name)).state.messages === 2, { deadlineMs: 25_000 })
+  await waitFor(() => bus.health().ready)
+}, 60_000)
