@@ -38,6 +38,25 @@ test('a frozen broker: the retry carries the same id, so the message is stored o
   expect(await countMessages(connection, stream.name)).toBe(2)
 })
 
+test('an ack that is lost with its connection: sent again with the same id, stored once, and no duplicate of the caller’s', async () => {
+  const server = await broker()
+  const { publisher, toBot, stream, connection } = await setUp(server)
+  server.pause()
+  onEnd(async () => server.resume())
+  const publishing = [publisher.publish(toBot, { message: 'fresh id' }), publisher.publish(toBot, { message: 'own id' }, { id: 'order-9' })]
+  await new Promise((resolve) => setImmediate(resolve))
+  // What was written waits in the frozen broker's socket; its ack will go to a connection that is gone.
+  void connection.client.reconnect()
+  await waitFor(() => connection.state === 'disconnected', { everyMs: 1 })
+  server.resume()
+  expect(await Promise.all(publishing)).toMatchObject([
+    { seq: 1, duplicate: false },
+    { seq: 2, duplicate: true, id: 'order-9' },
+  ])
+  expect(connection.logs.lines.some((line) => line.fields['event'] === 'retryMetItself')).toBe(true)
+  expect(await countMessages(connection, stream.name)).toBe(2)
+})
+
 test('messages published while the connection is down wait for it', async () => {
   const server = await broker()
   const { publisher, toBot, stream, connection } = await setUp(server)

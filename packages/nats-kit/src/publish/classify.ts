@@ -8,15 +8,15 @@ export interface PubAck {
   readonly error?: { readonly code?: number; readonly err_code?: number; readonly description?: string }
 }
 
-/**
- * JetStream's codes that pass by themselves: 10008 system temporarily unavailable, 10023 insufficient resources,
- * 10077 the stream is full (discard new), 10158 an earlier attempt of the same id is being stored.
- */
-const PASSING = new Set([10008, 10023, 10077, 10158])
+/** An earlier attempt of the same id is being stored. */
+const DUPLICATE_IN_PROCESS = 10158
 
-/** Whether another attempt with the same id can succeed. */
+/**
+ * Whether another attempt with the same id can succeed. The server says 503 for what passes by itself: no leader
+ * (10008), too few resources (10023), a stream that is full and discards the new (10077); 429 when it is asked too much.
+ */
 export function isWorthRetrying(error: NonNullable<PubAck['error']>): boolean {
-  return PASSING.has(error.err_code ?? 0) || error.code === 429 || error.code === 503
+  return error.code === 503 || error.code === 429 || error.err_code === DUPLICATE_IN_PROCESS
 }
 
 /** The message exceeds the stream's or the server's size. */
