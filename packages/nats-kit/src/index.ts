@@ -14,16 +14,19 @@ export { createMessageRouter, type MessageRouter } from './publish/router.ts'
 export type { StoredSenderOptions } from './publish/stored-sender.ts'
 export { DeadLetterHeader, HeaderName } from './codec/headers.ts'
 export {
+  advisoryStreamName,
   deadLetterStreamName,
   deadLetterSubject,
   idempotencyStreamName,
   withCompanions,
 } from './streams/companion-streams.ts'
+export { DeadLetterReason } from './subscribe/dead-letter.ts'
 export { ensureStreams, type EnsureStreamsOptions, type StreamMode } from './streams/ensure-streams.ts'
 export { describeChange, type FieldChange, planStream, type StreamPlan } from './streams/plan.ts'
 export type { DeclaredStreamConfig } from './streams/to-stream-config.ts'
-export { defineHandler, type MessageContext, type MessageHandler } from './subscribe/handler.ts'
+export { defineHandler, type HandlerOptions, type MessageContext, type MessageHandler } from './subscribe/handler.ts'
 export type { SubscriberOptions } from './subscribe/options.ts'
 export type { AbandonedMessage } from './subscribe/process-message.ts'
-export { DEFAULT_RETRY_POLICY, type RetryPolicy, retryDelayMs } from './subscribe/retry-policy.ts'
+export { DEFAULT_RETRY_POLICY, type RetryDelay, type RetryPolicy, retryDelayMs } from './subscribe/retry-policy.ts'
 export { createSubscriber, type Subscriber } from './subscribe/subscriber.ts'
+export { DeadLetter, RetryLater } from './subscribe/verdicts.ts'

@@ -113,6 +113,16 @@ test('shutdown while the broker is away ends within its budget and is not clean'
   expect(await publishing).toMatchObject({ code: KitErrorCode.BrokerUnavailable })
 })
 
+test('shutdown that cannot flush says that it is not clean', async () => {
+  const server = await broker()
+  const { bus, logger } = start(server.url)
+  await waitFor(() => bus.health().ready)
+  await server.kill()
+  await waitFor(() => !bus.health().ready)
+  expect(await bus.stop(500)).toEqual({ clean: false, abandoned: [] })
+  expect(logger.lines.some((line) => line.fields['event'] === 'notFlushed')).toBe(true)
+})
+
 test('a dead letter that cannot be stored holds its message, makes the app not ready, and is stored in the end', async () => {
   const server = await broker()
   const made = makeContracts()

@@ -23,6 +23,8 @@ export const DeadLetterHeader = {
   Subject: 'Dead-Letter-Subject',
   Time: 'Dead-Letter-Time',
   Issues: 'Dead-Letter-Issues',
+  /** The original left its stream before it could be kept: the letter has no body. */
+  Lost: 'Dead-Letter-Lost',
 } as const
 
 /** Put before an original `Nats-*` header, which would act on the copy: `Dead-Letter-Original-Nats-Msg-Id`. */

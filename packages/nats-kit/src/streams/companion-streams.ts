@@ -13,9 +13,25 @@ export function deadLetterStreamName(stream: string): string {
   return `${stream}_DLQ`
 }
 
-/** `dead-letter.<stream>.<consumer>`: each app may publish its own consumers' dead letters and no others. */
-export function deadLetterSubject(stream: string, consumer: string): string {
-  return `dead-letter.${stream}.${consumer}`
+/**
+ * `dead-letter.<stream>.<consumer>.<sequence>.<nanoseconds when it was stored>`: one subject for each message and
+ * consumer, so the broker can be asked to keep one letter of it whichever way it comes. The time tells messages of one
+ * sequence apart when a stream was made anew. Each app may publish its own consumers' letters and no others.
+ */
+export function deadLetterSubject(stream: string, consumer: string, seq: number | string, storedNanos: string): string {
+  return `dead-letter.${stream}.${consumer}.${seq}.${storedNanos}`
+}
+
+/** Where the server's word about messages that it stops delivering is kept. */
+export function advisoryStreamName(stream: string): string {
+  return `${stream}_ADVISORIES`
+}
+
+const ADVISORY_PREFIX = '$JS.EVENT.ADVISORY.CONSUMER'
+
+/** The advisories of one consumer, of both kinds that the stream keeps. */
+export function advisoryFilter(stream: string, consumer: string): string {
+  return `${ADVISORY_PREFIX}.*.${stream}.${consumer}`
 }
 
 /** Where the fingerprints behind idempotency keys are stored. */
@@ -29,8 +45,8 @@ export function idempotencySubject(stream: string, keyHash: string): string {
 }
 
 /**
- * A declared stream together with the two that the kit keeps beside it: its dead letters, kept four times as long as
- * the messages so that nobody has to hurry, and the claims behind idempotency keys.
+ * A declared stream together with those that the kit keeps beside it: its dead letters, kept for four weeks so that
+ * nobody has to hurry; the server's advisories about messages it gave up on; the claims behind idempotency keys.
  */
 export function withCompanions(stream: Stream, replicas?: number): readonly DeclaredStreamConfig[] {
   const main = toStreamConfig(stream, replicas)
@@ -47,13 +63,29 @@ export function withCompanions(stream: Stream, replicas?: number): readonly Decl
       ...shared,
       name: deadLetterStreamName(stream.name),
       description: `Messages of ${stream.name} that could not be handled.`,
-      subjects: [deadLetterSubject(stream.name, '*')],
+      subjects: [`dead-letter.${stream.name}.>`],
       // A full store refuses the next dead letter, loudly, rather than drop one that nobody has read.
       discard: DiscardPolicy.New,
       max_age: 28 * DAY_NS,
       max_msgs: 100_000,
       max_bytes: 1024 * 1024 * 1024,
       duplicate_window: 10 * MINUTE_NS,
+      allow_direct: false,
+      max_msgs_per_subject: -1,
+    },
+    {
+      ...shared,
+      name: advisoryStreamName(stream.name),
+      description: `What the server says of messages of ${stream.name} that it gave up on.`,
+      subjects: ['MAX_DELIVERIES', 'MSG_TERMINATED'].map((kind) => `${ADVISORY_PREFIX}.${kind}.${stream.name}.*`),
+      // Each advisory has one reader, its consumer's app, and goes when it was dealt with.
+      retention: RetentionPolicy.Workqueue,
+      // The server publishes advisories without asking; refused ones would be lost unseen, whichever end they are at.
+      discard: DiscardPolicy.Old,
+      max_age: 28 * DAY_NS,
+      max_msgs: 100_000,
+      max_bytes: 64 * 1024 * 1024,
+      duplicate_window: main.duplicate_window,
       allow_direct: false,
       max_msgs_per_subject: -1,
     },

@@ -3,7 +3,6 @@ import {
   JetStreamApiError,
   type JetStreamManager,
   jetstreamManager,
-  type StreamConfig,
   type StreamInfo,
 } from '@nats-io/jetstream'
 import type { Connection } from '../connection/connection.ts'
@@ -84,7 +83,8 @@ async function ensureStream(
       throw immutable(declared.name, plan.changes, hint)
     case 'update': {
       if (options.mode !== 'apply') throw different(declared.name, plan.changes, hint)
-      const config: StreamConfig = { ...(live as StreamInfo).config, ...declared, num_replicas: replicasFor(declared, live, options) }
+      // The client merges this with what is there, so fields that nobody declared stay.
+      const config = { ...declared, num_replicas: replicasFor(declared, live, options) }
       await change(declared, plan.changes, () => manager.streams.update(declared.name, config))
       for (const { field, live: before, declared: after } of plan.changes) {
         logger.info({ event: 'streamChanged', stream: declared.name, action: 'updated', field, before, after }, 'stream updated')

@@ -38,11 +38,12 @@ test('a change reads as a sentence', () => {
 })
 
 test('companions: a dead letter is never dropped to make room, and a claim outlives the duplicate window', () => {
-  const [, deadLetters, claims] = withCompanions(
+  const [, deadLetters, advisories, claims] = withCompanions(
     defineStream({ name: 'S', description: 'x', channels: [channel('a')], maxAgeMs: 600_000, maxMessages: 5, maxBytes: 9 }),
     3,
   )
-  expect(deadLetters).toMatchObject({ name: 'S_DLQ', subjects: ['dead-letter.S.*'], discard: 'new', num_replicas: 3 })
+  expect(deadLetters).toMatchObject({ name: 'S_DLQ', subjects: ['dead-letter.S.>'], discard: 'new', num_replicas: 3 })
+  expect(advisories).toMatchObject({ name: 'S_ADVISORIES', retention: 'workqueue', num_replicas: 3 })
   expect(claims).toMatchObject({ name: 'S_IDEMPOTENCY', max_msgs_per_subject: 1, num_replicas: 3 })
   expect(claims?.max_age).toBeGreaterThan(120_000 * 1e6)
 })

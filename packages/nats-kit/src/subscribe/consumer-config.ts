@@ -1,5 +1,6 @@
 import type { Channel } from '@alarm-bus/contracts'
 import { AckPolicy, type ConsumerConfig, DeliverPolicy } from '@nats-io/jetstream'
+import type { ConsumerSpec } from './consumer-spec.ts'
 import type { SubscriberSettings } from './options.ts'
 
 /** An ephemeral consumer outlives a lost connection by this much. */
@@ -25,23 +26,23 @@ export function consumerName(settings: SubscriberSettings, channel: Channel): st
 /** The consumer's configuration, in the server's names and units. */
 export function toConsumerConfig(
   settings: SubscriberSettings,
-  channel: Channel,
+  { name, channel, filterSubject, maxDeliver }: ConsumerSpec,
   inboxPrefix: string,
   startFrom: StartFrom,
 ): Partial<ConsumerConfig> {
-  const name = consumerName(settings, channel)
   const durable = settings.lifetime === 'durable'
   const shared = durable && settings.delivery === 'queue-group'
   const push = settings.mode === 'push'
   return {
     name,
     ...(durable ? { durable_name: name } : {}),
-    description: `${settings.app} handles ${channel.name}`,
+    description: `${settings.app} handles ${channel}`,
     // One filter, not a list: it becomes part of the request's subject, so permissions can hold an app to it.
-    filter_subject: channel.subject,
+    filter_subject: filterSubject,
     ack_policy: AckPolicy.Explicit,
     ack_wait: nanos(settings.ackWaitMs),
-    max_deliver: settings.maxDeliver,
+    // Without end is -1 to the server.
+    max_deliver: Number.isFinite(maxDeliver) ? maxDeliver : -1,
     max_ack_pending: push ? settings.concurrency : Math.max(MAX_ACK_PENDING, settings.concurrency),
     ...startOf(startFrom),
     ...(shared ? {} : { inactive_threshold: nanos(durable ? settings.inactiveThresholdMs : EPHEMERAL_THRESHOLD_MS) }),

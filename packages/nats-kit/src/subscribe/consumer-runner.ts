@@ -6,9 +6,9 @@ import type { ConsumerState } from '../events.ts'
 import type { HealthCheck } from '../lifecycle/health.ts'
 import type { StoredSender } from '../publish/stored-sender.ts'
 import { streamCreatedAt } from '../streams/ensure-streams.ts'
-import { consumerName, type StartFrom, toConsumerConfig } from './consumer-config.ts'
+import { type StartFrom, toConsumerConfig } from './consumer-config.ts'
+import type { ConsumerSpec } from './consumer-spec.ts'
 import { ensureConsumer, findConsumer } from './ensure-consumer.ts'
-import type { MessageHandler } from './handler.ts'
 import type { SubscriberSettings } from './options.ts'
 import { type AbandonedMessage, MessageProcessor } from './process-message.ts'
 import { PullSource } from './pull-source.ts'
@@ -29,7 +29,7 @@ export class ConsumerRunner {
   readonly name: string
   readonly #connection: Connection
   readonly #settings: SubscriberSettings
-  readonly #handler: MessageHandler
+  readonly #spec: ConsumerSpec
   readonly #stream: string
   readonly #processor: MessageProcessor
   readonly #stopSignal = new AbortController()
@@ -41,13 +41,13 @@ export class ConsumerRunner {
   /** How far the consumer had got, and in which incarnation of the stream. */
   #progress: { readonly settledUpTo: number; readonly streamCreatedAt: string } | undefined
 
-  constructor(connection: Connection, settings: SubscriberSettings, handler: MessageHandler, deadLetters: StoredSender) {
+  constructor(connection: Connection, settings: SubscriberSettings, spec: ConsumerSpec, deadLetters: StoredSender) {
     this.#connection = connection
     this.#settings = settings
-    this.#handler = handler
-    this.#stream = settings.contracts.streamOf(handler.channel).name
-    this.name = consumerName(settings, handler.channel)
-    this.#processor = new MessageProcessor(connection, handler, settings, deadLetters, () => this.#source?.onRoom())
+    this.#spec = spec
+    this.#stream = spec.stream
+    this.name = spec.name
+    this.#processor = new MessageProcessor(connection, spec, settings, deadLetters, () => this.#source?.onRoom())
   }
 
   start(): void {
@@ -106,7 +106,7 @@ export class ConsumerRunner {
   async #runOnce(signal: AbortSignal, onRunning: () => void): Promise<SourceEnd> {
     const manager = await jetstreamManager(this.#connection.client, { checkAPI: false, timeout: 5_000 })
     const createdAt = await streamCreatedAt(this.#connection, this.#stream)
-    const config = toConsumerConfig(this.#settings, this.#handler.channel, this.#connection.inboxPrefix, this.#startFrom(createdAt))
+    const config = toConsumerConfig(this.#settings, this.#spec, this.#connection.inboxPrefix, this.#startFrom(createdAt))
     const info = await ensureConsumer(manager, this.#stream, config, this.#connection.logger)
     if (signal.aborted) return { kind: 'stopped', detail: 'asked to stop' }
     this.#remember(info.ack_floor.stream_seq, createdAt)

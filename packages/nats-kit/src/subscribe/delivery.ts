@@ -55,6 +55,11 @@ export class Delivery implements MessageContext {
     return Number(this.#token(4))
   }
 
+  /** When the broker stored the message, in nanoseconds of the Unix epoch, all digits. */
+  get storedNanos(): string {
+    return this.#token(5)
+  }
+
   get storedAt(): Date {
     return new Date(Number(this.#token(5)) / 1e6)
   }

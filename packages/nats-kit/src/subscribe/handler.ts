@@ -1,5 +1,6 @@
 import type { Channel, MessageOf } from '@alarm-bus/contracts'
 import type { Logger } from '../logger.ts'
+import type { RetryDelay } from './retry-policy.ts'
 
 /** What is known of a message besides its content. Read lazily: what a handler does not ask for costs nothing. */
 export interface MessageContext {
@@ -22,15 +23,24 @@ export interface MessageContext {
   readonly logger: Logger
 }
 
+/** What differs for one channel; the rest is the subscriber's. */
+export interface HandlerOptions {
+  /** Waits between deliveries. Default: the subscriber's. */
+  readonly retry?: RetryDelay
+  /** Deliveries, the first included. Default: the subscriber's. */
+  readonly maxDeliver?: number
+}
+
 /**
  * Handles one channel's messages, one call a delivery.
  *
  * - Returns or resolves: the message is acknowledged and never comes again.
  * - Throws or rejects: it comes again after a growing delay; after the last delivery it becomes a dead letter.
+ * - Throws `RetryLater` or `DeadLetter`: it comes again after the delay it names, or becomes a dead letter at once.
  * - At least once: the same message may come twice, so what a handler does should bear being done twice.
  * - Calls overlap, up to the subscriber's `concurrency`, in no promised order.
  */
-export interface MessageHandler<C extends Channel = Channel> {
+export interface MessageHandler<C extends Channel = Channel> extends HandlerOptions {
   readonly channel: C
   handle(message: MessageOf<C>, context: MessageContext): Promise<void> | void
 }
@@ -39,6 +49,7 @@ export interface MessageHandler<C extends Channel = Channel> {
 export function defineHandler<C extends Channel>(
   channel: C,
   handle: (message: MessageOf<C>, context: MessageContext) => Promise<void> | void,
+  options: HandlerOptions = {},
 ): MessageHandler {
-  return { channel, handle: handle as MessageHandler['handle'] }
+  return { ...options, channel, handle: handle as MessageHandler['handle'] }
 }

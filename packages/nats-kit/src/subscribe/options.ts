@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import type { Contracts } from '@alarm-bus/contracts'
+import type { Channel, Contracts } from '@alarm-bus/contracts'
 import { KitError, KitErrorCode } from '../errors.ts'
 import type { MessageHandler } from './handler.ts'
-import { DEFAULT_RETRY_POLICY, type RetryPolicy } from './retry-policy.ts'
+import { DEFAULT_RETRY_POLICY, type RetryDelay, totalRetryMs } from './retry-policy.ts'
 
 export interface SubscriberOptions {
   readonly contracts: Contracts
@@ -29,7 +29,8 @@ export interface SubscriberOptions {
   readonly concurrency?: number
   /** A handler still running after this is told to stop, in milliseconds; its message may then come again. Default 300,000. */
   readonly maxHandlerMs?: number
-  readonly retry?: Partial<RetryPolicy>
+  /** Waits between deliveries: numbers, or a function. Default: 1 s, 5 s, 25 s, …, at most 5 minutes, with jitter. */
+  readonly retry?: RetryDelay
   /** How often the broker says that a consumer is there when nothing arrives, in milliseconds; two missed raise an alarm. Default 5,000. */
   readonly idleHeartbeatMs?: number
   /** A durable of one instance is removed by the broker after this long without its instance. Default 24 hours. */
@@ -39,7 +40,7 @@ export interface SubscriberOptions {
 /** The options with every default filled in. */
 export interface SubscriberSettings extends Required<Omit<SubscriberOptions, 'retry' | 'instanceId'>> {
   readonly instanceId: string
-  readonly retry: RetryPolicy
+  readonly retry: RetryDelay
 }
 
 const NAME = /^[a-z0-9]+(-[a-z0-9]+)*$/
@@ -65,7 +66,7 @@ export function resolveSubscriberOptions(options: SubscriberOptions): Subscriber
     ackWaitMs,
     concurrency: options.concurrency ?? 16,
     maxHandlerMs: options.maxHandlerMs ?? 300_000,
-    retry: { ...DEFAULT_RETRY_POLICY, ...options.retry },
+    retry: options.retry ?? {},
     idleHeartbeatMs: options.idleHeartbeatMs ?? 5_000,
     inactiveThresholdMs: options.inactiveThresholdMs ?? 24 * 60 * 60 * 1_000,
   }
@@ -86,9 +87,34 @@ export function resolveSubscriberOptions(options: SubscriberOptions): Subscriber
   }
   if (settings.ackWaitMs < 300) refuse('ackWaitMs below 300 leaves no time for a signal that a handler still runs')
   if (settings.idleHeartbeatMs < 100 || settings.idleHeartbeatMs > 10_000) refuse('idleHeartbeatMs must be from 100 to 10,000')
-  const { baseMs, factor, capMs, jitter } = settings.retry
+  for (const { channel, retry = settings.retry, maxDeliver = settings.maxDeliver } of settings.handlers) {
+    checkRetry(settings, channel, retry, maxDeliver, (why) => refuse(`channel ${JSON.stringify(channel.name)}: ${why}`))
+  }
+  return settings
+}
+
+/** A policy that cannot work is refused at start: found out later, it would be found out by lost time or messages. */
+function checkRetry(
+  settings: SubscriberSettings,
+  channel: Channel,
+  retry: RetryDelay,
+  maxDeliver: number,
+  refuse: (why: string) => never,
+): void {
+  if (!Number.isSafeInteger(maxDeliver) || maxDeliver < 1) refuse(`maxDeliver must be a whole number from 1, not ${maxDeliver}`)
+  if (settings.ackWaitMs > settings.maxHandlerMs) {
+    refuse(`ackWaitMs ${settings.ackWaitMs} is longer than maxHandlerMs ${settings.maxHandlerMs}: a handler would be told to stop before its message can come again`)
+  }
+  if (typeof retry === 'function') return
+  const { baseMs, factor, capMs, jitter } = { ...DEFAULT_RETRY_POLICY, ...retry }
   if (!(baseMs >= 0 && capMs >= baseMs && factor >= 1 && jitter >= 0 && jitter <= 1)) {
     refuse('retry needs baseMs from 0, capMs from baseMs, factor from 1 and jitter from 0 to 1')
   }
-  return settings
+  const stream = settings.contracts.streamOf(channel)
+  const longestMs = (totalRetryMs(retry, maxDeliver) ?? 0) + maxDeliver * settings.ackWaitMs
+  if (longestMs > stream.maxAgeMs) {
+    refuse(
+      `${maxDeliver} deliveries with these waits and ackWaitMs ${settings.ackWaitMs} may take ${longestMs} ms, but ${stream.name} keeps a message for ${stream.maxAgeMs} ms: it would vanish before its last delivery`,
+    )
+  }
 }

@@ -1,14 +1,14 @@
 import type { MessageIssue } from '@alarm-bus/contracts'
 import type { Msg } from '@nats-io/transport-node'
-import { decodeMessage } from '../codec/json-codec.ts'
 import type { Connection } from '../connection/connection.ts'
 import { errorText } from '../errors.ts'
 import type { StoredSender } from '../publish/stored-sender.ts'
-import { type DeadLetterReason, storeDeadLetter } from './dead-letter.ts'
+import { DeadLetterReason, storeDeadLetter } from './dead-letter.ts'
 import { Delivery } from './delivery.ts'
-import type { MessageHandler } from './handler.ts'
+import type { ConsumerSpec } from './consumer-spec.ts'
 import type { SubscriberSettings } from './options.ts'
-import { retryDelayMs } from './retry-policy.ts'
+import { delayOf } from './retry-policy.ts'
+import { DeadLetter, RetryLater } from './verdicts.ts'
 
 const ACK = Buffer.from('+ACK')
 const IN_PROGRESS = Buffer.from('+WPI')
@@ -29,7 +29,7 @@ export interface AbandonedMessage {
  */
 export class MessageProcessor {
   readonly #connection: Connection
-  readonly #handler: MessageHandler
+  readonly #spec: ConsumerSpec
   readonly #settings: SubscriberSettings
   readonly #deadLetters: StoredSender
   readonly #onDone: () => void
@@ -44,13 +44,13 @@ export class MessageProcessor {
 
   constructor(
     connection: Connection,
-    handler: MessageHandler,
+    spec: ConsumerSpec,
     settings: SubscriberSettings,
     deadLetters: StoredSender,
     onDone: () => void,
   ) {
     this.#connection = connection
-    this.#handler = handler
+    this.#spec = spec
     this.#settings = settings
     this.#deadLetters = deadLetters
     this.#onDone = onDone
@@ -70,16 +70,16 @@ export class MessageProcessor {
 
   /** Takes one delivery. Never throws: what calls it is the client's reader, which an exception would end. */
   process(message: Msg): void {
-    const delivery = new Delivery(message, this.#handler.channel.name, this.#connection.logger, performance.now())
+    const delivery = new Delivery(message, this.#spec.channel, this.#connection.logger, performance.now())
     this.#running.add(delivery)
-    const decoded = decodeMessage(this.#handler.channel, message.data)
+    const decoded = this.#spec.decode(message.data)
     if (!decoded.ok) {
       const where = decoded.issues.map((issue) => `${issue.path || '/'}: ${issue.message}`).join('; ')
-      void this.#bury(delivery, 'invalid_message', where, decoded.issues)
+      void this.#bury(delivery, DeadLetterReason.InvalidMessage, where, decoded.issues)
       return
     }
     try {
-      const result = this.#handler.handle(decoded.message as never, delivery)
+      const result = this.#spec.handle(decoded.message, delivery)
       if (result === undefined || typeof result.then !== 'function') this.#finish(delivery, ACK)
       else result.then(() => this.#finish(delivery, ACK), (error: unknown) => this.#failed(delivery, error))
     } catch (error) {
@@ -110,18 +110,32 @@ export class MessageProcessor {
 
   #failed(delivery: Delivery, error: unknown): void {
     const { channel, consumer, stream, seq, deliveryCount: deliveries } = delivery
-    if (deliveries >= this.#settings.maxDeliver) {
-      void this.#bury(delivery, 'deliveries_exhausted', errorText(error), [])
+    if (error instanceof DeadLetter) {
+      void this.#bury(delivery, DeadLetterReason.HandlerGaveUp, errorText(error), [])
       return
     }
-    const delayMs = retryDelayMs(this.#settings.retry, deliveries)
+    if (deliveries >= this.#spec.maxDeliver) {
+      void this.#bury(delivery, DeadLetterReason.DeliveriesExhausted, errorText(error), [])
+      return
+    }
+    const delayMs = error instanceof RetryLater ? error.delayMs : this.#retryDelayMs(deliveries, error)
     const detail = { channel, consumer, stream, seq, deliveries, delayMs, error: errorText(error) }
     this.#connection.logger.warn(
-      { event: 'retryScheduled', ...detail, maxDeliver: this.#settings.maxDeliver, err: error },
+      { event: 'retryScheduled', ...detail, maxDeliver: this.#spec.maxDeliver, err: error },
       'handler failed; the message comes again',
     )
     this.#connection.events.emit('retryScheduled', detail)
     this.#finish(delivery, Buffer.from(`-NAK {"delay":${delayMs * 1_000_000}}`))
+  }
+
+  /** A retry function is the app's code: what it throws, or returns that is no wait, must not cost the message. */
+  #retryDelayMs(deliveries: number, error: unknown): number {
+    try {
+      return delayOf(this.#spec.retry, deliveries, error)
+    } catch (cause) {
+      this.#connection.logger.error({ event: 'retryPolicyFailed', channel: this.#spec.channel, err: cause }, 'retry function failed; the default is used')
+      return delayOf({}, deliveries, error)
+    }
   }
 
   /**
@@ -129,14 +143,15 @@ export class MessageProcessor {
    * kept alive by in-progress signals, and holds its place in the bound: it would not be delivered again.
    */
   async #bury(delivery: Delivery, reason: DeadLetterReason, error: string, issues: readonly MessageIssue[]): Promise<void> {
+    const { message, channel, subject, stream, seq, storedNanos, consumer, deliveryCount } = delivery
+    const letter = { reason, error, issues, channel, subject, stream, seq, storedNanos, consumer, deliveryCount, original: message }
     for (;;) {
       try {
-        await storeDeadLetter(this.#connection, this.#deadLetters, { delivery, reason, error, issues })
+        await storeDeadLetter(this.#connection, this.#deadLetters, letter)
         this.#trouble = undefined
         return this.#finish(delivery, Buffer.from(`+TERM ${reason}`))
       } catch (cause) {
         this.#trouble = errorText(cause)
-        const { stream, seq, consumer } = delivery
         this.#connection.logger.error(
           { event: 'deadLetterNotStored', stream, seq, consumer, reason, error: this.#trouble },
           'dead letter cannot be stored; the message is held until it can',

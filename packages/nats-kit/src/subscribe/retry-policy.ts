@@ -10,6 +10,9 @@ export interface RetryPolicy {
   readonly jitter: number
 }
 
+/** A policy in numbers, or a function from the delivery that failed (1 for the first) and its error to milliseconds. */
+export type RetryDelay = Partial<RetryPolicy> | ((deliveryCount: number, error: unknown) => number)
+
 /** 1 s, 5 s, 25 s, …, at most 5 minutes; each up to a fifth shorter by chance. */
 export const DEFAULT_RETRY_POLICY: RetryPolicy = { baseMs: 1_000, factor: 5, capMs: 300_000, jitter: 0.2 }
 
@@ -22,4 +25,28 @@ export function retryDelayMs(policy: RetryPolicy, deliveryCount: number, random:
   // A large exponent is Infinity, which the cap takes care of.
   const full = Math.min(policy.capMs, policy.baseMs * policy.factor ** (deliveryCount - 1))
   return Math.round(full * (1 - policy.jitter * random))
+}
+
+/** A year: what a policy says beyond it is a mistake. */
+const MAX_DELAY_MS = 365 * 24 * 60 * 60 * 1000
+
+/**
+ * The wait that a policy or a function asks for.
+ *
+ * @throws RangeError when a function returns no number of milliseconds from 0 to a year.
+ */
+export function delayOf(retry: RetryDelay, deliveryCount: number, error: unknown): number {
+  if (typeof retry !== 'function') return retryDelayMs({ ...DEFAULT_RETRY_POLICY, ...retry }, deliveryCount)
+  const delayMs = retry(deliveryCount, error)
+  if (!(delayMs >= 0 && delayMs <= MAX_DELAY_MS)) throw new RangeError(`a retry function returned ${delayMs}, not a number of milliseconds`)
+  return Math.round(delayMs)
+}
+
+/** Every wait of a policy together, at its longest: how long a message may go on being retried. Unknown of a function. */
+export function totalRetryMs(retry: RetryDelay, maxDeliver: number): number | undefined {
+  if (typeof retry === 'function' || !Number.isFinite(maxDeliver)) return undefined
+  const policy = { ...DEFAULT_RETRY_POLICY, ...retry, jitter: 0 }
+  let total = 0
+  for (let delivery = 1; delivery < maxDeliver && total < MAX_DELAY_MS; delivery++) total += retryDelayMs(policy, delivery)
+  return total
 }

@@ -1,7 +1,9 @@
 import type { Connection } from '../connection/connection.ts'
 import type { HealthCheck } from '../lifecycle/health.ts'
 import { StoredSender } from '../publish/stored-sender.ts'
+import { collectorOf, collectorSettings } from './advisories.ts'
 import { ConsumerRunner } from './consumer-runner.ts'
+import { specOf } from './consumer-spec.ts'
 import { resolveSubscriberOptions, type SubscriberOptions } from './options.ts'
 import type { AbandonedMessage } from './process-message.ts'
 
@@ -28,11 +30,18 @@ export interface Subscriber {
 export function createSubscriber(connection: Connection, options: SubscriberOptions): Subscriber {
   const settings = resolveSubscriberOptions(options)
   const deadLetters = new StoredSender(connection, {
-    maxInFlight: settings.concurrency * settings.handlers.length,
+    maxInFlight: (settings.concurrency + 4) * settings.handlers.length,
     // Short, since it is tried again for as long as it takes: what is wrong is said sooner.
     budgetMs: 5_000,
   })
-  const runners = settings.handlers.map((handler) => new ConsumerRunner(connection, settings, handler, deadLetters))
+  const specs = settings.handlers.map((handler) => specOf(settings, handler))
+  const runners = [
+    ...specs.map((spec) => new ConsumerRunner(connection, settings, spec, deadLetters)),
+    // An ephemeral consumer sees what it sees: nobody waits for its dead letters.
+    ...(settings.lifetime === 'ephemeral' ? [] : specs).map(
+      (spec) => new ConsumerRunner(connection, collectorSettings(settings), collectorOf(connection, deadLetters, spec), deadLetters),
+    ),
+  ]
   return {
     start: () => runners.forEach((runner) => runner.start()),
     checks: () => runners.map((runner) => runner.check()),

@@ -1,0 +1,35 @@
+import type { CheckedMessage } from '@alarm-bus/contracts'
+import { decodeMessage } from '../codec/json-codec.ts'
+import type { MessageContext, MessageHandler } from './handler.ts'
+import { consumerName } from './consumer-config.ts'
+import type { SubscriberSettings } from './options.ts'
+import type { RetryDelay } from './retry-policy.ts'
+
+/** All that a consumer's runner and processor need to know of whom they serve. */
+export interface ConsumerSpec {
+  readonly stream: string
+  /** The consumer's name on the broker. */
+  readonly name: string
+  /** What messages are called in logs, events and dead letters: the channel's name. */
+  readonly channel: string
+  readonly filterSubject: string
+  readonly maxDeliver: number
+  readonly retry: RetryDelay
+  decode(bytes: Uint8Array): CheckedMessage<never>
+  handle(message: never, context: MessageContext): Promise<void> | void
+}
+
+/** The consumer of an app's handler. */
+export function specOf(settings: SubscriberSettings, handler: MessageHandler): ConsumerSpec {
+  const { channel } = handler
+  return {
+    stream: settings.contracts.streamOf(channel).name,
+    name: consumerName(settings, channel),
+    channel: channel.name,
+    filterSubject: channel.subject,
+    maxDeliver: handler.maxDeliver ?? settings.maxDeliver,
+    retry: handler.retry ?? settings.retry,
+    decode: (bytes) => decodeMessage(channel, bytes) as CheckedMessage<never>,
+    handle: (message, context) => handler.handle(message, context),
+  }
+}
