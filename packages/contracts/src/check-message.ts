@@ -30,7 +30,12 @@ export function checkReceived<C extends Channel>(channel: C, value: unknown): Ch
  */
 export function checkToPublish<C extends Channel>(channel: C, value: unknown): CheckedMessage<C> {
   const checked = checkReceived(channel, value)
-  if (!checked.ok) return checked
+  if (!checked.ok) {
+    // Nothing was kept to compare with, so unknown fields are told by the schema's own list.
+    const issues = [...checked.issues]
+    collectUnknown(channel.jsonSchema, value, '', issues)
+    return { ok: false, issues }
+  }
   const issues: MessageIssue[] = []
   collectDropped(value, checked.message, '', issues)
   return issues.length === 0 ? checked : { ok: false, issues }
@@ -49,6 +54,19 @@ function collectDropped(sent: unknown, kept: unknown, path: string, issues: Mess
     } else if (value !== undefined) {
       issues.push({ path: `${path}/${pointerToken(key)}`, code: 'unrecognized_key', message: 'unknown field' })
     }
+  }
+}
+
+/** As far as plain objects and lists go: which member of a union was meant is not known of a message that fits none. */
+function collectUnknown(schema: unknown, value: unknown, path: string, issues: MessageIssue[]): void {
+  if (typeof schema !== 'object' || schema === null || typeof value !== 'object' || value === null) return
+  const { properties, items } = schema as { properties?: Readonly<Record<string, unknown>>; items?: unknown }
+  for (const [key, child] of Object.entries(value)) {
+    if (issues.length >= MAX_ISSUES) return
+    const at = `${path}/${pointerToken(key)}`
+    if (Array.isArray(value)) collectUnknown(items, child, at, issues)
+    else if (properties && Object.hasOwn(properties, key)) collectUnknown(properties[key], child, at, issues)
+    else if (properties && child !== undefined) issues.push({ path: at, code: 'unrecognized_key', message: 'unknown field' })
   }
 }
 

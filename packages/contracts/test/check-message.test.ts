@@ -50,6 +50,12 @@ describe('whoever publishes', () => {
     expect(checkToPublish(alarmToBot, message)).toMatchObject({ ok: false, issues: [{ path }] })
   })
 
+  test('gets unknown fields and wrong ones together', () => {
+    const checked = checkToPublish(nested, { ...valid, list: [{ a: '1', b: 2 }], other: 1 })
+    expect(checked.ok ? [] : checked.issues.map(({ path }) => path)).toEqual(['/list/0/a', '/list/0/b', '/other'])
+    expect(checkToPublish(alarmToBot, { message: 1, x: 2 })).toMatchObject({ issues: [{ path: '/message' }, { path: '/x' }] })
+  })
+
   test('gets 20 issues at most, whatever it sends', () => {
     const many = Object.fromEntries(Array.from({ length: 1_000 }, (_, i) => [`k${i}`, 1]))
     const checked = checkToPublish(alarmToBot, { message: 'x', ...many })

@@ -123,6 +123,18 @@ test('shutdown that cannot flush says that it is not clean', async () => {
   expect(logger.lines.some((line) => line.fields['event'] === 'notFlushed')).toBe(true)
 })
 
+test('shutdown does not wait for a dial that nobody answers', async () => {
+  const silent = createServer().listen(0, '127.0.0.1')
+  await new Promise((resolve) => silent.once('listening', resolve))
+  onEnd(() => new Promise((resolve) => silent.close(resolve)))
+  const { bus } = start(`127.0.0.1:${(silent.address() as { port: number }).port}`)
+  const dialled = new Promise<{ destroy(): void }>((resolve) => silent.once('connection', resolve))
+  const socket = await dialled
+  const late = waitFor(() => false, { deadlineMs: 3_000 }).catch(() => 'late')
+  expect(await Promise.race([bus.stop(200), late])).toEqual({ clean: true, abandoned: [] })
+  socket.destroy()
+})
+
 test('a dead letter that cannot be stored holds its message, makes the app not ready, and is stored in the end', async () => {
   const server = await broker()
   const made = makeContracts()

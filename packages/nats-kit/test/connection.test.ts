@@ -7,7 +7,7 @@ import { nkeys } from '@nats-io/transport-node'
 import { expect, test } from 'vitest'
 import { connect, type ConnectionOptions, KitErrorCode, KitEvents } from '../src/index.ts'
 import { collectLogs, startTestBroker, waitFor } from '../src/testing.ts'
-import { manager, onEnd, open, openWithStreams } from './harness.ts'
+import { onEnd, open, openWithStreams } from './harness.ts'
 
 async function broker(options: Parameters<typeof startTestBroker>[0] = {}) {
   const started = await startTestBroker(options)

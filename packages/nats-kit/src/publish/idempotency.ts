@@ -35,13 +35,13 @@ export function withIdempotency(
   const { contracts } = options
   const sender = new StoredSender(connection, options)
 
-  const claim = async (channel: Channel, id: string, fingerprint: string): Promise<void> => {
+  const claim = async (channel: Channel, id: string, fingerprint: string, leftMs: () => number): Promise<void> => {
     const stream = contracts.streamOf(channel).name
     const subject = idempotencySubject(stream, sha256(id))
     // Two rounds: a claim may expire between the refusal and the look at it.
     for (let round = 0; round < 2; round++) {
-      if (await put(stream, subject, fingerprint)) return
-      const held = await read(stream, subject)
+      if (await put(stream, subject, fingerprint, leftMs())) return
+      const held = await read(stream, subject, leftMs())
       if (held === fingerprint) return
       if (held !== undefined) {
         throw new KitError(
@@ -53,12 +53,12 @@ export function withIdempotency(
     throw new KitError(KitErrorCode.BrokerUnavailable, `the claim on id ${JSON.stringify(id)} cannot be settled now; try again`)
   }
 
-  const put = async (stream: string, subject: string, fingerprint: string): Promise<boolean> => {
+  const put = async (stream: string, subject: string, fingerprint: string, timeoutMs: number): Promise<boolean> => {
     const headers = new EncodedHeaders(
       headerLine(HeaderName.ExpectedStream, idempotencyStreamName(stream)) + headerLine(HeaderName.ExpectedLastSubjectSequence, 0),
     )
     try {
-      await sender.send(subject, headers, Buffer.from(fingerprint, 'latin1'))
+      await sender.send(subject, headers, Buffer.from(fingerprint, 'latin1'), timeoutMs)
       return true
     } catch (error) {
       if (KitError.is(error) && error.brokerCode === WRONG_LAST_SEQUENCE) return false
@@ -66,10 +66,11 @@ export function withIdempotency(
     }
   }
 
-  const read = async (stream: string, subject: string): Promise<string | undefined> => {
+  const read = async (stream: string, subject: string, timeoutMs: number): Promise<string | undefined> => {
     try {
       const message = await connection.client.request(`$JS.API.DIRECT.GET.${idempotencyStreamName(stream)}.${subject}`, undefined, {
-        timeout: 5_000,
+        // A look-up takes a moment; one that takes longer has lost its answer.
+        timeout: Math.max(1, Math.min(5_000, timeoutMs)),
       })
       return message.headers?.code === NOT_FOUND ? undefined : message.string()
     } catch (error) {
@@ -79,11 +80,12 @@ export function withIdempotency(
 
   return {
     async publish(channel, message, publishOptions) {
-      if (publishOptions?.id !== undefined) {
-        const id = messageIdOf(publishOptions)
-        await claim(channel, id, fingerprintOf(channel, message, publishOptions))
-      }
-      return publisher.publish(channel, message, publishOptions)
+      if (publishOptions?.id === undefined) return publisher.publish(channel, message, publishOptions)
+      // One budget for the claim and the message together.
+      const endsAt = performance.now() + Math.min(publishOptions.timeoutMs ?? sender.budgetMs, sender.budgetMs)
+      const leftMs = (): number => Math.max(1, endsAt - performance.now())
+      await claim(channel, messageIdOf(publishOptions), fingerprintOf(channel, message, publishOptions), leftMs)
+      return publisher.publish(channel, message, { ...publishOptions, timeoutMs: leftMs() })
     },
     async close() {
       await Promise.all([sender.close(), publisher.close()])

@@ -92,7 +92,7 @@ export function createJetStreamPublisher(
       }
       const { id, payload, headers } = prepared
       return sender
-        .send(channel.subject, headers, payload)
+        .send(channel.subject, headers, payload, publishOptions?.timeoutMs)
         .then((ack) => toReceipt(channel, id, ack, publishOptions?.id === undefined))
     },
     close: () => sender.close(),

@@ -8,6 +8,8 @@ export interface PublishOptions {
   readonly id?: string
   /** Whole seconds, from 1, after which the message leaves the stream. Default: the stream's own age limit. */
   readonly ttlSeconds?: number
+  /** All attempts together, in milliseconds; only to shorten the publisher's own budget. */
+  readonly timeoutMs?: number
   /** Further headers; names of the broker's and the kit's are refused. */
   readonly headers?: Readonly<Record<string, string>>
 }

@@ -30,6 +30,7 @@ interface Pending {
   readonly headers: EncodedHeaders
   readonly resolve: (ack: StoredAck) => void
   readonly reject: (error: KitError) => void
+  readonly startedAt: number
   /** End of the budget, and of the attempt under way; milliseconds of `performance.now()`. */
   readonly giveUpAt: number
   attemptEndsAt: number
@@ -87,12 +88,12 @@ export class StoredSender {
   }
 
   /**
-   * Sends until stored.
+   * Sends until stored, for `budgetMs` or the sender's own budget, whichever is shorter.
    *
    * @returns a promise that rejects with KitError `too_many_in_flight`, `message_too_large`, `publish_rejected`,
    * `invalid_ttl`, `permission_denied`, `broker_unavailable` or `closed`.
    */
-  send(subject: string, headers: EncodedHeaders, payload: Uint8Array): Promise<StoredAck> {
+  send(subject: string, headers: EncodedHeaders, payload: Uint8Array, budgetMs: number = this.#budgetMs): Promise<StoredAck> {
     return new Promise((resolve, reject) => {
       if (this.#closed) return reject(closedError())
       if (this.#pending.size >= this.#maxInFlight) {
@@ -108,7 +109,8 @@ export class StoredSender {
         headers,
         resolve,
         reject,
-        giveUpAt: now + this.#budgetMs,
+        startedAt: now,
+        giveUpAt: now + Math.min(budgetMs, this.#budgetMs),
         attemptEndsAt: 0,
         attempts: 0,
         lastTrouble: 'the broker is away',
@@ -209,7 +211,7 @@ export class StoredSender {
     pending.reject(
       new KitError(
         KitErrorCode.BrokerUnavailable,
-        `not acknowledged within ${this.#budgetMs} ms and ${pending.attempts} attempts on ${pending.subject}: ${pending.lastTrouble}; it may have been stored, so try again with the same id`,
+        `not acknowledged within ${Math.round(pending.giveUpAt - pending.startedAt)} ms and ${pending.attempts} attempts on ${pending.subject}: ${pending.lastTrouble}; it may have been stored, so try again with the same id`,
       ),
     )
   }

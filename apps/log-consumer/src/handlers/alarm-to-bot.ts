@@ -1,0 +1,11 @@
+import { alarmToBot } from '@alarm-bus/contracts'
+import { defineHandler, type MessageHandler } from '@alarm-bus/nats-kit'
+import type { AlarmStore } from '../store/alarm-store.ts'
+
+/** Writes down what the bot is told too. */
+export function alarmToBotHandler(store: AlarmStore): MessageHandler {
+  return defineHandler(alarmToBot, ({ message }, context) => {
+    const { channel, id, stream, seq, deliveryCount } = context
+    return store.save({ channel, message, id, stream, seq, deliveryCount }, context)
+  })
+}

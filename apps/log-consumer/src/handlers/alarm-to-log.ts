@@ -1,0 +1,14 @@
+import { alarmToLog } from '@alarm-bus/contracts'
+import { defineHandler, type MessageHandler } from '@alarm-bus/nats-kit'
+import type { AlarmStore } from '../store/alarm-store.ts'
+
+/** Writes down an alarm that is only for the log. */
+export function alarmToLogHandler(store: AlarmStore): MessageHandler {
+  return defineHandler(alarmToLog, ({ message, extra }, context) => {
+    const { channel, id, stream, seq, deliveryCount } = context
+    return store.save(
+      { channel, message, ...(extra !== undefined && { extra }), id, stream, seq, deliveryCount },
+      context,
+    )
+  })
+}

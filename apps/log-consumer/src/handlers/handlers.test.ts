@@ -1,0 +1,27 @@
+import type { MessageContext } from '@alarm-bus/nats-kit'
+import { expect, test } from 'vitest'
+import type { AlarmRecord } from '../store/alarm-store.ts'
+import { alarmToBotHandler } from './alarm-to-bot.ts'
+import { alarmToLogHandler } from './alarm-to-log.ts'
+
+const identity = { id: 'id-1', stream: 'S', seq: 7, deliveryCount: 2 }
+const contextOf = (channel: string) => ({ channel, ...identity }) as MessageContext
+
+test('the store gets the alarms of both channels with their identity', async () => {
+  const saved: AlarmRecord[] = []
+  const store = { save: async (record: AlarmRecord) => void saved.push(record) }
+  await alarmToBotHandler(store).handle({ message: 'fire' }, contextOf('alarm-to-bot'))
+  await alarmToLogHandler(store).handle({ message: 'smoke', extra: 'where' }, contextOf('alarm-to-log'))
+  expect(saved).toEqual([
+    { channel: 'alarm-to-bot', message: 'fire', ...identity },
+    { channel: 'alarm-to-log', message: 'smoke', extra: 'where', ...identity },
+  ])
+})
+
+test.each([alarmToBotHandler, alarmToLogHandler])(
+  'a store that fails fails the delivery, so that the alarm comes again',
+  async (create) => {
+    const handler = create({ save: () => Promise.reject(new Error('the store is full')) })
+    await expect(handler.handle({ message: 'fire' }, contextOf('any'))).rejects.toThrow('the store is full')
+  },
+)

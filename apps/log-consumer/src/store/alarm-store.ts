@@ -1,0 +1,27 @@
+import type { MessageContext } from '@alarm-bus/nats-kit'
+
+/** An alarm of either channel, as it is written down. */
+export interface AlarmRecord {
+  readonly channel: string
+  readonly message: string
+  /** What came with it for whoever reads the log; only `alarm-to-log` has it. */
+  readonly extra?: string
+  /** The publisher's message id, undefined where it gave none. */
+  readonly id: string | undefined
+  readonly stream: string
+  /** With `stream`, the alarm's identity across all deliveries. */
+  readonly seq: number
+  /** 1 for the first delivery. */
+  readonly deliveryCount: number
+}
+
+/**
+ * Where alarms are written down.
+ *
+ * - Resolves: the record is kept and the alarm never comes again.
+ * - Rejects: it comes again after a growing delay, and becomes a dead letter after the last delivery.
+ * - The same alarm may come twice; `stream` and `seq` tell.
+ */
+export interface AlarmStore {
+  save(record: AlarmRecord, context: Pick<MessageContext, 'signal'>): Promise<void>
+}

@@ -1,0 +1,63 @@
+import { createHttp, type HttpOptions } from '@alarm-bus/service'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { channelRoutes, type ChannelRoutesOptions } from './channel-routes.ts'
+import { answerClientError } from './client-error.ts'
+import { acceptJsonOnly } from './json-body.ts'
+import { serveOpenApi } from './openapi.ts'
+import { Problem, PROBLEM_CONTENT_TYPE } from './problem.ts'
+import { toProblem } from './to-problem.ts'
+
+export interface ProducerHttpOptions extends ChannelRoutesOptions, Pick<HttpOptions, 'logger' | 'health'> {}
+
+/** The producer's whole HTTP side; it does not listen yet. Every failure is answered with a problem (RFC 9457). */
+export async function createProducerHttp(options: ProducerHttpOptions): Promise<FastifyInstance> {
+  const { logger } = options
+  const sendProblem = (error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+    const problem = toProblem(error)
+    if (problem.status >= 500) {
+      // A 503 is the broker's trouble, which the kit has reported once; the others are ours.
+      logger[problem.status === 503 ? 'warn' : 'error'](
+        {
+          event: 'requestFailed',
+          requestId: request.id,
+          status: problem.status,
+          problem: problem.slug,
+          err: problem.cause ?? problem,
+        },
+        problem.message,
+      )
+    }
+    if (problem.retryAfterSeconds !== undefined) reply.header('retry-after', problem.retryAfterSeconds)
+    // Set here too: for a path that cannot be decoded Fastify runs no hook.
+    reply.header('x-request-id', request.id)
+    // A string, so that no response schema cuts it.
+    return reply.code(problem.status).type(PROBLEM_CONTENT_TYPE).send(problem.toBody(request.id))
+  }
+  const http = createHttp({
+    logger,
+    health: options.health,
+    fastify: {
+      // An unknown channel is a 404 however long its name: Node's own bound on a request's head comes first.
+      routerOptions: { maxParamLength: 16_384 },
+      clientErrorHandler: answerClientError,
+      frameworkErrors: (error, request, reply) =>
+        void sendProblem(error, request as FastifyRequest, reply as FastifyReply),
+    },
+  })
+  acceptJsonOnly(http)
+  http.setErrorHandler(sendProblem)
+  http.setNotFoundHandler((request, reply) => sendProblem(noSuchRoute(request), request, reply))
+  await serveOpenApi(http, options.contracts)
+  await http.register(channelRoutes, { contracts: options.contracts, publish: options.publish })
+  return http
+}
+
+function noSuchRoute(request: FastifyRequest): Problem {
+  const path = request.url.split('?', 1)[0]?.slice(0, 128) ?? ''
+  return new Problem({
+    status: 404,
+    slug: 'no-such-route',
+    title: 'There is nothing here',
+    detail: `${request.method} ${path} does not exist; see /docs`,
+  })
+}

@@ -1,0 +1,59 @@
+import { z } from 'zod'
+
+const MAX_KEY_CHARACTERS = 128
+
+/** `?ttlSeconds=`: whole seconds from 1. An unknown parameter is refused: a misspelt one would be a message without its TTL. */
+export function publishQuery(maxTtlSeconds: number) {
+  const ttlSeconds = z
+    .unknown()
+    // For the document; what is checked is below, since a query holds text.
+    .meta({
+      type: 'integer',
+      minimum: 1,
+      maximum: maxTtlSeconds,
+      description: 'Seconds after which the message leaves the stream. Without it the stream’s own age limit counts.',
+    })
+    .transform((value, context) => {
+      const seconds = typeof value === 'string' && /^\d{1,10}$/.test(value) ? Number(value) : 0
+      if (seconds >= 1 && seconds <= maxTtlSeconds) return seconds
+      context.addIssue(`must be a whole number of seconds from 1 to ${maxTtlSeconds}`)
+      return z.NEVER
+    })
+  return z.strictObject({ ttlSeconds: ttlSeconds.optional() })
+}
+
+/** `Idempotency-Key`: the message id. Node has taken the blanks around it away. */
+export const publishHeaders = z.object({
+  'idempotency-key': z
+    .string()
+    .min(1, 'must not be empty; leave the header out for a message without a key')
+    .max(MAX_KEY_CHARACTERS, `must have at most ${MAX_KEY_CHARACTERS} characters`)
+    // oxlint-disable-next-line no-control-regex -- control characters are what is refused.
+    .refine((key) => !/[\u0000-\u001f\u007f]/.test(key), 'must not have control characters')
+    .optional()
+    .meta({
+      description: 'The same key with the same message is stored once; with another message it is refused.',
+    }),
+})
+
+export const publishReceipt = z.object({
+  id: z.string().meta({ description: 'The message id: the idempotency key, or a fresh one.' }),
+  stream: z.string().meta({ description: 'The stream that stores the message.' }),
+  seq: z.int().meta({ description: 'The message’s sequence in the stream.' }),
+  duplicate: z.boolean().meta({ description: 'The stream held this message already; nothing new was stored.' }),
+})
+
+export const problemBody = z
+  .looseObject({
+    type: z.string(),
+    title: z.string(),
+    status: z.number(),
+    detail: z.string(),
+    instance: z.string(),
+    errors: z
+      .array(
+        z.object({ in: z.enum(['body', 'query', 'header']), path: z.string(), code: z.string(), message: z.string() }),
+      )
+      .optional(),
+  })
+  .meta({ description: 'A problem as RFC 9457 describes it.' })

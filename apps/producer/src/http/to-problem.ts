@@ -1,0 +1,118 @@
+import { KitError, KitErrorCode } from '@alarm-bus/nats-kit'
+import { badRequest, Problem, type ProblemIssue, type ProblemOptions } from './problem.ts'
+
+/** The kit tries to reconnect every 2 to 2.5 s. */
+const BROKER_RETRY_AFTER_SECONDS = 3
+/** Acks come within milliseconds, so room comes soon. */
+const FULL_RETRY_AFTER_SECONDS = 1
+
+type Known = Omit<ProblemOptions, 'detail' | 'cause'>
+
+const UNAVAILABLE: Known = {
+  status: 503,
+  slug: 'broker-unavailable',
+  title: 'The message could not be stored now',
+  retryAfterSeconds: BROKER_RETRY_AFTER_SECONDS,
+}
+const REFUSED: Known = { status: 502, slug: 'broker-refused', title: 'The broker refused the message' }
+
+/** Which failures of the kit are whose: 4xx the caller's, 503 worth another try, 502 the broker's set-up. */
+const BY_KIT_CODE: Readonly<Partial<Record<KitErrorCode, Known>>> = {
+  [KitErrorCode.MessageTooLarge]: { status: 413, slug: 'message-too-large', title: 'The message is too large' },
+  [KitErrorCode.IdempotencyConflict]: {
+    status: 422,
+    slug: 'idempotency-conflict',
+    title: 'The idempotency key stands for another message',
+  },
+  [KitErrorCode.TooManyInFlight]: {
+    status: 503,
+    slug: 'too-many-in-flight',
+    title: 'Too many messages wait for the broker',
+    retryAfterSeconds: FULL_RETRY_AFTER_SECONDS,
+  },
+  [KitErrorCode.BrokerUnavailable]: UNAVAILABLE,
+  [KitErrorCode.Closed]: UNAVAILABLE,
+  [KitErrorCode.PermissionDenied]: REFUSED,
+  [KitErrorCode.PublishRejected]: REFUSED,
+}
+
+/** Anything thrown, as a problem. What nobody foresaw says nothing of the inside. */
+export function toProblem(error: unknown): Problem {
+  if (error instanceof Problem) return error
+  if (error instanceof KitError) return kitProblem(error)
+  const { statusCode, code } = error as { readonly statusCode?: unknown; readonly code?: unknown }
+  if (typeof statusCode === 'number' && statusCode >= 400 && statusCode < 500)
+    return httpProblem(statusCode, String(code), error as Error)
+  return unexpected(error)
+}
+
+function kitProblem(error: KitError): Problem {
+  switch (error.code) {
+    case KitErrorCode.InvalidMessage:
+      return badRequest(
+        error.message,
+        error.issues.map((issue) => ({ in: 'body', ...issue })),
+        error,
+      )
+    case KitErrorCode.InvalidTtl:
+      return badRequest(
+        error.message,
+        [{ in: 'query', path: '/ttlSeconds', code: error.code, message: error.message }],
+        error,
+      )
+    case KitErrorCode.InvalidMessageId:
+      return badRequest(
+        error.message,
+        [{ in: 'header', path: '/idempotency-key', code: error.code, message: error.message }],
+        error,
+      )
+    default: {
+      const known = BY_KIT_CODE[error.code]
+      return known ? new Problem({ ...known, detail: error.message, cause: error }) : unexpected(error)
+    }
+  }
+}
+
+/** What Fastify refuses before a route sees it. */
+function httpProblem(status: number, code: string, error: Error): Problem {
+  switch (status) {
+    case 413:
+      return new Problem({
+        status,
+        slug: 'message-too-large',
+        title: 'The message is too large',
+        detail: 'the body is larger than the channel allows',
+        cause: error,
+      })
+    case 415:
+      return new Problem({
+        status,
+        slug: 'unsupported-media-type',
+        title: 'The content type is not supported',
+        detail: 'send the message as application/json',
+        cause: error,
+      })
+    case 400: {
+      if (!code.startsWith('FST_ERR_CTP_')) break
+      const issue: ProblemIssue = { in: 'body', path: '', code: code.toLowerCase(), message: error.message }
+      return badRequest(error.message, [issue], error)
+    }
+  }
+  return new Problem({
+    status,
+    slug: 'bad-request',
+    title: 'The request cannot be handled',
+    detail: error.message.slice(0, 256),
+    cause: error,
+  })
+}
+
+function unexpected(cause: unknown): Problem {
+  return new Problem({
+    status: 500,
+    slug: 'unexpected',
+    title: 'Something went wrong here',
+    detail: 'the request failed for a reason that is in the log under the id of this request',
+    cause,
+  })
+}

@@ -1,0 +1,67 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { get, type Stack, startStack } from './stack.ts'
+
+let stack: Stack
+
+beforeAll(async () => {
+  stack = await startStack()
+})
+afterAll(async () => stack[Symbol.asyncDispose]())
+
+test('GET /channels lists names, subjects and the schema that publishers are held to', async () => {
+  const { status, body } = await get(`${stack.url}/channels`)
+  expect(status).toBe(200)
+  const channels = body['channels'] as readonly Record<string, unknown>[]
+  expect(channels.map(({ name, subject, publishTo }) => [name, subject, publishTo])).toEqual([
+    ['alarm-to-bot', 'alarm.to.bot', '/channels/alarm-to-bot/messages'],
+    ['alarm-to-log', 'alarm.to.log', '/channels/alarm-to-log/messages'],
+  ])
+  expect(channels[1]?.['schema']).toMatchObject({
+    type: 'object',
+    required: ['message'],
+    properties: { message: { type: 'string', maxLength: 4_000 }, extra: { type: 'string' } },
+    additionalProperties: false,
+  })
+})
+
+test('the OpenAPI document has a typed route for each channel, and its problems', async () => {
+  const { body } = await get(`${stack.url}/openapi.json`)
+  expect(body['openapi']).toBe('3.1.0')
+  const paths = body['paths'] as Record<string, Record<string, any>>
+  expect(Object.keys(paths)).toEqual([
+    '/channels/alarm-to-bot/messages',
+    '/channels/alarm-to-log/messages',
+    '/channels',
+  ])
+  const route = paths['/channels/alarm-to-log/messages']?.['post']
+  expect(route.requestBody.content['application/json'].schema).toMatchObject({
+    properties: { message: { type: 'string' }, extra: { type: 'string' } },
+    required: ['message'],
+    additionalProperties: false,
+  })
+  expect(route.parameters).toEqual([
+    expect.objectContaining({
+      in: 'query',
+      name: 'ttlSeconds',
+      schema: { type: 'integer', minimum: 1, maximum: 604_800 },
+    }),
+    expect.objectContaining({ in: 'header', name: 'idempotency-key' }),
+  ])
+  expect(Object.keys(route.responses)).toEqual(['202', '400', '413', '415', '422', '503'])
+  expect(Object.keys(route.responses['503'].content)).toEqual(['application/problem+json'])
+})
+
+test('the document can be browsed, with everything it needs from here', async () => {
+  const page = await fetch(`${stack.url}/docs`)
+  expect(page.status).toBe(200)
+  const html = await page.text()
+  const assets = [...html.matchAll(/(?:src|href)="([^"]+)"/g)].map((match) => String(match[1]))
+  expect(assets.length).toBeGreaterThan(2)
+  for (const asset of assets) {
+    const response = await fetch(new URL(asset, `${stack.url}/docs/`))
+    expect([asset, response.status]).toEqual([asset, 200])
+    await response.arrayBuffer()
+  }
+  const document = await get(`${stack.url}/docs/json`)
+  expect(document.body).toEqual((await get(`${stack.url}/openapi.json`)).body)
+})

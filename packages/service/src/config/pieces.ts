@@ -1,0 +1,34 @@
+import { existsSync } from 'node:fs'
+import { z } from 'zod'
+
+/** Messages finish the sentence that begins with the variable's name, and say what is allowed. */
+
+/** A whole number in decimal digits; the bounds are part of the message. */
+export function wholeNumber(bounds: { readonly min: number; readonly max: number }) {
+  const allowed = `must be a whole number from ${bounds.min} to ${bounds.max}`
+  return z
+    .string()
+    .refine((text) => /^\d{1,15}$/.test(text) && Number(text) >= bounds.min && Number(text) <= bounds.max, {
+      error: (issue) => `${allowed}, not ${shown(issue.input)}`,
+    })
+    .transform(Number)
+}
+
+export function oneOf<const Choices extends readonly [string, ...string[]]>(choices: Choices) {
+  return z.enum(choices, { error: (issue) => `must be one of ${choices.join(', ')}, not ${shown(issue.input)}` })
+}
+
+export const port = wholeNumber({ min: 0, max: 65_535 })
+
+export const existingFile = z
+  .string()
+  .refine((path) => existsSync(path), { error: (issue) => `names a file that does not exist: ${shown(issue.input)}` })
+
+/** A value for a person to recognize: quoted, and cut so that a pasted file does not fill the log. */
+function shown(value: unknown): string {
+  const text = String(value)
+  return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text)
+}
+
+/** Rules across variables run even when one of them is bad, so that everything wrong is said at once. */
+export const ALWAYS = { when: () => true } as const

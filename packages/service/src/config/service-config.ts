@@ -1,0 +1,77 @@
+import type { ConnectionOptions } from '@alarm-bus/nats-kit'
+import { z } from 'zod'
+import { connectionConfig } from './connection-config.ts'
+import { ALWAYS, oneOf, port, wholeNumber } from './pieces.ts'
+
+/** What differs between the apps. */
+export interface AppIdentity {
+  /** In kebab case: the name in logs, the default user on the broker, the prefix of consumers. */
+  readonly app: string
+  readonly defaultPort: number
+}
+
+export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal'
+
+/** What every app is configured with. */
+export interface ServiceConfig {
+  readonly app: string
+  readonly logLevel: LogLevel
+  readonly http: {
+    readonly host: string
+    /** 0 is any free port. */
+    readonly port: number
+    /** The variable that sets the port, for the error of a taken one. */
+    readonly portVariable: string
+  }
+  readonly connection: ConnectionOptions
+  readonly streams: { readonly mode: 'verify' | 'apply'; readonly replicas?: number; readonly hint: string }
+  /** Budget of the whole shutdown, from the signal to the exit. */
+  readonly shutdownTimeoutMs: number
+}
+
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const
+
+/** What every app reads from the environment. An app adds its own with `.and()`. */
+export function serviceConfig(identity: AppIdentity) {
+  return spineConfig(identity.app).and(portConfig(identity)).and(connectionConfig(identity.app))
+}
+
+function spineConfig(app: string) {
+  return z
+    .object({
+      NODE_ENV: z.string().optional(),
+      HTTP_HOST: z
+        .string()
+        .regex(/^[A-Za-z0-9.:_-]+$/, 'must be a host name or an address, as 127.0.0.1 or 0.0.0.0')
+        .default('127.0.0.1'),
+      LOG_LEVEL: oneOf(LOG_LEVELS).default('info'),
+      SHUTDOWN_TIMEOUT_MS: wholeNumber({ min: 100, max: 600_000 }).default(10_000),
+      STREAMS: oneOf(['verify', 'apply']).default('verify'),
+      STREAM_REPLICAS: oneOf(['1', '3', '5']).transform(Number).optional(),
+    })
+    .superRefine((raw, context) => {
+      if (raw.NODE_ENV !== 'production' || raw.LOG_LEVEL !== 'trace') return
+      const message =
+        'must not be trace with NODE_ENV=production, where it writes down every detail; use info, or debug for a while'
+      context.addIssue({ code: 'custom', path: ['LOG_LEVEL'], message })
+    }, ALWAYS)
+    .transform((raw) => ({
+      app,
+      logLevel: raw.LOG_LEVEL satisfies LogLevel,
+      http: { host: raw.HTTP_HOST },
+      streams: {
+        mode: raw.STREAMS,
+        ...(raw.STREAM_REPLICAS !== undefined && { replicas: raw.STREAM_REPLICAS }),
+        hint: 'run: pnpm streams:apply',
+      },
+      shutdownTimeoutMs: raw.SHUTDOWN_TIMEOUT_MS,
+    }))
+}
+
+/** Each app has a port variable of its own, so that one `.env` file can serve all apps. */
+function portConfig({ app, defaultPort }: AppIdentity) {
+  const portVariable = `${app.replaceAll('-', '_').toUpperCase()}_PORT`
+  return z
+    .object({ [portVariable]: port.default(defaultPort) })
+    .transform((raw) => ({ http: { port: raw[portVariable] ?? defaultPort, portVariable } }))
+}

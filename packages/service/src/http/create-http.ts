@@ -1,0 +1,84 @@
+import { randomUUID } from 'node:crypto'
+import type { Health } from '@alarm-bus/nats-kit'
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyServerOptions,
+  LogController,
+} from 'fastify'
+import type { ServiceLogger } from '../logger.ts'
+import { healthRoutes } from './health-routes.ts'
+
+/** The whole request has to arrive within this, in milliseconds: a slow sender does not hold a connection. */
+const REQUEST_TIMEOUT_MS = 30_000
+/** A socket without traffic is cut after this, in milliseconds. It has to outlast the slowest handler. */
+const CONNECTION_TIMEOUT_MS = 90_000
+/** Longer than the idle time of usual load balancers (60 s), so that they, not this end, close a connection. */
+const KEEP_ALIVE_TIMEOUT_MS = 72_000
+/** Health routes take no body at all. */
+const BODY_LIMIT_BYTES = 1_024
+
+export interface HttpOptions {
+  readonly logger: ServiceLogger
+  /** Of the bus; undefined until it is started. */
+  readonly health: () => Health | undefined
+  /** Fastify's own options, over the defaults here. */
+  readonly fastify?: FastifyServerOptions
+}
+
+/**
+ * An HTTP server with limits, request ids and the health routes; it does not listen yet. While it closes, requests on
+ * open connections are still answered, each answer asks the client to connect anew, and `/readyz` is 503.
+ */
+export function createHttp(options: HttpOptions): FastifyInstance {
+  let closing = false
+  const http = Fastify({
+    // Fastify's own lines ("Server listening …") are for its developers; the service says what it does by itself.
+    loggerInstance: options.logger.child({}, { level: quieter(options.logger.level) }) as FastifyBaseLogger,
+    logController: new LogController({ disableRequestLogging: true }),
+    genReqId: (request) => requestIdOf(request.headers['x-request-id']),
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    connectionTimeout: CONNECTION_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    bodyLimit: BODY_LIMIT_BYTES,
+    return503OnClosing: false,
+    forceCloseConnections: 'idle',
+    ...options.fastify,
+  })
+  http.addHook('preClose', async () => {
+    closing = true
+  })
+  http.addHook('onSend', async (request, reply) => {
+    reply.header('x-request-id', request.id)
+    if (closing) reply.header('connection', 'close')
+  })
+  http.addHook('onResponse', async (request, reply) => {
+    options.logger.debug(
+      {
+        event: 'requestFinished',
+        requestId: request.id,
+        method: request.method,
+        url: request.url,
+        status: reply.statusCode,
+        durationMs: Math.round(reply.elapsedTime),
+      },
+      'request finished',
+    )
+  })
+  http.register(healthRoutes, { health: () => healthNow(options.health(), closing) })
+  return http
+}
+
+function healthNow(bus: Health | undefined, closing: boolean): Health {
+  if (closing) return { ready: false, checks: [{ name: 'shutdown', ok: false, detail: 'shutting down' }] }
+  return bus ?? { ready: false, checks: [{ name: 'bus', ok: false, detail: 'not started yet' }] }
+}
+
+/** A caller's id is taken over where it is harmless in logs and headers, so that one id follows a request through. */
+function requestIdOf(given: string | string[] | undefined): string {
+  return typeof given === 'string' && /^[A-Za-z0-9._-]{1,64}$/.test(given) ? given : randomUUID()
+}
+
+function quieter(level: string): string {
+  return level === 'info' ? 'warn' : level
+}
