@@ -84,13 +84,11 @@ test('without an id there is no claim, and the claim’s life exceeds the duplic
   expect(config.max_age).toBeGreaterThan(stream.duplicateWindowMs * 1e6)
 })
 
-test('claim and message share one budget', async () => {
+// The deadline is what shows it: either step alone may take 15 s.
+test('claim and message share one budget', { timeout: 10_000 }, async () => {
   const { publisher, toBot } = await setUp()
   broker.current.pause()
-  const startedAt = performance.now()
   const error = await publisher.publish(toBot, { message: 'x' }, { id: 'k', timeoutMs: 300 }).catch((reason: unknown) => reason)
   broker.current.resume()
   expect(error).toMatchObject({ code: KitErrorCode.BrokerUnavailable })
-  // Far below the 15 s of either step alone.
-  expect(performance.now() - startedAt).toBeLessThan(10_000)
 })
