@@ -1,0 +1,2 @@
+export { applyStreams, type ApplyStreamsOptions, type AppliedStream, type FieldUpdate } from './apply-streams.ts'
+export { describeApplied } from './describe-applied.ts'

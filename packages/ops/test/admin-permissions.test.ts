@@ -1,0 +1,84 @@
+import { contracts } from '@alarm-bus/contracts'
+import { jetstreamManager } from '@nats-io/jetstream'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { applyStreams } from '../src/index.ts'
+import { authOf, startBroker, type TestBroker } from './harness.ts'
+import { allOf, type Attempt, consumerPowers, consumerSubjects, refused, STREAM_NAMES } from './permissions.ts'
+
+let broker: TestBroker
+
+beforeAll(async () => {
+  broker = await startBroker()
+})
+afterAll(() => broker[Symbol.asyncDispose]())
+
+describe('the admin’s user', () => {
+  test('applies, changes and lists streams, and hears of it', async () => {
+    const target = { servers: [broker.server.url], auth: authOf('admin'), streams: contracts.streams }
+    const client = await broker.raw('admin')
+    const advisories: string[] = []
+    client.subscribe('$JS.EVENT.ADVISORY.>', {
+      callback(_, message) {
+        advisories.push(message.subject)
+      },
+    })
+    await client.flush()
+    expect((await applyStreams(target)).map(({ action }) => action)).toEqual(STREAM_NAMES.map(() => 'created'))
+    const manager = await jetstreamManager(client)
+    expect((await manager.streams.list().next()).map(({ config }) => config.name).sort()).toEqual(
+      STREAM_NAMES.toSorted(),
+    )
+    await manager.streams.update('BASQUIAT_STREAM', { max_msgs: 5 })
+    expect((await applyStreams(target)).map(({ action }) => action)).toEqual(
+      STREAM_NAMES.map((name) => (name === 'BASQUIAT_STREAM' ? 'updated' : 'none')),
+    )
+    expect(await manager.consumers.list('BASQUIAT_STREAM').next()).toEqual([])
+    await client.flush()
+    expect(advisories).toContain('$JS.EVENT.ADVISORY.STREAM.CREATED.BASQUIAT_STREAM_DLQ')
+    expect(advisories).toContain('$JS.EVENT.ADVISORY.STREAM.UPDATED.BASQUIAT_STREAM')
+  })
+
+  test('cannot delete, purge, read, or act as an app', async () => {
+    const attempts: readonly Attempt[] = [
+      ...['DELETE', 'PURGE', 'MSG.GET', 'MSG.DELETE', 'SNAPSHOT', 'RESTORE'].map((verb) => ({
+        publish: `$JS.API.STREAM.${verb}.BASQUIAT_STREAM`,
+      })),
+      { publish: '$JS.API.DIRECT.GET.BASQUIAT_STREAM_IDEMPOTENCY' },
+      ...consumerPowers('alarm-consumer_alarm-to-bot').filter(
+        (attempt) => !('publish' in attempt && /\.(LIST|NAMES)\./.test(attempt.publish)),
+      ),
+      ...consumerSubjects('alarm-consumer_alarm-to-bot', 'alarm.to.bot').filter(
+        (attempt) => !('publish' in attempt && attempt.publish.includes('.INFO.')),
+      ),
+      { publish: 'alarm.to.bot' },
+      { publish: 'core.alarm.to.bot' },
+      { publish: 'idempotency.BASQUIAT_STREAM.abc' },
+      { publish: '$SYS.REQ.SERVER.PING' },
+      { subscribe: '>' },
+      { subscribe: 'alarm.>' },
+      { subscribe: 'dead-letter.>' },
+      { subscribe: '_INBOX_producer.>' },
+    ]
+    expect(await refused(await broker.raw('admin'), '_INBOX_admin', attempts)).toEqual(allOf(attempts))
+  })
+
+  test('cannot make a stream without a bound, of which the account would fill up', async () => {
+    const client = await broker.raw('admin')
+    const answer = await client.request(
+      '$JS.API.STREAM.CREATE.UNBOUND',
+      JSON.stringify({ name: 'UNBOUND', subjects: ['unbound'] }),
+    )
+    expect(answer.json<{ error: { err_code: number } }>().error.err_code).toBe(10113)
+  })
+})
+
+describe('the sys user', () => {
+  test('asks the broker about itself, and has no streams', async () => {
+    const client = await broker.raw('sys')
+    const pong = await client.request('$SYS.REQ.SERVER.PING')
+    expect(pong.json<{ server: { name: string } }>().server.name).toBe(broker.server.serverName)
+    await expect(
+      client.request('$JS.API.INFO', undefined, { timeout: 2_000 }).then((answer) => answer.json()),
+    ).resolves.toHaveProperty('error')
+  })
+})

@@ -1,0 +1,89 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { PINNED_VERSION } from '@alarm-bus/nats-server'
+import { describe, expect, test } from 'vitest'
+import { parse } from 'yaml'
+import { devEnvironment, repository } from './harness.ts'
+
+interface Service {
+  readonly image: string
+  readonly build?: { readonly context: string; readonly dockerfile: string }
+  readonly environment?: Readonly<Record<string, string>>
+  readonly healthcheck?: { readonly test: readonly string[] }
+  readonly restart: string
+  readonly mem_limit?: string
+  readonly stop_grace_period?: string
+  readonly ports?: readonly string[]
+  readonly volumes?: readonly string[]
+  readonly cap_drop?: readonly string[]
+  readonly security_opt?: readonly string[]
+  readonly read_only?: boolean
+}
+
+const text = readFileSync(`${repository}docker-compose.yml`, 'utf8')
+const compose = parse(text, { merge: true }) as {
+  readonly services: Readonly<Record<'nats' | 'streams' | 'nui', Service>>
+  readonly volumes: Readonly<Record<string, unknown>>
+  readonly configs: Readonly<Record<string, { readonly content: string }>>
+}
+const { nats, streams, nui } = compose.services
+const conf = readFileSync(`${repository}nats.setup.conf`, 'utf8')
+
+describe('docker-compose.yml', () => {
+  test.each(Object.entries(compose.services))(
+    '%s is bounded, cannot gain rights, and is reachable from this machine alone',
+    (_, service) => {
+      expect(service.mem_limit).toMatch(/^\d+[mg]$/)
+      expect(service.cap_drop).toEqual(['ALL'])
+      expect(service.security_opt).toEqual(['no-new-privileges:true'])
+      for (const port of service.ports ?? []) expect(port).toMatch(/^127\.0\.0\.1:\$\{[A-Z_]+:-\d+\}:\d+$/)
+    },
+  )
+
+  test('images are pinned to one release', () => {
+    expect(nats.image).toBe(`nats:${PINNED_VERSION}-alpine`)
+    expect(nui.image).toMatch(/^ghcr\.io\/nats-nui\/nui:\d+\.\d+\.\d+$/)
+  })
+
+  test('the broker runs on nats.setup.conf, keeps its files, syncs always, and gets time to end', () => {
+    expect(nats.volumes).toEqual(['./nats.setup.conf:/etc/nats/nats.setup.conf:ro', 'nats-data:/data'])
+    expect(compose.volumes).toHaveProperty('nats-data')
+    expect(nats.environment).toMatchObject({ NATS_STORE_DIR: '/data', NATS_SYNC_INTERVAL: 'always' })
+    expect(nats.restart).toBe('unless-stopped')
+    expect(nats.healthcheck?.test.join(' ')).toBe(
+      'CMD wget -q -O /dev/null http://127.0.0.1:8222/healthz?js-enabled-only=true',
+    )
+    const seconds = (name: string): number => Number(new RegExp(`^${name}: "(\\d+)s"$`, 'm').exec(conf)?.[1])
+    const lameDuck = seconds('lame_duck_duration') + seconds('lame_duck_grace_period')
+    expect(lameDuck).toBeGreaterThan(0)
+    expect(Number.parseInt(nats.stop_grace_period ?? '', 10)).toBeGreaterThan(lameDuck)
+  })
+
+  test('the broker gets every variable of its configuration, and no password has a default', () => {
+    const needed = new Set(
+      [...conf.replaceAll(/#.*$/gm, '').matchAll(/:\s*\$([A-Z_]+)/g)].map((match) => match[1] as string),
+    )
+    for (const variable of needed) expect(nats.environment).toHaveProperty(variable)
+    const uses = [...text.matchAll(/\$\{(\w*PASSWORD)([^}]*)\}/g)]
+    expect(uses.length).toBeGreaterThan(5)
+    for (const [, name, rest] of uses) {
+      expect(rest, name).toBe(':?copy .env.example to .env')
+      expect(devEnvironment).toHaveProperty(name as string)
+    }
+  })
+
+  test('the streams are applied once, by an image that the checkout builds', () => {
+    expect(streams.restart).toBe('no')
+    expect(streams.build).toEqual({ context: '.', dockerfile: 'packages/ops/Dockerfile' })
+    expect(existsSync(`${repository}${streams.build?.dockerfile}`)).toBe(true)
+    expect(streams.environment).toMatchObject({ NATS_SERVERS: 'nats://nats:4222' })
+    expect(streams).toMatchObject({ depends_on: { nats: { condition: 'service_healthy' } } })
+  })
+
+  test('NUI knows the broker, with the inbox that admin may use', () => {
+    const content = JSON.parse(compose.configs['nui-connection']?.content ?? '') as Record<string, string>
+    expect(content).toMatchObject({ url: 'nats://nats:4222', user: 'admin', inbox_prefix: '_INBOX_admin' })
+    expect(conf).toContain('"_INBOX_admin.>"')
+    expect(nui.restart).toBe('unless-stopped')
+    expect(nui.healthcheck).toBeDefined()
+  })
+})

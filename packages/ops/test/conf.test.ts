@@ -1,0 +1,139 @@
+import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { promisify } from 'node:util'
+import { findNatsServer, startNatsServer } from '@alarm-bus/nats-server'
+import { connect } from '@nats-io/transport-node'
+import { describe, expect, test } from 'vitest'
+import { authOf, confPath, devEnvironment, startBroker, type User } from './harness.ts'
+
+const conf = readFileSync(confPath, 'utf8')
+/** Every variable that the file refers to, outside its comments. */
+const variables = [
+  ...new Set([...conf.replaceAll(/#.*$/gm, '').matchAll(/:\s*\$([A-Z_]+)/g)].map((match) => match[1] as string)),
+]
+
+async function check(
+  env: Readonly<Record<string, string>>,
+): Promise<{ readonly code: number; readonly output: string }> {
+  const { path } = await findNatsServer()
+  try {
+    const { stdout, stderr } = await promisify(execFile)(path, ['-t', '-c', confPath], { env: { ...env } })
+    return { code: 0, output: stdout + stderr }
+  } catch (error) {
+    const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string }
+    return { code, output: stdout + stderr }
+  }
+}
+
+describe('nats.setup.conf', () => {
+  test('passes the server’s own check', async () => {
+    expect(await check(devEnvironment)).toMatchObject({ code: 0 })
+  })
+
+  test('boots twice side by side, with JetStream, the limits it names and every user', async () => {
+    await using broker = await startBroker()
+    await using beside = await startBroker()
+    expect(beside.server.port).not.toBe(broker.server.port)
+    const health = await fetch(new URL('/healthz?js-enabled-only=true', broker.server.monitorUrl))
+    expect(health.status).toBe(200)
+    const { jetstream, ...varz } = (await (await fetch(new URL('/varz', broker.server.monitorUrl))).json()) as Record<
+      string,
+      any
+    >
+    expect(varz).toMatchObject({
+      server_name: devEnvironment['NATS_SERVER_NAME'],
+      max_payload: 256 * 1024,
+      max_connections: 1000,
+      ping_interval: 20e9,
+      system_account: 'SYS',
+    })
+    // 120 s, and not the 23 days that 2m without quotes would be.
+    expect(jetstream.config).toMatchObject({ sync_interval: 120e9, max_storage: 8 * 2 ** 30, strict: true })
+    expect(jetstream.limits).toMatchObject({
+      max_ack_pending: 5000,
+      max_request_batch: 1000,
+      max_duplicate_window: 600e9,
+    })
+    for (const user of [
+      'producer',
+      'alarm-consumer',
+      'log-consumer',
+      'admin',
+      'sys',
+    ] as const satisfies readonly User[]) {
+      expect((await broker.raw(user)).info?.headers, user).toBe(true)
+    }
+  })
+
+  test('takes `always` for the sync interval, as compose gives it', async () => {
+    await using server = await startNatsServer({
+      config: confPath,
+      env: { ...devEnvironment, NATS_SYNC_INTERVAL: 'always' },
+    })
+    const varz = (await (await fetch(new URL('/varz', server.monitorUrl))).json()) as Record<string, any>
+    expect(varz['jetstream'].config.sync_always).toBe(true)
+  })
+
+  test('names its variables in the head, and .env.example has them', () => {
+    const head = conf.split('\n\n')[0] as string
+    expect(variables).toHaveLength(9)
+    for (const variable of variables) {
+      expect(head).toContain(variable)
+      expect(devEnvironment).toHaveProperty(variable)
+    }
+  })
+
+  test.each(variables)('is refused without %s, by its name', async (variable) => {
+    const { [variable]: _, ...rest } = devEnvironment
+    const { code, output } = await check(rest)
+    expect(code).toBe(1)
+    expect(output).toContain(`'${variable}'`)
+    expect(output).toContain('can not be found')
+  })
+
+  test('refuses a wrong password, an empty one, an unknown user and nobody', async () => {
+    await using broker = await startBroker()
+    const servers = broker.server.url
+    const auth = authOf('producer')
+    for (const wrong of [
+      { user: auth.user, pass: `${auth.password}x` },
+      { user: auth.user, pass: '' },
+      { user: 'nobody', pass: auth.password },
+      // Each password is one user's.
+      { user: 'admin', pass: auth.password },
+      {},
+    ]) {
+      await expect(connect({ servers, ...wrong, reconnect: false }), JSON.stringify(wrong)).rejects.toThrow(
+        /authorization violation/i,
+      )
+    }
+    const right = await connect({ servers, user: auth.user, pass: auth.password })
+    await right.close()
+  })
+})
+
+describe('the ready comments of nats.setup.conf', () => {
+  test('are valid once the marks are gone', async () => {
+    // The files of TLS do not exist here; everything else has to parse.
+    const text = conf
+      .replaceAll(/^# (?=cluster \{)[^]*?^# \}$/gm, (block) => block.replaceAll(/^# ?/gm, ''))
+      .replaceAll(/^ {2}tls \{[^]*?^ {2}\}$/gm, '')
+      .replaceAll(
+        /^( *)# (server_tags|client_advertise|max_ha_assets|unique_tag|max_outstanding_catchup|domain):/gm,
+        '$1$2:',
+      )
+      .replace('listen: "0.0.0.0:6222"', 'listen: "127.0.0.1:-1"')
+    expect(text).toMatch(/^cluster \{/m)
+    const env = {
+      ...devEnvironment,
+      NATS_ROUTE_PASSWORD: 'dev-only-route',
+      NATS_ROUTES: '["nats://route:dev-only-route@127.0.0.1:9"]',
+    }
+    // One server of three alone never becomes healthy; that it takes clients says that it took the file.
+    await using server = await startNatsServer({ configText: text, env, monitorPort: false })
+    const { user, password } = authOf('producer')
+    const client = await connect({ servers: server.url, user, pass: password })
+    expect(client.info).toMatchObject({ cluster: 'alarm-bus' })
+    await client.close()
+  })
+})

@@ -1,0 +1,42 @@
+import { spawn } from 'node:child_process'
+import { createServer } from 'node:net'
+import { repository } from './harness.ts'
+
+export interface Ran {
+  readonly code: number | null
+  readonly out: string
+  readonly err: string
+  readonly tookMs: number
+}
+
+/** The script as people run it: a process of its own, on the sources. */
+export function run(env: Readonly<Record<string, string>>, ...flags: string[]): Promise<Ran> {
+  return start(env, ...flags).ended
+}
+
+export function start(env: Readonly<Record<string, string>>, ...flags: string[]) {
+  const startedAt = performance.now()
+  const said = { out: '', err: '' }
+  const script = `${repository}packages/ops/src/streams-apply.ts`
+  const child = spawn(process.execPath, ['--conditions=@alarm-bus/source', script, ...flags], {
+    env: { PATH: process.env['PATH'] ?? '', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: 25_000,
+  })
+  child.stdout.on('data', (chunk: Buffer) => (said.out += chunk))
+  child.stderr.on('data', (chunk: Buffer) => (said.err += chunk))
+  const ended = new Promise<Ran>((resolve, reject) => {
+    child.once('error', reject)
+    child.once('close', (code) => resolve({ ...said, code, tookMs: performance.now() - startedAt }))
+  })
+  return { said, ended }
+}
+
+/** A port where nobody listens. */
+export async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as { port: number }
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
