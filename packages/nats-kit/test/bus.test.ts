@@ -98,6 +98,7 @@ test('options that cannot work are thrown at once', async () => {
   expect(() => startBus(options({ handlers: [] }))).toThrow(/no handler/)
   expect(() => startBus(options({ handlers: [...handlers, ...handlers] }))).toThrow(/"to-bot" has two handlers/)
   expect(() => startBus(options({ handlers, delivery: 'fan-out' }))).toThrow(/instanceId/)
+  expect(() => startBus(options({ handlers, delivery: 'fan-out', instanceId: 'recover' }))).toThrow(/kit's own/)
   expect(() => startBus(options({ handlers, concurrency: 0 }))).toThrow(/concurrency/)
   expect(() => startBus(options({ handlers }, 'My App'))).toThrow(/kebab case/)
 })

@@ -45,6 +45,8 @@ export interface SubscriberSettings extends Required<Omit<SubscriberOptions, 're
 
 const NAME = /^[a-z0-9]+(-[a-z0-9]+)*$/
 const INSTANCE = /^[A-Za-z0-9-]{1,40}$/
+/** Endings of the kit's own consumers beside an app's. */
+const RESERVED_INSTANCES = new Set(['advisories', 'recover'])
 
 /** @throws KitError `invalid_options`, saying which option and why. */
 export function resolveSubscriberOptions(options: SubscriberOptions): SubscriberSettings {
@@ -72,6 +74,7 @@ export function resolveSubscriberOptions(options: SubscriberOptions): Subscriber
   }
   if (!NAME.test(settings.app)) refuse('the app name must be kebab case (a-z, 0-9, "-")')
   if (!INSTANCE.test(settings.instanceId)) refuse('instanceId may have letters, digits and "-", at most 40 of them')
+  if (RESERVED_INSTANCES.has(settings.instanceId)) refuse(`instanceId ${JSON.stringify(settings.instanceId)} is the name of a consumer of the kit's own`)
   if (delivery === 'fan-out' && lifetime === 'durable' && options.instanceId === undefined) {
     refuse('durable fan-out needs an instanceId that stays the same across restarts, or each start would leave a consumer behind')
   }

@@ -66,6 +66,7 @@ export function connectionConfig(app: string) {
       NATS_TLS_CA_FILE: existingFile.optional(),
       NATS_TLS_CERT_FILE: existingFile.optional(),
       NATS_TLS_KEY_FILE: existingFile.optional(),
+      NATS_TLS_HANDSHAKE_FIRST: z.enum(['true', 'false'], 'must be true or false').optional(),
     })
     .superRefine((raw, context) => {
       const report = (variable: string, message: string): void =>
@@ -140,6 +141,7 @@ function tlsOf(raw: Variables): ConnectionTls | undefined {
     ...(raw.NATS_TLS_CA_FILE !== undefined && { caFile: raw.NATS_TLS_CA_FILE }),
     ...(raw.NATS_TLS_CERT_FILE !== undefined && { certFile: raw.NATS_TLS_CERT_FILE }),
     ...(raw.NATS_TLS_KEY_FILE !== undefined && { keyFile: raw.NATS_TLS_KEY_FILE }),
+    ...(raw.NATS_TLS_HANDSHAKE_FIRST === 'true' && { handshakeFirst: true }),
   }
   return Object.keys(tls).length === 0 ? undefined : tls
 }
