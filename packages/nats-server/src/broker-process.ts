@@ -3,7 +3,8 @@ import { spawn } from 'node:child_process'
 import { rmSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
-import type { NatsServerExit } from './options.ts'
+import { guard } from './guard.ts'
+import type { NatsServerExit, StartNatsServerOptions } from './options.ts'
 
 const KEPT_LOG_LINES = 40
 const SERVER_ID = /\bID:\s+(N[A-Z2-7]{55})\s*$/
@@ -39,12 +40,16 @@ export function forgetOnExit(folder: string): void {
 export function startBrokerProcess(
   binary: string,
   args: readonly string[],
-  env: Readonly<Record<string, string>>,
-  onLog: (line: string) => void,
+  options: Pick<StartNatsServerOptions, 'env' | 'detached' | 'onLog'>,
 ): BrokerProcess {
   hookExit()
-  const child = spawn(binary, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(binary, args, {
+    env: { ...process.env, ...options.env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: options.detached ?? false,
+  })
   running.add(child)
+  const release = options.detached && child.pid !== undefined ? guard(child.pid) : undefined
   const lines: string[] = []
   let serverId: string | undefined
   let exit: NatsServerExit | undefined
@@ -52,13 +57,14 @@ export function startBrokerProcess(
     lines.push(line)
     if (lines.length > KEPT_LOG_LINES) lines.shift()
     serverId ??= SERVER_ID.exec(line)?.[1]
-    onLog(line)
+    options.onLog?.(line)
   }
   readLines(child.stdout, onLine)
   readLines(child.stderr, onLine)
   const exited = new Promise<NatsServerExit>((resolve) => {
     const end = (result: NatsServerExit): void => {
       running.delete(child)
+      release?.()
       exit ??= result
       resolve(exit)
     }

@@ -20,6 +20,11 @@ export interface StartNatsServerOptions {
   readonly serverName?: string
   /** Added to the environment of this process, for the `$NAME` references of a configuration. */
   readonly env?: Readonly<Record<string, string>>
+  /**
+   * True starts the broker in a process group of its own, out of reach of a Ctrl-C in the terminal: whoever starts it
+   * decides when it ends. It does not outlive this process, also where that is killed. Default false.
+   */
+  readonly detached?: boolean
   /** The binary; by default what `findNatsServer` finds. */
   readonly binary?: string
   /** How long it may take until the broker answers, in milliseconds; default 15 000. A fetch of the binary is not counted. */

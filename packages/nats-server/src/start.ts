@@ -39,7 +39,7 @@ export async function startNatsServer(options: StartNatsServerOptions = {}): Pro
   let broker: BrokerProcess | undefined
   try {
     const args = await commandLine(options, folders)
-    broker = startBrokerProcess(binary, args, options.env ?? {}, options.onLog ?? (() => {}))
+    broker = startBrokerProcess(binary, args, options)
     const started = broker
     const timeoutMs = options.startTimeoutMs ?? DEFAULT_START_TIMEOUT_MS
     const ready = await waitUntilReady(started, folders.runDir, timeoutMs, () => exitError(started, folders, options))

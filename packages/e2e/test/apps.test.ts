@@ -1,0 +1,57 @@
+import { waitFor } from '@alarm-bus/nats-kit/testing'
+import { type AppProcess, type Stack, startStack } from '@alarm-bus/ops/stack'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+
+let stack: Stack
+
+beforeAll(async () => {
+  stack = await startStack()
+})
+
+afterAll(() => stack[Symbol.asyncDispose]())
+
+async function post(channel: string, body: object): Promise<{ readonly id: string; readonly seq: number }> {
+  const response = await fetch(`${stack.producer.url}/channels/${channel}/messages`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  })
+  expect(response.status).toBe(202)
+  return (await response.json()) as { id: string; seq: number }
+}
+
+function handled(app: AppProcess, event: string, id: string): number {
+  return app.lines().filter((line) => line.event === event && line['id'] === id).length
+}
+
+test('each of 20 alarms for the bot reaches both apps once, and an alarm for the log only the log-consumer', async () => {
+  const { alarmConsumer, logConsumer } = stack
+  const forLog = await post('alarm-to-log', { message: 'backup done', extra: 'host db-2' })
+  const forBot = await Promise.all(
+    Array.from({ length: 20 }, (_, index) => post('alarm-to-bot', { message: `alarm ${index}` })),
+  )
+  const last = await post('alarm-to-bot', { message: 'the last one' })
+  await waitFor(() =>
+    forBot
+      .concat(last)
+      .every(({ id }) => handled(alarmConsumer, 'alarmHandled', id) > 0 && handled(logConsumer, 'logStored', id) > 0),
+  )
+  await waitFor(() => handled(logConsumer, 'logStored', forLog.id) > 0)
+
+  for (const { id } of forBot) {
+    expect(handled(alarmConsumer, 'alarmHandled', id)).toBe(1)
+    expect(handled(logConsumer, 'logStored', id)).toBe(1)
+  }
+  expect(handled(logConsumer, 'logStored', forLog.id)).toBe(1)
+  // What was sent after it has been handled, so it would have come by now.
+  expect(handled(alarmConsumer, 'alarmHandled', forLog.id)).toBe(0)
+  const line = logConsumer.lines().find((one) => one['id'] === forLog.id)
+  expect(line).toMatchObject({ channel: 'alarm-to-log', message: 'backup done', seq: forLog.seq })
+})
+
+test('SIGTERM ends each app with 0, and nothing is logged as an error', async () => {
+  for (const app of [stack.producer, stack.alarmConsumer, stack.logConsumer]) {
+    expect(await app.stop(), app.name).toEqual({ code: 0, signal: null })
+    expect(app.lines().filter((line) => line['level'] === 'error' || line['level'] === 'fatal')).toEqual([])
+  }
+})

@@ -1,0 +1,60 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseEnv } from 'node:util'
+import { contracts } from '@alarm-bus/contracts'
+import { type NatsServer, startNatsServer } from '@alarm-bus/nats-server'
+import { applyStreams } from '../apply-streams.ts'
+import { readEnvironment } from '../config.ts'
+import { repositoryRoot } from '../dev/dev-env.ts'
+import { type AppProcess, startApp } from './app-process.ts'
+
+/** The whole alarm bus, each app in a process of its own and with a user of its own, everything on free ports. */
+export interface Stack extends AsyncDisposable {
+  readonly broker: NatsServer
+  readonly producer: AppProcess
+  readonly alarmConsumer: AppProcess
+  readonly logConsumer: AppProcess
+}
+
+/** What a process needs of the machine. Settings of the bus come from `.env.example` alone, so that each run is alike. */
+const FROM_THE_MACHINE = ['PATH', 'HOME', 'TMPDIR', 'TEMP', 'TMP', 'SystemRoot', 'LANG', 'TZ']
+
+/**
+ * Starts a broker on `nats.setup.conf`, applies the streams and starts the apps. Disposing of the stack ends the apps
+ * first, so that they can hand in their last acks, and deletes what the broker stored.
+ *
+ * @throws Error when a part does not start; then nothing of it is left.
+ */
+export async function startStack(): Promise<Stack> {
+  await using parts = new AsyncDisposableStack()
+  const settings = defaultSettings()
+  const broker = parts.use(
+    await startNatsServer({ config: join(repositoryRoot, 'nats.setup.conf'), env: settings, detached: true }),
+  )
+  const env = { ...settings, NATS_SERVERS: broker.url }
+  await applyStreams({ ...readEnvironment(env), streams: contracts.streams })
+  const results = await Promise.allSettled(
+    ['producer', 'alarm-consumer', 'log-consumer'].map(async (name) =>
+      parts.use(await startApp(name, { env: { ...env, ...anyPort(name) } })),
+    ),
+  )
+  const [producer, alarmConsumer, logConsumer] = results.map((result) => {
+    if (result.status === 'rejected') throw result.reason
+    return result.value
+  }) as [AppProcess, AppProcess, AppProcess]
+  const kept = parts.move()
+  return { broker, producer, alarmConsumer, logConsumer, [Symbol.asyncDispose]: () => kept.disposeAsync() }
+}
+
+function defaultSettings(): Record<string, string> {
+  const machine = FROM_THE_MACHINE.flatMap((name) => {
+    const value = process.env[name]
+    return value === undefined ? [] : [[name, value]]
+  })
+  const settings = parseEnv(readFileSync(join(repositoryRoot, '.env.example'), 'utf8'))
+  return { ...Object.fromEntries(machine), ...settings } as Record<string, string>
+}
+
+function anyPort(app: string): Record<string, string> {
+  return { [`${app.replaceAll('-', '_').toUpperCase()}_PORT`]: '0' }
+}

@@ -1,0 +1,19 @@
+import { NatsServerError } from '@alarm-bus/nats-server'
+import { BrokerStartError } from './own-broker.ts'
+import { loadDevEnv } from './dev-env.ts'
+import { runBrokerTask } from './broker-task.ts'
+
+// The root task beside the apps under `dev`.
+loadDevEnv()
+// A terminal that was closed takes no output any more; what is left to do is to end in good order.
+process.stdout.on('error', () => undefined)
+process.stderr.on('error', () => undefined)
+try {
+  await runBrokerTask()
+} catch (error) {
+  const isExpected = error instanceof BrokerStartError || error instanceof NatsServerError
+  console.error(isExpected ? `broker: ${error.message}` : error)
+  process.exitCode = 1
+}
+// What still waits, as a look at an app that does not answer, is of no use any more.
+process.exit()
