@@ -1,22 +1,8 @@
 import { createServer } from 'node:net'
 import { expect, test } from 'vitest'
 import { type BusOptions, defineHandler, KitErrorCode, startBus } from '../src/index.ts'
-import { collectLogs, startTestBroker, waitFor } from '../src/testing.ts'
-import { makeContracts, manager, onEnd, open } from './harness.ts'
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await new Promise((resolve) => server.once('listening', resolve))
-  const { port } = server.address() as { port: number }
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
-
-async function broker(options: Parameters<typeof startTestBroker>[0] = {}) {
-  const started = await startTestBroker(options)
-  onEnd(() => started.stop())
-  return started
-}
+import { collectLogs, waitFor } from '../src/testing.ts'
+import { freePort, makeContracts, manager, onEnd, open, startBroker } from './harness.ts'
 
 function start(url: string, options: Partial<BusOptions> = {}) {
   const made = makeContracts()
@@ -45,7 +31,7 @@ test('broker absent at boot: not ready and says so, publishes are refused, then 
   })
   expect(bus.health()).toEqual({ ready: false, checks: [{ name: 'connection', ok: false, detail: 'connecting' }] })
   await expect(bus.publisher.publish(made.toBot, { message: 'x' })).rejects.toMatchObject({ code: KitErrorCode.BrokerUnavailable })
-  await broker({ port })
+  await startBroker({ port })
   await waitFor(() => bus.health().ready)
   await bus.publisher.publish(made.toBot, { message: 'now' })
   await waitFor(() => handled.length === 1)
@@ -53,7 +39,7 @@ test('broker absent at boot: not ready and says so, publishes are refused, then 
 })
 
 test('verify: a missing stream makes the app not ready and says what to run; applied, it becomes ready', async () => {
-  const server = await broker()
+  const server = await startBroker()
   const made = makeContracts()
   const { bus, logger } = start(server.url, { contracts: made.contracts, streams: { mode: 'verify', hint: 'run: streams:apply' } })
   await waitFor(() => notOk(bus).some((line) => line.includes('not on the broker; run: streams:apply')))
@@ -70,17 +56,17 @@ test('verify: a missing stream makes the app not ready and says what to run; app
 })
 
 test('a lost connection makes it not ready, and ready again', async () => {
-  const server = await broker()
+  const server = await startBroker()
   const { bus } = start(server.url)
   await waitFor(() => bus.health().ready)
   await server.kill()
   await waitFor(() => notOk(bus).includes('connection: disconnected'))
-  await broker({ port: server.port, storeDir: server.storeDir })
+  await startBroker({ port: server.port, storeDir: server.storeDir })
   await waitFor(() => bus.health().ready)
 })
 
 test('refused credentials end the bus with the reason', async () => {
-  const server = await broker({ configText: 'authorization { user: app, password: right }' })
+  const server = await startBroker({ configText: 'authorization { user: app, password: right }' })
   const { bus } = start(server.url, { connection: { servers: [server.url], name: 'app', auth: { user: 'app', password: 'wrong' } } })
   expect(await bus.failed).toMatchObject({ code: KitErrorCode.AuthenticationFailed })
   expect(bus.health().ready).toBe(false)
@@ -104,7 +90,7 @@ test('options that cannot work are thrown at once', async () => {
 })
 
 test('shutdown while the broker is away ends within its budget and is not clean', async () => {
-  const server = await broker()
+  const server = await startBroker()
   const { bus, toBot } = start(server.url, { publisher: {} })
   await waitFor(() => bus.health().ready)
   await server.kill()
@@ -115,7 +101,7 @@ test('shutdown while the broker is away ends within its budget and is not clean'
 })
 
 test('shutdown that cannot flush says that it is not clean', async () => {
-  const server = await broker()
+  const server = await startBroker()
   const { bus, logger } = start(server.url)
   await waitFor(() => bus.health().ready)
   await server.kill()
@@ -137,7 +123,7 @@ test('shutdown does not wait for a dial that nobody answers', async () => {
 })
 
 test('a dead letter that cannot be stored holds its message, makes the app not ready, and is stored in the end', async () => {
-  const server = await broker()
+  const server = await startBroker()
   const made = makeContracts()
   const { bus } = start(server.url, {
     contracts: made.contracts,

@@ -1,19 +1,12 @@
 import { execFileSync } from 'node:child_process'
-import { createServer } from 'node:net'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { nkeys } from '@nats-io/transport-node'
 import { expect, test } from 'vitest'
 import { connect, type ConnectionOptions, KitErrorCode, KitEvents } from '../src/index.ts'
-import { collectLogs, startTestBroker, waitFor } from '../src/testing.ts'
-import { onEnd, open, openWithStreams } from './harness.ts'
-
-async function broker(options: Parameters<typeof startTestBroker>[0] = {}) {
-  const started = await startTestBroker(options)
-  onEnd(() => started.stop())
-  return started
-}
+import { collectLogs, waitFor } from '../src/testing.ts'
+import { freePort, onEnd, open, openWithStreams, startBroker } from './harness.ts'
 
 async function attempt(options: Partial<ConnectionOptions> & { servers: string[] }) {
   const connection = await connect({ name: 'test', reconnectDelayMs: 50, ...options }, { logger: collectLogs() })
@@ -21,21 +14,12 @@ async function attempt(options: Partial<ConnectionOptions> & { servers: string[]
   return connection
 }
 
-/** A port that nobody listens on, for now. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await new Promise((resolve) => server.once('listening', resolve))
-  const { port } = server.address() as { port: number }
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
-
 test('at boot it keeps trying, visibly, until the broker is there', async () => {
   const port = await freePort()
   const logs = collectLogs()
   const connecting = connect({ servers: [`127.0.0.1:${port}`], name: 'early', reconnectDelayMs: 20 }, { logger: logs })
   await waitFor(() => logs.lines.filter((line) => line.fields['event'] === 'connectFailed').length >= 2)
-  await broker({ port })
+  await startBroker({ port })
   const connection = await connecting
   onEnd(() => connection.close(1_000))
   expect(connection.state).toBe('connected')
@@ -53,7 +37,7 @@ test('waiting for a broker can be called off', async () => {
 })
 
 test('bad credentials fail at once, and no secret is in what is said', async () => {
-  const { url } = await broker({ configText: 'authorization { user: app, password: right }' })
+  const { url } = await startBroker({ configText: 'authorization { user: app, password: right }' })
   const logs = collectLogs()
   const error = await connect(
     { servers: [url], name: 'app', auth: { user: 'app', password: 'wr0ng-s3cret' } },
@@ -66,9 +50,9 @@ test('bad credentials fail at once, and no secret is in what is said', async () 
 
 test('token, user and password, and nkey seed are accepted', async () => {
   const user = nkeys.createUser()
-  const token = await broker({ configText: 'authorization { token: "t0ken" }' })
-  const password = await broker({ configText: 'authorization { user: app, password: right }' })
-  const nkey = await broker({ configText: `authorization { users = [ { nkey: ${user.getPublicKey()} } ] }` })
+  const token = await startBroker({ configText: 'authorization { token: "t0ken" }' })
+  const password = await startBroker({ configText: 'authorization { user: app, password: right }' })
+  const nkey = await startBroker({ configText: `authorization { users = [ { nkey: ${user.getPublicKey()} } ] }` })
   await attempt({ servers: [token.url], auth: { token: 't0ken' } })
   await attempt({ servers: [password.url], auth: { user: 'app', password: 'right' } })
   await attempt({ servers: [nkey.url], auth: { nkeySeed: new TextDecoder().decode(user.getSeed()) } })
@@ -101,7 +85,7 @@ test('TLS: the right authority is trusted, another is not', async () => {
   writeFileSync(file('ext'), 'subjectAltName=DNS:localhost')
   openssl('req', '-newkey', 'rsa:2048', '-nodes', '-subj', '/CN=broker', '-keyout', file('broker.key'), '-out', file('broker.csr'))
   openssl('x509', '-req', '-in', file('broker.csr'), '-CA', file('ca.pem'), '-CAkey', file('ca.key'), '-CAcreateserial', '-days', '1', '-extfile', file('ext'), '-out', file('broker.pem'))
-  const { port } = await broker({ configText: `tls { cert_file: "${file('broker.pem')}", key_file: "${file('broker.key')}" }` })
+  const { port } = await startBroker({ configText: `tls { cert_file: "${file('broker.pem')}", key_file: "${file('broker.key')}" }` })
   // By name: for an address the client checks the certificate against "localhost" all the same.
   const url = `tls://localhost:${port}`
   expect((await attempt({ servers: [url], tls: { caFile: file('ca.pem') } })).state).toBe('connected')
@@ -114,7 +98,7 @@ test('TLS: the right authority is trusted, another is not', async () => {
 })
 
 test('every change of the connection’s state is a log line and an event', async () => {
-  const first = await broker()
+  const first = await startBroker()
   const events = new KitEvents()
   const logs = collectLogs()
   const states: string[] = []
@@ -123,7 +107,7 @@ test('every change of the connection’s state is a log line and an event', asyn
   onEnd(() => connection.close(1_000))
   await first.kill()
   await waitFor(() => connection.state === 'disconnected')
-  await broker({ port: first.port, storeDir: first.storeDir })
+  await startBroker({ port: first.port, storeDir: first.storeDir })
   await waitFor(() => connection.state === 'connected')
   await connection.close(1_000)
   expect(states).toEqual(['connecting', 'connected', 'disconnected', 'connected', 'closed'])
@@ -133,7 +117,7 @@ test('every change of the connection’s state is a log line and an event', asyn
 })
 
 test('a frozen broker is noticed by its missing pongs', async () => {
-  const frozen = await broker()
+  const frozen = await startBroker()
   const connection = await open(frozen, { pingIntervalMs: 100, maxPingsOut: 2 })
   frozen.pause()
   onEnd(async () => frozen.resume())
@@ -144,7 +128,7 @@ test('a frozen broker is noticed by its missing pongs', async () => {
 })
 
 test('errorOccurred: what the broker refuses is an event and a log line with subject and operation', async () => {
-  const { url } = await broker({
+  const { url } = await startBroker({
     configText: 'authorization { users = [ { user: a, password: b, permissions: { publish: "ok.>", subscribe: "_INBOX_a.>" } } ] }',
   })
   const connection = await open({ url }, { name: 'a', inboxPrefix: '_INBOX_a', auth: { user: 'a', password: 'b' } })
@@ -157,7 +141,7 @@ test('errorOccurred: what the broker refuses is an event and a log line with sub
 })
 
 test('slowConsumerDetected: subject and pending messages against their limit', async () => {
-  const { url } = await broker()
+  const { url } = await startBroker()
   const connection = await open({ url })
   const seen: { subject: string; pendingMessages: number; pendingMessagesLimit?: number; dropped: number }[] = []
   connection.events.on('slowConsumerDetected', (detail) => seen.push(detail))
@@ -169,7 +153,7 @@ test('slowConsumerDetected: subject and pending messages against their limit', a
 })
 
 test('exceptionOccurred: a listener that throws is reported and stops nothing', async () => {
-  const { url } = await broker()
+  const { url } = await startBroker()
   const { connection, toBot, contracts } = await openWithStreams({ url })
   const { createJetStreamPublisher } = await import('../src/index.ts')
   const seen: { error: Error; during: string }[] = []
@@ -185,7 +169,7 @@ test('exceptionOccurred: a listener that throws is reported and stops nothing', 
 })
 
 test.each(['pull', 'push'] as const)('heartbeatAlarm, %s: a consumer that goes silent, with the last sequences seen', async (mode) => {
-  const frozen = await broker()
+  const frozen = await startBroker()
   const { connection, contracts, toBot, stream } = await openWithStreams(frozen)
   const { createJetStreamPublisher, createSubscriber, defineHandler } = await import('../src/index.ts')
   const handled: number[] = []
@@ -205,7 +189,7 @@ test.each(['pull', 'push'] as const)('heartbeatAlarm, %s: a consumer that goes s
   await publisher.publish(toBot, { message: 'x' })
   await waitFor(() => handled.length === 1)
   const alarms: unknown[] = []
-  connection.events.on('heartbeatAlarm', (detail) => alarms.push(detail))
+  connection.events.on('heartbeatAlarm', (detail) => detail.consumer === 'app_to-bot_0' && alarms.push(detail))
   // Frozen for less than the connection takes to be given up: the consumer alone is noticed.
   frozen.pause()
   onEnd(async () => frozen.resume())
@@ -224,7 +208,7 @@ test('a user who is removed: closed for good, with the reason', async () => {
   const users = (...names: string[]) =>
     writeFileSync(conf, `authorization { users = [ ${names.map((name) => `{ user: ${name}, password: p }`).join(', ')} ] }`)
   users('a', 'b')
-  const started = await broker({ config: conf })
+  const started = await startBroker({ config: conf })
   const connection = await open(started, { auth: { user: 'a', password: 'p' } })
   users('b')
   process.kill(started.pid, 'SIGHUP')

@@ -1,3 +1,4 @@
+import { createServer } from 'node:net'
 import { defineChannel, defineContracts, defineStream, type StreamOptions } from '@alarm-bus/contracts'
 import { jetstreamManager } from '@nats-io/jetstream'
 import { nuid } from '@nats-io/transport-node'
@@ -59,6 +60,22 @@ export function useBroker(options: StartNatsServerOptions = {}): { readonly curr
       return broker
     },
   }
+}
+
+/** A port that nobody listens on, for now. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await new Promise((resolve) => server.once('listening', resolve))
+  const { port } = server.address() as { port: number }
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
+
+/** A broker of the test's own, stopped when the test ends. */
+export async function startBroker(options: StartNatsServerOptions = {}): Promise<NatsServer> {
+  const started = await startTestBroker(options)
+  onEnd(() => started.stop())
+  return started
 }
 
 export interface TestConnection extends Connection {

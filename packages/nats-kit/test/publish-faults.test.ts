@@ -1,13 +1,7 @@
 import { expect, test } from 'vitest'
 import { createJetStreamPublisher, ensureStreams, KitError, KitErrorCode } from '../src/index.ts'
-import { startTestBroker, waitFor } from '../src/testing.ts'
-import { countMessages, makeContracts, manager, onEnd, open, openWithStreams } from './harness.ts'
-
-async function broker(options: Parameters<typeof startTestBroker>[0] = {}) {
-  const started = await startTestBroker(options)
-  onEnd(() => started.stop())
-  return started
-}
+import { waitFor } from '../src/testing.ts'
+import { countMessages, makeContracts, manager, onEnd, open, openWithStreams, startBroker } from './harness.ts'
 
 async function setUp(server: { readonly url: string }, options = {}, streamOptions = {}) {
   const made = await openWithStreams(server, streamOptions)
@@ -23,7 +17,7 @@ const codeOf = (promise: Promise<unknown>) =>
   )
 
 test('a frozen broker: the retry carries the same id, so the message is stored once', async () => {
-  const server = await broker()
+  const server = await startBroker()
   const { publisher, toBot, stream, connection } = await setUp(server, { attemptTimeoutMs: 300, budgetMs: 10_000 })
   server.pause()
   onEnd(async () => server.resume())
@@ -39,7 +33,7 @@ test('a frozen broker: the retry carries the same id, so the message is stored o
 })
 
 test('an ack that is lost with its connection: sent again with the same id, stored once, and no duplicate of the caller’s', async () => {
-  const server = await broker()
+  const server = await startBroker()
   const { publisher, toBot, stream, connection } = await setUp(server)
   server.pause()
   onEnd(async () => server.resume())
@@ -58,29 +52,29 @@ test('an ack that is lost with its connection: sent again with the same id, stor
 })
 
 test('messages published while the connection is down wait for it', async () => {
-  const server = await broker()
+  const server = await startBroker()
   const { publisher, toBot, stream, connection } = await setUp(server)
   await server.kill()
   await waitFor(() => connection.state === 'disconnected')
   const waiting = Promise.all(Array.from({ length: 10 }, (_, i) => publisher.publish(toBot, { message: `m${i}` })))
-  await broker({ port: server.port, storeDir: server.storeDir })
+  await startBroker({ port: server.port, storeDir: server.storeDir })
   expect(new Set((await waiting).map((receipt) => receipt.seq)).size).toBe(10)
   expect(await countMessages(connection, stream.name)).toBe(10)
 })
 
 test('the broker stays away past the budget: a typed error, and the next message is fine', async () => {
-  const server = await broker()
+  const server = await startBroker()
   const { publisher, toBot, connection } = await setUp(server, { attemptTimeoutMs: 200, budgetMs: 500 })
   await server.kill()
   await waitFor(() => connection.state === 'disconnected')
   expect(await codeOf(publisher.publish(toBot, { message: 'x' }))).toBe(KitErrorCode.BrokerUnavailable)
-  await broker({ port: server.port, storeDir: server.storeDir })
+  await startBroker({ port: server.port, storeDir: server.storeDir })
   await waitFor(() => connection.state === 'connected')
   expect(await publisher.publish(toBot, { message: 'y' })).toMatchObject({ duplicate: false })
 })
 
 test('no stream on the subject: retried within the budget, then a typed error that says so', async () => {
-  const server = await broker()
+  const server = await startBroker()
   const { contracts, toBot } = makeContracts()
   const connection = await open(server)
   const publisher = createJetStreamPublisher(connection, { contracts, budgetMs: 400 })
@@ -90,7 +84,7 @@ test('no stream on the subject: retried within the budget, then a typed error th
 })
 
 test('a stream that appears within the budget gets the message', async () => {
-  const server = await broker()
+  const server = await startBroker()
   const { contracts, toBot, stream } = makeContracts()
   const connection = await open(server)
   const publisher = createJetStreamPublisher(connection, { contracts, budgetMs: 10_000 })
@@ -102,7 +96,7 @@ test('a stream that appears within the budget gets the message', async () => {
 })
 
 test('a full stream that discards the new: retried, stored when there is room', async () => {
-  const server = await broker()
+  const server = await startBroker()
   const { publisher, toBot, stream, connection } = await setUp(server, { budgetMs: 10_000 }, { discard: 'new', maxMessages: 1 })
   await publisher.publish(toBot, { message: 'first' })
   const second = publisher.publish(toBot, { message: 'second' })
@@ -113,7 +107,7 @@ test('a full stream that discards the new: retried, stored when there is room', 
 })
 
 test('a full stream past the budget is a typed error', async () => {
-  const server = await broker()
+  const server = await startBroker()
   const { publisher, toBot } = await setUp(server, { budgetMs: 300 }, { discard: 'new', maxMessages: 1 })
   await publisher.publish(toBot, { message: 'first' })
   const error = await publisher.publish(toBot, { message: 'second' }).catch((reason: unknown) => reason)
@@ -121,7 +115,7 @@ test('a full stream past the budget is a typed error', async () => {
 })
 
 test('a subject that another stream holds is refused for good, with the broker’s code', async () => {
-  const server = await broker()
+  const server = await startBroker()
   const { publisher, toBot, stream, connection } = await setUp(server)
   const jsm = await manager(connection)
   const { config } = await jsm.streams.info(stream.name)
@@ -133,7 +127,7 @@ test('a subject that another stream holds is refused for good, with the broker�
 
 test('a forbidden subject is refused at once, and the allowed ones go on', async () => {
   const made = makeContracts()
-  const server = await broker({
+  const server = await startBroker({
     configText: `authorization { users = [
       { user: admin, password: p }
       { user: app, password: p, permissions: { publish: ["${made.toLog.subject}"], subscribe: ["_INBOX_app.>"] } } ] }`,
@@ -152,14 +146,14 @@ test('a forbidden subject is refused at once, and the allowed ones go on', async
 })
 
 test('a message over the broker’s payload limit is a typed error', async () => {
-  const server = await broker({ configText: 'max_payload: 1KB, jetstream {}' })
+  const server = await startBroker({ configText: 'max_payload: 1KB, jetstream {}' })
   const { publisher, toLog } = await setUp(server)
   expect(await codeOf(publisher.publish(toLog, { message: 'x'.repeat(2_000) }))).toBe(KitErrorCode.MessageTooLarge)
   expect(await publisher.publish(toLog, { message: 'small' })).toMatchObject({ seq: 1 })
 })
 
 test('close waits for what is in flight', async () => {
-  const server = await broker()
+  const server = await startBroker()
   const { publisher, toBot, connection } = await setUp(server)
   server.pause()
   onEnd(async () => server.resume())
