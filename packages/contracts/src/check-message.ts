@@ -66,7 +66,8 @@ function collectUnknown(schema: unknown, value: unknown, path: string, issues: M
     const at = `${path}/${pointerToken(key)}`
     if (Array.isArray(value)) collectUnknown(items, child, at, issues)
     else if (properties && Object.hasOwn(properties, key)) collectUnknown(properties[key], child, at, issues)
-    else if (properties && child !== undefined) issues.push({ path: at, code: 'unrecognized_key', message: 'unknown field' })
+    else if (properties && child !== undefined)
+      issues.push({ path: at, code: 'unrecognized_key', message: 'unknown field' })
   }
 }
 

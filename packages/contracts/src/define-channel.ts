@@ -73,7 +73,8 @@ function assertSubject(channel: string, subject: string): void {
   if (/[\s\u0000-\u001f\u007f]/.test(subject)) refuse('contains a blank or a control character')
   if (/[*>]/.test(subject)) refuse('contains a wildcard; a channel is one literal subject')
   if (subject.split('.').includes('')) refuse('has an empty token')
-  if (subject.startsWith('$') || subject.startsWith('_')) refuse('starts with "$" or "_", which the broker keeps for itself')
+  if (subject.startsWith('$') || subject.startsWith('_'))
+    refuse('starts with "$" or "_", which the broker keeps for itself')
 }
 
 function assertWholeNumber(channel: string, what: string, value: number): void {

@@ -2,7 +2,13 @@ export { alarmToBot, alarmToLog } from './alarms.ts'
 export { type CheckedMessage, checkReceived, checkToPublish, type MessageIssue } from './check-message.ts'
 export { ContractError } from './contract-error.ts'
 export { contracts } from './contracts.ts'
-export { type Channel, type ChannelOptions, defineChannel, type MessageInputOf, type MessageOf } from './define-channel.ts'
+export {
+  type Channel,
+  type ChannelOptions,
+  defineChannel,
+  type MessageInputOf,
+  type MessageOf,
+} from './define-channel.ts'
 export { type Contracts, defineContracts } from './define-contracts.ts'
 export { defineStream, type Stream, type StreamOptions } from './define-stream.ts'
 export { basquiatStream } from './streams.ts'

@@ -53,7 +53,9 @@ describe('whoever publishes', () => {
   test('gets unknown fields and wrong ones together', () => {
     const checked = checkToPublish(nested, { ...valid, list: [{ a: '1', b: 2 }], other: 1 })
     expect(checked.ok ? [] : checked.issues.map(({ path }) => path)).toEqual(['/list/0/a', '/list/0/b', '/other'])
-    expect(checkToPublish(alarmToBot, { message: 1, x: 2 })).toMatchObject({ issues: [{ path: '/message' }, { path: '/x' }] })
+    expect(checkToPublish(alarmToBot, { message: 1, x: 2 })).toMatchObject({
+      issues: [{ path: '/message' }, { path: '/x' }],
+    })
   })
 
   test('gets 20 issues at most, whatever it sends', () => {

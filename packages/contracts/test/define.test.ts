@@ -19,7 +19,15 @@ const channel = (options: Partial<Parameters<typeof defineChannel>[0]> = {}) =>
   defineChannel({ name: 'a-channel', subject: 'a.channel', description: 'x', schema, ...options })
 type ChannelChange = Partial<Parameters<typeof defineChannel>[0]>
 const stream = (channels: readonly Channel[], options: Partial<Parameters<typeof defineStream>[0]> = {}) =>
-  defineStream({ name: 'STREAM', description: 'x', channels, maxAgeMs: 600_000, maxMessages: 10, maxBytes: 1_000, ...options })
+  defineStream({
+    name: 'STREAM',
+    description: 'x',
+    channels,
+    maxAgeMs: 600_000,
+    maxMessages: 10,
+    maxBytes: 1_000,
+    ...options,
+  })
 
 test('the alarm channels are what the apps agreed on', () => {
   expect(contracts.channels.map(({ name, subject, version }) => [name, subject, version])).toEqual([
@@ -79,7 +87,11 @@ test.each([
   ['half a version', { version: 1.5 }, /version/],
   ['no room for a message', { maxMessageBytes: 0 }, /maxMessageBytes/],
   ['a date, which JSON has not', { schema: z.object({ at: z.date() }) }, /carried as JSON/],
-  ['a transform, which would not survive', { schema: z.object({ at: z.string().transform(Number) }) }, /carried as JSON/],
+  [
+    'a transform, which would not survive',
+    { schema: z.object({ at: z.string().transform(Number) }) },
+    /carried as JSON/,
+  ],
   ['a strict object', { schema: z.strictObject({ a: z.string() }) }, /\/ is strict/],
   ['a strict object inside', { schema: z.object({ a: z.strictObject({}) }) }, /\/properties\/a is strict/],
 ])('a channel with %s is refused, naming the channel', (_, options, why) => {
@@ -108,13 +120,21 @@ test('two channels on one subject, one name, no stream, two streams: refused, na
   expect(() => defineContracts({ channels: [one, sameSubject], streams: [stream([one, sameSubject])] })).toThrow(
     'channel "other" uses subject "a.channel", which belongs to channel "a-channel"',
   )
-  expect(() => defineContracts({ channels: [one, sameName], streams: [stream([one])] })).toThrow(/"a-channel" is declared twice/)
-  expect(() => defineContracts({ channels: [one, lonely], streams: [stream([one])] })).toThrow(/"lonely" is in no stream/)
-  expect(() => defineContracts({ channels: [one], streams: [stream([one]), stream([one], { name: 'SECOND' })] })).toThrow(
-    /"a-channel" is in stream STREAM and in SECOND/,
+  expect(() => defineContracts({ channels: [one, sameName], streams: [stream([one])] })).toThrow(
+    /"a-channel" is declared twice/,
   )
-  expect(() => defineContracts({ channels: [one], streams: [stream([one, lonely])] })).toThrow(/"lonely" is in stream STREAM but not/)
-  expect(() => defineContracts({ channels: [one], streams: [stream([one]), stream([one])] })).toThrow(/"STREAM" is declared twice/)
+  expect(() => defineContracts({ channels: [one, lonely], streams: [stream([one])] })).toThrow(
+    /"lonely" is in no stream/,
+  )
+  expect(() =>
+    defineContracts({ channels: [one], streams: [stream([one]), stream([one], { name: 'SECOND' })] }),
+  ).toThrow(/"a-channel" is in stream STREAM and in SECOND/)
+  expect(() => defineContracts({ channels: [one], streams: [stream([one, lonely])] })).toThrow(
+    /"lonely" is in stream STREAM but not/,
+  )
+  expect(() => defineContracts({ channels: [one], streams: [stream([one]), stream([one])] })).toThrow(
+    /"STREAM" is declared twice/,
+  )
   const known = defineContracts({ channels: [one], streams: [stream([one])] })
   expect(() => known.streamOf(lonely)).toThrow(/"lonely" is not part/)
 })

@@ -28,6 +28,7 @@ test.each(['pull', 'push'] as const)(
       mode,
       ackWaitMs: 2_000,
       maxDeliver: 20,
+      retry: { baseMs: 200, capMs: 1_000 },
       handlers: [defineHandler(toBot, async ({ message }) => appendFileSync(file('handled'), `${message}\n`))],
     })
     subscriber.start()

@@ -34,10 +34,22 @@ function aptDir(files: Record<string, string>): string {
 describe('the mirror in the machine’s apt sources', () => {
   test.each<[string, Record<string, string>, string | undefined]>([
     ['deb822', { 'debian.sources': DEB822 }, 'http://mirror.example/debian'],
-    ['a line', { 'a.list': 'deb [arch=amd64 signed-by=/k] https://m.example/debian/ trixie main # x' }, 'https://m.example/debian/'],
-    ['a mirror list', { 'a.list': 'deb mirror+file:/etc/apt/mirrors/debian.list sid main' }, 'mirror+file:/etc/apt/mirrors/debian.list'],
+    [
+      'a line',
+      { 'a.list': 'deb [arch=amd64 signed-by=/k] https://m.example/debian/ trixie main # x' },
+      'https://m.example/debian/',
+    ],
+    [
+      'a mirror list',
+      { 'a.list': 'deb mirror+file:/etc/apt/mirrors/debian.list sid main' },
+      'mirror+file:/etc/apt/mirrors/debian.list',
+    ],
     ['Ubuntu', { 'a.list': 'deb http://archive.example/ubuntu noble main universe' }, undefined],
-    ['other vendors', { 'a.list': 'deb https://v.example bookworm main\ndeb https://d.example/linux/debian bookworm stable' }, undefined],
+    [
+      'other vendors',
+      { 'a.list': 'deb https://v.example bookworm main\ndeb https://d.example/linux/debian bookworm stable' },
+      undefined,
+    ],
     ['switched off', { 'd.sources': DEB822.replace('Types: deb deb-src', 'Enabled: no\nTypes: deb') }, undefined],
     ['a comment', { 'a.list': '# deb http://m.example/debian sid main' }, undefined],
     ['sources of source code', { 'a.list': 'deb-src http://m.example/debian sid main' }, undefined],
@@ -94,13 +106,15 @@ describe('the way through apt, with an apt-get that is made up', () => {
     expect(listAll(cacheDir)).toEqual([FOLDER, `${FOLDER}/nats-server`])
     expect(lines.filter((line) => line.startsWith('apt: '))).toHaveLength(3)
     const record = readFileSync(fake.record, 'utf8')
-    expect(record).toContain(`URIs: http://mirror.example/debian\nSuites: testing\nComponents: main\nSigned-By: ${fake.keyring}`)
+    expect(record).toContain(
+      `URIs: http://mirror.example/debian\nSuites: testing\nComponents: main\nSigned-By: ${fake.keyring}`,
+    )
     expect(record).not.toMatch(/allow-unauthenticated|trusted/i)
     expect(record).toContain('APT::Get::AllowUnauthenticated "false"')
   })
 
   test.each([
-    ['bad_signature', "echo \"E: The repository 'x InRelease' is not signed.\"; exit 100"],
+    ['bad_signature', 'echo "E: The repository \'x InRelease\' is not signed."; exit 100'],
     ['not_available', 'echo "E: Failed to fetch x  Could not resolve y"; exit 100'],
     ['not_available', 'echo "E: something else"; exit 100'],
   ])('%s when update says: %s', async (code, update) => {

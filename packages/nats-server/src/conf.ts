@@ -92,7 +92,8 @@ async function rewrite(text: string, folder: string, state: State, depth: number
 
 async function replacement(key: string, word: string, folder: string, state: State, depth: number): Promise<string> {
   if (key === 'include') {
-    if (depth >= MAX_INCLUDE_DEPTH) throw new NatsServerError('config_error', 'the includes of the configuration nest too deep')
+    if (depth >= MAX_INCLUDE_DEPTH)
+      throw new NatsServerError('config_error', 'the includes of the configuration nest too deep')
     const path = resolve(folder, unquote(word))
     return `${await rewrite(await readConf(path), dirname(path), state, depth + 1)}\n`
   }

@@ -14,7 +14,10 @@ export async function isExecutable(path: string): Promise<boolean> {
 
 /** Every runnable file of that name on a `PATH`, in its order. */
 export async function executablesOnPath(name: string, path: string | undefined): Promise<string[]> {
-  const candidates = (path ?? '').split(delimiter).filter((folder) => folder !== '').map((folder) => join(folder, name))
+  const candidates = (path ?? '')
+    .split(delimiter)
+    .filter((folder) => folder !== '')
+    .map((folder) => join(folder, name))
   const runnable = await Promise.all(candidates.map(isExecutable))
   return candidates.filter((_, index) => runnable[index])
 }

@@ -67,7 +67,9 @@ async function unpack(asset: ReleaseAsset, archive: string, workDir: string): Pr
   const result = await runCommand('tar', args, { cwd: workDir, timeoutMs: EXTRACT_TIMEOUT_MS })
   if (result.startError || result.code !== 0) {
     const why = result.startError?.message ?? result.output.trim()
-    throw new NatsServerError('bad_archive', `${asset.fileName} cannot be unpacked: ${why}`, { cause: result.startError })
+    throw new NatsServerError('bad_archive', `${asset.fileName} cannot be unpacked: ${why}`, {
+      cause: result.startError,
+    })
   }
   const binary = join(workDir, asset.binaryPath)
   const version = await versionOf(binary)

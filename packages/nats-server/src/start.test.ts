@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
@@ -81,7 +81,10 @@ test('two with the same configuration run side by side, whatever ports and files
   expect(one.port).not.toBe(two.port)
   expect(one.monitorUrl).not.toBe(two.monitorUrl)
   expect([one.serverName, two.serverName]).toEqual(['from_conf', 'from_conf'])
-  expect((await jsz(one))['config']).toMatchObject({ store_dir: join(one.storeDir, 'jetstream'), max_storage: 104857600 })
+  expect((await jsz(one))['config']).toMatchObject({
+    store_dir: join(one.storeDir, 'jetstream'),
+    max_storage: 104857600,
+  })
   expect((await jsz(two))['config']).toMatchObject({ store_dir: join(two.storeDir, 'jetstream') })
 })
 
@@ -197,7 +200,10 @@ test('a paused broker keeps its connections and says nothing until it goes on', 
 test('one that does not stop in time is killed', async () => {
   const other = await start()
   const stubborn = impostor(other.port, other.serverId)
-  writeFileSync(stubborn, readFileSync(stubborn, 'utf8').replace('exec sleep 60', "trap '' TERM\nwhile :; do sleep 0.05; done"))
+  writeFileSync(
+    stubborn,
+    readFileSync(stubborn, 'utf8').replace('exec sleep 60', "trap '' TERM\nwhile :; do sleep 0.05; done"),
+  )
   const server = await startNatsServer({ binary: stubborn, stopTimeoutMs: 200 })
   await server.stop()
   expect(await server.exited).toEqual({ code: null, signal: 'SIGKILL' })
@@ -219,4 +225,16 @@ test('it does not outlive the process that started it', async () => {
   const { pid, storeDir } = JSON.parse(stdout) as { pid: number; storeDir: string }
   await until('the broker has ended', () => !isRunning(pid))
   expect(existsSync(storeDir)).toBe(false)
+})
+
+test('a detached one ends too when the process that started it is killed', async () => {
+  const script = join(import.meta.dirname, '..', 'test', 'start-and-wait.ts')
+  const starter = spawn(process.execPath, [script, binary], { stdio: ['ignore', 'pipe', 'inherit'] })
+  let text = ''
+  starter.stdout.on('data', (part: Buffer) => (text += part.toString()))
+  await until('the broker runs', () => text.endsWith('}'))
+  const { pid } = JSON.parse(text) as { pid: number }
+  expect(isRunning(pid)).toBe(true)
+  starter.kill('SIGKILL')
+  await until('the broker has ended', () => !isRunning(pid))
 })
