@@ -1,7 +1,7 @@
 import type { CheckedMessage } from '@alarm-bus/contracts'
 import { decodeMessage } from '../codec/json-codec.ts'
+import { consumerName } from './consumer-name.ts'
 import type { MessageContext, MessageHandler } from './handler.ts'
-import { consumerName } from './consumer-config.ts'
 import type { SubscriberSettings } from './options.ts'
 import type { RetryDelay } from './retry-policy.ts'
 

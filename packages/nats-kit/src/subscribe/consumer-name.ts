@@ -1,0 +1,12 @@
+import type { Channel } from '@alarm-bus/contracts'
+import type { SubscriberSettings } from './options.ts'
+
+/**
+ * The consumer's name: `<app>_<channel>`, shared by all instances; or `<app>_<channel>_<instance>`, one's own. The same
+ * after every start, so none is left behind.
+ */
+export function consumerName(settings: SubscriberSettings, channel: Channel): string {
+  const shared = settings.delivery === 'queue-group' && settings.lifetime === 'durable'
+  const name = `${settings.app}_${channel.name}`
+  return shared ? name : `${name}_${settings.instanceId}`
+}
