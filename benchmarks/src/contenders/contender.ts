@@ -1,0 +1,24 @@
+import type { BenchMessage } from '../work/contracts.ts'
+import type { Work } from '../work/work.ts'
+
+export type Handle = (message: BenchMessage) => Promise<void>
+
+/** A running consumer. `name` is the broker's, so that a round can ask whether all was settled. */
+export interface Consumption {
+  readonly name: string
+  /** Ends it and removes it from the broker, so that the next round begins at the first message again. */
+  stop(): Promise<void>
+}
+
+/** One way to publish and to consume, with its connection. */
+export interface Contender {
+  /** Resolves once the broker has stored the message. */
+  publish(message: BenchMessage): Promise<unknown>
+  /** Hands every message of the stream, from the first, to `handle`, and acknowledges it when that has resolved. */
+  consume(handle: Handle): Promise<Consumption>
+  /** Resolves when the broker has read everything written, acks among it. */
+  flush(): Promise<void>
+  close(): Promise<void>
+}
+
+export type OpenContender = (work: Work) => Promise<Contender>

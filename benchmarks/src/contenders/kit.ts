@@ -1,0 +1,48 @@
+import { connect, createJetStreamPublisher, createSubscriber, defineHandler, type Logger } from '@alarm-bus/nats-kit'
+import { jetstreamManager } from '@nats-io/jetstream'
+import { benchContracts, type BenchMessage } from '../work/contracts.ts'
+import type { Contender, OpenContender } from './contender.ts'
+
+const STOP_TIMEOUT_MS = 5_000
+const APP = 'bench'
+
+/** Says only what would falsify a round. */
+const logger: Logger = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: (fields, message) => console.error(message, fields),
+  error: (fields, message) => console.error(message, fields),
+}
+
+/** The kit as an app uses it: checks at both ends, an id and an expected stream, one consumer with a bound. */
+export const openKit: OpenContender = async (work): Promise<Contender> => {
+  const { channel, stream, contracts } = benchContracts(work.key)
+  const connection = await connect({ servers: [work.url], name: APP }, { logger })
+  const publisher = createJetStreamPublisher(connection, { contracts, maxInFlight: work.inFlight })
+  return {
+    publish: (message: BenchMessage) => publisher.publish(channel, message),
+    async consume(handle) {
+      const subscriber = createSubscriber(connection, {
+        contracts,
+        app: APP,
+        handlers: [defineHandler(channel, handle)],
+        mode: work.mode,
+        concurrency: work.bound,
+      })
+      subscriber.start()
+      const name = `${APP}_${channel.name}`
+      return {
+        name,
+        async stop() {
+          await subscriber.stop(STOP_TIMEOUT_MS)
+          await (await jetstreamManager(connection.client)).consumers.delete(stream.name, name)
+        },
+      }
+    },
+    flush: () => connection.client.flush(),
+    async close() {
+      await publisher.close()
+      await connection.close(STOP_TIMEOUT_MS)
+    },
+  }
+}

@@ -1,0 +1,75 @@
+import { randomUUID } from 'node:crypto'
+import {
+  AckPolicy,
+  type ConsumerConfig,
+  type ConsumerMessages,
+  DeliverPolicy,
+  type JetStreamClient,
+  jetstream,
+  jetstreamManager,
+} from '@nats-io/jetstream'
+import { connect } from '@nats-io/transport-node'
+import { benchContracts, benchSchema } from '../work/contracts.ts'
+import type { Work } from '../work/work.ts'
+import type { Contender, Handle, OpenContender } from './contender.ts'
+
+const ACK_WAIT_NS = 30 * 1_000_000_000
+/** What the kit's pull consumers allow. A push consumer has no other bound than this, so there it is the bound. */
+const PULL_MAX_ACK_PENDING = 1_000
+
+/** The client's documented idiom: `js.publish` with an id and an expected stream, and `for await` over `consume()`. */
+export const openRaw: OpenContender = async (work): Promise<Contender> => {
+  const { channel, stream } = benchContracts(work.key)
+  const client = await connect({ servers: [work.url], name: 'bench-raw' })
+  const js = jetstream(client)
+  const manager = await jetstreamManager(client)
+  const name = `raw_${work.key}`
+  const expect = { streamName: stream.name }
+  return {
+    publish(message) {
+      const checked = work.check === 'both-ends' ? benchSchema.parse(message) : message
+      return js.publish(channel.subject, JSON.stringify(checked), { msgID: randomUUID(), expect })
+    },
+    async consume(handle) {
+      await manager.consumers.add(stream.name, consumerConfig(work, name, channel.subject))
+      const messages = await open(js, work, stream.name, name)
+      const reading = read(messages, handle, work.check !== 'none')
+      return {
+        name,
+        async stop() {
+          await messages.close()
+          await reading
+          await manager.consumers.delete(stream.name, name)
+        },
+      }
+    },
+    flush: () => client.flush(),
+    close: () => client.drain(),
+  }
+}
+
+async function read(messages: ConsumerMessages, handle: Handle, check: boolean): Promise<void> {
+  for await (const message of messages) {
+    const value = message.json()
+    await handle(check ? benchSchema.parse(value) : (value as never))
+    message.ack()
+  }
+}
+
+async function open(js: JetStreamClient, work: Work, stream: string, name: string): Promise<ConsumerMessages> {
+  if (work.mode === 'pull') return (await js.consumers.get(stream, name)).consume({ max_messages: work.bound })
+  return (await js.consumers.getPushConsumer(stream, name)).consume()
+}
+
+function consumerConfig(work: Work, name: string, subject: string): Partial<ConsumerConfig> {
+  return {
+    durable_name: name,
+    filter_subject: subject,
+    ack_policy: AckPolicy.Explicit,
+    ack_wait: ACK_WAIT_NS,
+    deliver_policy: DeliverPolicy.All,
+    ...(work.mode === 'pull'
+      ? { max_ack_pending: PULL_MAX_ACK_PENDING }
+      : { max_ack_pending: work.bound, deliver_subject: `_INBOX_bench_raw.push.${name}`, deliver_group: name }),
+  }
+}

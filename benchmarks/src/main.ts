@@ -1,0 +1,77 @@
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { othersCores } from './report/figures.ts'
+import { ProgressLine } from './report/progress.ts'
+import { RESULTS_FILE, writeResults } from './report/results-file.ts'
+import { tableOf, verdictText } from './report/table.ts'
+import { ALL_ROWS, selectRows } from './rows/all-rows.ts'
+import { runBenchmark } from './run/run-benchmark.ts'
+import { SCALES } from './run/scale.ts'
+
+const PROFILES = fileURLToPath(new URL('../profiles', import.meta.url))
+
+/** What the system itself needs is below this. */
+const QUIET_CORES = 0.15
+
+const HELP = `pnpm bench [--quick] [--profile] [row …]
+
+Measures the kit beside the raw client and beside its peers. Only ratios of one run mean anything.
+
+  --quick   less of everything, one payload; under a minute
+  --profile each contender leaves a CPU profile in profiles/; the figures are not to be quoted
+  row       only rows whose name begins so: ${ALL_ROWS.map((row) => row.name).join(', ')}
+`
+
+function readCommandLine() {
+  const { values, positionals } = parseArgs({
+    // pnpm hands on the "--" that separates a script's arguments.
+    args: process.argv.slice(2).filter((argument) => argument !== '--'),
+    allowPositionals: true,
+    options: {
+      quick: { type: 'boolean', default: false },
+      profile: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  })
+  const unknown = positionals.filter((filter) => selectRows([filter]).length === 0)
+  if (unknown.length > 0) throw new Error(`there is no row ${unknown.join(', ')}\n\n${HELP}`)
+  return {
+    help: values.help,
+    scale: SCALES[values.quick ? 'quick' : 'full'],
+    rows: selectRows(positionals),
+    nodeOptions: values.profile ? ['--cpu-prof', `--cpu-prof-dir=${PROFILES}`] : [],
+  }
+}
+
+async function main(): Promise<void> {
+  const { help, ...options } = readCommandLine()
+  if (help) return void process.stdout.write(HELP)
+  const progress = new ProgressLine()
+  const results = await runBenchmark({
+    ...options,
+    onProgress: progress.show,
+    onReport: (report) => {
+      progress.clear()
+      process.stdout.write(`${tableOf(report)}\n`)
+    },
+  })
+  progress.clear()
+  await writeResults(results)
+  process.stdout.write(`${results.rows.map(verdictText).join('\n')}\n\n`)
+  process.stdout.write(
+    `Node ${results.node}, nats-server ${results.natsServer}, ${results.processors} processors; medians of ${results.rounds} rounds; ${RESULTS_FILE}\n`,
+  )
+  const others = othersCores(results.rows)
+  if (others > QUIET_CORES) {
+    process.stdout.write(
+      `Other programs took up to ${Math.round(others * 100)} % of a core meanwhile: compare µs/msg rather than rates, or measure again when the machine is quiet.\n`,
+    )
+  }
+  // A goal that is missed is a figure; a message that is lost is an error.
+  if (results.rows.some((report) => report.verdict.outcome === 'failed')) process.exitCode = 1
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+  process.exitCode = 2
+})

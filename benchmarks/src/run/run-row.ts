@@ -1,0 +1,133 @@
+import type { Brokers } from '../broker/brokers.ts'
+import { startBrokers } from '../broker/brokers.ts'
+import { Stage } from '../broker/stage.ts'
+import type { ContenderName } from '../contenders/open.ts'
+import type { Row } from '../rows/row.ts'
+import type { RoundResult } from '../worker/task.ts'
+import { ContenderProcess } from './contender-process.ts'
+import { messagesOf, type Scale } from './scale.ts'
+
+/** What one contender did in the rounds that count, or why it could not. */
+export interface ContenderRun {
+  readonly name: ContenderName
+  readonly rounds: readonly RoundResult[]
+  readonly error?: string
+}
+
+/** One row at one payload. */
+export interface RowRun {
+  readonly row: Row
+  readonly payloadBytes: number
+  readonly messages: number
+  readonly natsServer: string
+  readonly contenders: readonly ContenderRun[]
+}
+
+interface Runner {
+  readonly name: ContenderName
+  readonly key: string
+  readonly rounds: RoundResult[]
+  process: ContenderProcess | undefined
+  error: string | undefined
+}
+
+export type OnProgress = (what: string) => void
+
+export interface RunOptions {
+  readonly scale: Scale
+  readonly onProgress: OnProgress
+  /** Further options for the contenders' Node, a profiler's for instance. */
+  readonly nodeOptions: readonly string[]
+}
+
+/** Runs one row on brokers of its own, one payload after the other. */
+export async function* runRow(row: Row, options: RunOptions): AsyncGenerator<RowRun> {
+  const brokers = await startBrokers(row.brokers)
+  try {
+    const stage = await Stage.open(brokers)
+    try {
+      for (const payloadBytes of options.scale.payloadsOf(row)) {
+        yield await runPayload({ ...options, row, payloadBytes, brokers, stage })
+      }
+    } finally {
+      await stage.close()
+    }
+  } finally {
+    await brokers.stop()
+  }
+}
+
+interface PayloadRun extends RunOptions {
+  readonly row: Row
+  readonly payloadBytes: number
+  readonly brokers: Brokers
+  readonly stage: Stage
+}
+
+async function runPayload(run: PayloadRun): Promise<RowRun> {
+  const { row, scale, payloadBytes, brokers, stage, onProgress } = run
+  const messages = messagesOf(row, scale, payloadBytes)
+  const runners = await startRunners(run, messages)
+  try {
+    for (let round = -scale.warmUps; round < scale.rounds; round++) {
+      // Turn and turn about, so that none always runs on what the other left behind.
+      for (const runner of round % 2 === 0 ? runners : runners.toReversed()) {
+        if (runner.process === undefined || runner.error !== undefined) continue
+        const which = round < 0 ? 'warm-up' : `round ${round + 1} of ${scale.rounds}`
+        onProgress(`${row.name}, ${payloadBytes} B, ${which}: ${runner.name}`)
+        await doRound(runner, messages, round >= 0)
+        if (row.stream === 'emptied') await stage.empty(runner.key)
+      }
+    }
+  } finally {
+    await Promise.all(runners.map((runner) => runner.process?.end()))
+    for (const key of new Set(runners.map((runner) => runner.key))) await stage.empty(key)
+  }
+  return {
+    row,
+    payloadBytes,
+    messages,
+    natsServer: brokers.servers[0]?.version ?? '',
+    contenders: runners.map(({ name, rounds, error }) => ({ name, rounds, ...(error === undefined ? {} : { error }) })),
+  }
+}
+
+async function startRunners(
+  { row, payloadBytes, brokers, stage, onProgress, nodeOptions }: PayloadRun,
+  messages: number,
+): Promise<readonly Runner[]> {
+  const runners: Runner[] = []
+  const prepared = new Map<string, string>()
+  for (const name of row.contenders) {
+    const key = row.stream === 'own' ? `${name}-${payloadBytes}` : `all-${payloadBytes}`
+    onProgress(`${row.name}, ${payloadBytes} B: starting ${name}`)
+    let url = prepared.get(key)
+    if (url === undefined) {
+      url = await stage.makeStream(key)
+      if (row.stream === 'filled') await stage.fill(key, payloadBytes, messages)
+      prepared.set(key, url)
+    }
+    const runner: Runner = { name, key, rounds: [], process: undefined, error: undefined }
+    const work = { ...row.work, url, key, payloadBytes, brokerPids: brokers.servers.map((server) => server.pid) }
+    try {
+      runner.process = await ContenderProcess.start({ contender: name, task: row.task, work }, [
+        ...row.nodeOptions,
+        ...nodeOptions,
+      ])
+    } catch (error) {
+      runner.error = (error as Error).message
+    }
+    runners.push(runner)
+  }
+  return runners
+}
+
+async function doRound(runner: Runner, messages: number, counts: boolean): Promise<void> {
+  try {
+    const result = await runner.process?.round(messages)
+    if (counts && result) runner.rounds.push(result)
+  } catch (error) {
+    // A contender that loses a message is out: its other rounds would only look fast.
+    runner.error = (error as Error).message
+  }
+}

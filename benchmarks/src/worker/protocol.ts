@@ -1,0 +1,21 @@
+import type { ContenderName } from '../contenders/open.ts'
+import type { Work } from '../work/work.ts'
+import type { RoundResult } from './task.ts'
+
+export type TaskName = 'publish' | 'consume' | 'both-ends' | 'latency'
+
+/** What a contender's process is started with, as JSON in its first argument. */
+export interface Assignment {
+  readonly contender: ContenderName
+  readonly task: TaskName
+  readonly work: Work
+}
+
+/** Parent to worker: do a round, or end. */
+export type Order = { readonly kind: 'round'; readonly count: number } | { readonly kind: 'end' }
+
+/** Worker to parent: each answers one order, `ready` answers the start. */
+export type Answer =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'result'; readonly result: RoundResult }
+  | { readonly kind: 'failed'; readonly error: string }

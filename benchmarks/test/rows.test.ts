@@ -1,0 +1,44 @@
+import { describe, expect, test } from 'vitest'
+import { isFailure } from '../src/report/figures.ts'
+import type { RowReport } from '../src/report/row-report.ts'
+import { tableOf } from '../src/report/table.ts'
+import { ALL_ROWS, selectRows } from '../src/rows/all-rows.ts'
+import { runBenchmark } from '../src/run/run-benchmark.ts'
+import { SCALES } from '../src/run/scale.ts'
+
+/** One tiny round of each row: that it still runs and verifies, not how fast it is. */
+describe('every row runs and verifies what it did', () => {
+  test.for(ALL_ROWS.map((row) => [row.name, row] as const))('%s', async ([, row]) => {
+    const seen: RowReport[] = []
+    const results = await runBenchmark({
+      rows: [row],
+      scale: SCALES.smoke,
+      nodeOptions: [],
+      onProgress: () => undefined,
+      onReport: (report) => seen.push(report),
+    })
+    expect(results).toMatchObject({ scale: 'smoke', node: process.version, natsServer: expect.stringMatching(/^2\./) })
+    expect(results.rows).toEqual(seen)
+    const [report] = results.rows
+    expect(report?.verdict.outcome).toMatch(/^(met|met by saturation|missed)$/)
+    const ratios = Object.values(report?.verdict.ratios ?? {})
+    expect(ratios.length).toBeGreaterThan(0)
+    for (const ratio of ratios) expect(ratio).toBeGreaterThan(0)
+    expect(report?.contenders.map(({ name }) => name)).toEqual(row.contenders)
+    for (const contender of report?.contenders ?? []) {
+      if (isFailure(contender)) throw new Error(`${contender.name}: ${contender.error}`)
+      expect(contender.rounds).toHaveLength(SCALES.smoke.rounds)
+      expect(contender.messagesPerSecond).toBeGreaterThan(0)
+      expect(contender.clientCores).toBeGreaterThan(0)
+      expect(tableOf(report as RowReport)).toContain(contender.title)
+    }
+  })
+})
+
+describe('choosing rows', () => {
+  test('without a filter all, else those whose name begins so', () => {
+    expect(selectRows([])).toEqual(ALL_ROWS)
+    expect(selectRows(['pu']).map((row) => row.name)).toEqual(['publish', 'pull', 'push'])
+    expect(selectRows(['nothing'])).toEqual([])
+  })
+})
