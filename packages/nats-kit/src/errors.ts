@@ -20,6 +20,18 @@ export const KitErrorCode = {
   BrokerUnavailable: 'broker_unavailable',
   /** The broker refused the message for good. */
   PublishRejected: 'publish_rejected',
+  /** A batch is empty, longer than allowed, or has not one id a message; nothing was sent. */
+  InvalidBatch: 'invalid_batch',
+  /** Some of a batch's ids are stored already, so the batch as a whole was not. */
+  BatchConflict: 'batch_conflict',
+  /** The stream does not allow atomic batches, or fast ingest; `ensureStreams` turns both on. */
+  BatchesDisabled: 'batches_disabled',
+  /** The broker has as many batches under way as it allows; nothing of this one was stored. */
+  TooManyBatches: 'too_many_batches',
+  /** What yields the messages of `publishStream` threw; `cause` has it, `stored` how far it came. */
+  SourceFailed: 'source_failed',
+  /** The caller's signal ended it; `stored` says how far it came. */
+  Aborted: 'aborted',
   /** The same idempotency key came with another message. */
   IdempotencyConflict: 'idempotency_conflict',
   /** The app's user lacks a permission. */
@@ -51,6 +63,8 @@ export interface KitErrorOptions {
   readonly issues?: readonly MessageIssue[]
   /** The server's JetStream error code, where one was given. */
   readonly brokerCode?: number
+  /** How many of the first messages of `publishStream` are stored for certain; more may be. */
+  readonly stored?: number
 }
 
 /** The one error class of the kit. Decide by `code`, never by text. */
@@ -59,12 +73,14 @@ export class KitError extends Error {
   readonly code: KitErrorCode
   readonly issues: readonly MessageIssue[]
   readonly brokerCode: number | undefined
+  readonly stored: number | undefined
 
   constructor(code: KitErrorCode, message: string, options: KitErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.code = code
     this.issues = options.issues ?? []
     this.brokerCode = options.brokerCode
+    this.stored = options.stored
   }
 
   /** The error itself if it is the kit's, else an `unexpected` one around it. */

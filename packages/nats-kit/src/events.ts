@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events'
+import type { WatchdogCondition } from './watchdog/condition.ts'
 
 export type ConnectionState = 'connecting' | 'connected' | 'disconnected' | 'closed'
 
@@ -10,7 +11,9 @@ export interface KitEventMap {
   errorOccurred: { error: string; operation?: string; subject?: string }
   /**
    * A subscription has more waiting than it may. Limits that do not exist are absent; `dropped` counts what the
-   * client threw away, which JetStream never does.
+   * client threw away, which JetStream never does. The fields from `stream` on are a JetStream consumer's: its
+   * deliveries without an ack against how many it may have, and an age that no unread message exceeds, known once this
+   * process was delivered one.
    */
   slowConsumerDetected:
     {
@@ -20,6 +23,11 @@ export interface KitEventMap {
       pendingBytes?: number
       pendingBytesLimit?: number
       dropped: number
+      stream?: string
+      consumer?: string
+      ackPending?: number
+      ackPendingLimit?: number
+      oldestUnreadMsAtMost?: number
     }
   /** The client threw where nobody waits for the result. */
   exceptionOccurred: { error: Error; during: string }
@@ -36,6 +44,19 @@ export interface KitEventMap {
     { channel: string; consumer: string; stream: string; seq: number; deliveries: number; delayMs: number; error: string }
   /** A consumer started to run, or stopped running and says why. */
   consumerStateChanged: { stream: string; consumer: string; state: ConsumerState; reason?: string }
+  /** A condition that the watchdog looks for began or ended; without a consumer it is the process's. */
+  watchdogChanged: { condition: WatchdogCondition; stream?: string; consumer?: string; on: boolean; detail: string }
+  /**
+   * Messages of this consumer's left the stream before it saw them: dropped by a limit, or expired. They lie between the
+   * sequences `from` and `to`; `atLeast` of them are proven.
+   */
+  messagesMissed:
+    { stream: string; consumer: string; channel: string; from: number; to: number; atLeast: number; atMost: number }
+  /**
+   * While nobody looked, the stream dropped messages that this consumer cannot have seen. They may all have been other
+   * channels': nothing on the broker says.
+   */
+  messagesMayBeMissed: { stream: string; consumer: string; channel: string; from: number; to: number; atMost: number }
   /** A stream was created, or one of its fields changed. */
   streamChanged: { stream: string; action: 'created' | 'updated'; changes: readonly object[] }
 }

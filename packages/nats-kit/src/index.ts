@@ -9,18 +9,51 @@ export type { Logger } from './logger.ts'
 export { CORE_PREFIX, createCorePublisher } from './publish/core-publisher.ts'
 export { withIdempotency, type IdempotentPublisherOptions } from './publish/idempotency.ts'
 export { createJetStreamPublisher, type JetStreamPublisherOptions } from './publish/jetstream-publisher.ts'
-export type { MessagePublisher, PublishOptions, PublishReceipt, SentReceipt } from './publish/publisher.ts'
+export { MAX_BATCH_MESSAGES } from './publish/publish-many.ts'
+export type {
+  BatchReceipt,
+  MessagePublisher,
+  PublishManyOptions,
+  PublishOptions,
+  PublishReceipt,
+  PublishStreamOptions,
+  SentReceipt,
+  StoredPublisher,
+  StreamReceipt,
+} from './publish/publisher.ts'
 export { createMessageRouter, type MessageRouter } from './publish/router.ts'
 export type { StoredSenderOptions } from './publish/stored-sender.ts'
 export { DeadLetterHeader, HeaderName } from './codec/headers.ts'
+export type { DeadLetterEntry, StoredDeadLetter } from './dead-letters/dead-letter-entry.ts'
+export type { DeadLetterFilter } from './dead-letters/dead-letter-filter.ts'
+export { discardDeadLetters, type DiscardOptions, type DiscardReport } from './dead-letters/discard-dead-letters.ts'
+export { listDeadLetters, showDeadLetter } from './dead-letters/list-dead-letters.ts'
+export {
+  redriveDeadLetters,
+  type RedriveOptions,
+  type RedriveOutcome,
+  type RedriveReport,
+  RedriveSkip,
+} from './dead-letters/redrive-dead-letters.ts'
+export { RedriveHeader } from './dead-letters/redrive-headers.ts'
 export {
   advisoryStreamName,
   deadLetterStreamName,
   deadLetterSubject,
   idempotencyStreamName,
+  redriveStreamName,
   withCompanions,
 } from './streams/companion-streams.ts'
 export { DeadLetterReason } from './subscribe/dead-letter.ts'
+export { findOrphans, type FindOrphansOptions, type Orphan, OrphanReason } from './consumers/find-orphans.ts'
+export { pruneConsumers, type PrunedConsumer, type PruneOptions } from './consumers/prune-consumers.ts'
+export { createKvOnceStore, type KvOnceStoreOptions } from './once/kv-once-store.ts'
+export { createMemoryOnceStore } from './once/memory-once-store.ts'
+export { ensureOnceBucket, type OnceBucketOptions, onceBucketName } from './once/once-bucket.ts'
+export { onceOnly, type OnceOnlyOptions } from './once/once-only.ts'
+export type { OnceClaim, OnceKey, OnceStore } from './once/once-store.ts'
+export type { WatchdogOptions } from './watchdog/options.ts'
+export { WatchdogCondition } from './watchdog/condition.ts'
 export { ensureStreams, type EnsureStreamsOptions, type StreamMode } from './streams/ensure-streams.ts'
 export { describeChange, type FieldChange, planStream, type StreamPlan } from './streams/plan.ts'
 export type { DeclaredStreamConfig } from './streams/to-stream-config.ts'

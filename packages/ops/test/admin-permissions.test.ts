@@ -38,17 +38,43 @@ describe('the admin’s user', () => {
     expect(advisories).toContain('$JS.EVENT.ADVISORY.STREAM.UPDATED.BASQUIAT_STREAM')
   })
 
+  test('reads and removes dead letters, one by one, and sends them to one consumer', async () => {
+    const allowed: readonly Attempt[] = [
+      { publish: '$JS.API.STREAM.MSG.GET.BASQUIAT_STREAM_DLQ' },
+      { publish: '$JS.API.STREAM.MSG.DELETE.BASQUIAT_STREAM_DLQ' },
+      { publish: 'redrive.BASQUIAT_STREAM.alarm-consumer_alarm-to-bot.1.1.1' },
+    ]
+    expect(await refused(await broker.raw('admin'), '_INBOX_admin', allowed)).toEqual([])
+  })
+
+  test('removes consumers of any app', async () => {
+    const allowed: readonly Attempt[] = [
+      { publish: '$JS.API.CONSUMER.DELETE.BASQUIAT_STREAM.gone-app_alarm-to-bot' },
+      { publish: '$JS.API.CONSUMER.DELETE.BASQUIAT_STREAM_ADVISORIES.gone-app_alarm-to-bot_advisories' },
+      { publish: '$JS.API.CONSUMER.DELETE.BASQUIAT_STREAM_REDRIVE.gone-app_alarm-to-bot_redrive' },
+    ]
+    expect(await refused(await broker.raw('admin'), '_INBOX_admin', allowed)).toEqual([])
+  })
+
   test('cannot delete, purge, read, or act as an app', async () => {
     const attempts: readonly Attempt[] = [
+      ...['DELETE', 'PURGE', 'SNAPSHOT', 'RESTORE'].map((verb) => ({
+        publish: `$JS.API.STREAM.${verb}.BASQUIAT_STREAM_DLQ`,
+      })),
+      ...['DELETE', 'PURGE', 'MSG.GET', 'MSG.DELETE'].map((verb) => ({
+        publish: `$JS.API.STREAM.${verb}.BASQUIAT_STREAM_REDRIVE`,
+      })),
+      { publish: 'dead-letter.BASQUIAT_STREAM.alarm-consumer_alarm-to-bot.1.1' },
+      { subscribe: 'redrive.>' },
       ...['DELETE', 'PURGE', 'MSG.GET', 'MSG.DELETE', 'SNAPSHOT', 'RESTORE'].map((verb) => ({
         publish: `$JS.API.STREAM.${verb}.BASQUIAT_STREAM`,
       })),
       { publish: '$JS.API.DIRECT.GET.BASQUIAT_STREAM_IDEMPOTENCY' },
       ...consumerPowers('alarm-consumer_alarm-to-bot').filter(
-        (attempt) => !('publish' in attempt && /\.(LIST|NAMES)\./.test(attempt.publish)),
+        (attempt) => !('publish' in attempt && /\.(LIST|NAMES|DELETE)\./.test(attempt.publish)),
       ),
       ...consumerSubjects('alarm-consumer_alarm-to-bot', 'alarm.to.bot').filter(
-        (attempt) => !('publish' in attempt && attempt.publish.includes('.INFO.')),
+        (attempt) => !('publish' in attempt && /\.(INFO|DELETE)\./.test(attempt.publish)),
       ),
       { publish: 'alarm.to.bot' },
       { publish: 'core.alarm.to.bot' },

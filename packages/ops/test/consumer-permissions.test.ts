@@ -57,6 +57,9 @@ describe.each(APPS)('the user of %s', (app) => {
       'core.alarm.to.bot',
       'core.alarm.to.log',
       'idempotency.BASQUIAT_STREAM.abc',
+      // Not even to itself: redriving is the admin's.
+      `redrive.BASQUIAT_STREAM.${app}_alarm-to-bot.1.1.1`,
+      `redrive.BASQUIAT_STREAM.${other}_alarm-to-bot.1.1.1`,
       `${inbox}.x`,
       `_INBOX_${other}.push.x`,
     ].map((publish) => ({ publish }))
@@ -75,6 +78,11 @@ describe.each(APPS)('the user of %s', (app) => {
       })),
       // Its own advisories' consumer, on everybody's advisories.
       { publish: `$JS.API.CONSUMER.CREATE.BASQUIAT_STREAM_ADVISORIES.${app}_alarm-to-bot_advisories.>` },
+      // Its own reader of redriven messages, on everybody's.
+      { publish: `$JS.API.CONSUMER.CREATE.BASQUIAT_STREAM_REDRIVE.${app}_alarm-to-bot_redrive.>` },
+      {
+        publish: `$JS.API.CONSUMER.CREATE.BASQUIAT_STREAM_REDRIVE.${app}_alarm-to-bot_redrive.redrive.BASQUIAT_STREAM.${other}_alarm-to-bot.>`,
+      },
       // Its own consumer of the moment, on another channel.
       { publish: `$JS.API.CONSUMER.CREATE.BASQUIAT_STREAM.${app}_alarm-to-bot_recover.>` },
       // Its own name in another stream.
@@ -95,6 +103,7 @@ describe.each(APPS)('the user of %s', (app) => {
       'alarm.>',
       'core.>',
       'dead-letter.>',
+      'redrive.>',
       'idempotency.>',
       '$JS.EVENT.ADVISORY.>',
       '$JS.ACK.>',

@@ -60,7 +60,10 @@ export const STREAM_POWERS: readonly Attempt[] = STREAM_NAMES.flatMap((stream) =
   ].map((verb) => ({ publish: `$JS.API.STREAM.${verb}.${stream}` })),
 )
 
-/** What one consumer of a channel is used with: itself, its dead letters, its advisories, the recovery of a message. */
+/**
+ * What one consumer of a channel is used with: itself, its dead letters, its advisories, what is redriven to it, the
+ * recovery of a message.
+ */
 export function consumerSubjects(durable: string, subject: string): readonly Attempt[] {
   return [
     ...handling('BASQUIAT_STREAM', durable, subject),
@@ -70,6 +73,7 @@ export function consumerSubjects(durable: string, subject: string): readonly Att
       `${durable}_advisories`,
       `$JS.EVENT.ADVISORY.CONSUMER.*.BASQUIAT_STREAM.${durable}`,
     ),
+    ...handling('BASQUIAT_STREAM_REDRIVE', `${durable}_redrive`, `redrive.BASQUIAT_STREAM.${durable}.>`),
     `$JS.API.CONSUMER.CREATE.BASQUIAT_STREAM.${durable}_recover.${subject}`,
     `$JS.API.CONSUMER.MSG.NEXT.BASQUIAT_STREAM.${durable}_recover`,
     `$JS.API.CONSUMER.DELETE.BASQUIAT_STREAM.${durable}_recover`,
@@ -91,6 +95,7 @@ export function consumerPowers(durable: string): readonly Attempt[] {
   return [
     `$JS.API.CONSUMER.DELETE.BASQUIAT_STREAM.${durable}`,
     `$JS.API.CONSUMER.DELETE.BASQUIAT_STREAM_ADVISORIES.${durable}_advisories`,
+    `$JS.API.CONSUMER.DELETE.BASQUIAT_STREAM_REDRIVE.${durable}_redrive`,
     `$JS.API.CONSUMER.PAUSE.BASQUIAT_STREAM.${durable}`,
     `$JS.API.CONSUMER.DURABLE.CREATE.BASQUIAT_STREAM.${durable}`,
     `$JS.API.CONSUMER.CREATE.BASQUIAT_STREAM.${durable}`,

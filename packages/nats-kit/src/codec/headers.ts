@@ -1,6 +1,7 @@
 import { KitError, KitErrorCode } from '../errors.ts'
+import type { SizedText } from './sized-text.ts'
 
-/** The only owner of header names. `Nats-*` means something to the server; `Contract-*` and `Dead-Letter-*` are the kit's. */
+/** The only owner of header names. `Nats-*` means something to the server; `Contract-*`, `Dead-Letter-*` and `Redrive-*` are the kit's. */
 export const HeaderName = {
   MessageId: 'Nats-Msg-Id',
   ExpectedStream: 'Nats-Expected-Stream',
@@ -32,19 +33,27 @@ export const ORIGINAL_PREFIX = 'Dead-Letter-Original-'
 
 export const JSON_CONTENT_TYPE = 'application/json'
 
-const RESERVED = /^(nats-|contract-|dead-letter-|content-type$)/i
+const RESERVED = /^(nats-|contract-|dead-letter-|redrive-|content-type$)/i
 const TOKEN = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/
 /** Bytes of all of a caller's headers together: they ride in front of every message. */
 const MAX_CALLER_HEADER_CHARACTERS = 4_096
 
-/** What the client asks of headers when it publishes. Encoded once, as bytes: a header object per message is most of its cost. */
-export class EncodedHeaders {
-  readonly bytes: Uint8Array
+/** The headers of one message, as text and, for the client, as bytes: a header object per message is most of its cost. */
+export class EncodedHeaders implements SizedText {
+  readonly text: string
+  readonly byteLength: number
+  #bytes: Uint8Array | undefined
 
   constructor(lines: string) {
-    this.bytes = Buffer.from(`NATS/1.0\r\n${lines}\r\n`, 'utf8')
+    this.text = `NATS/1.0\r\n${lines}\r\n`
+    this.byteLength = Buffer.byteLength(this.text)
   }
 
+  get bytes(): Uint8Array {
+    return (this.#bytes ??= Buffer.from(this.text, 'utf8'))
+  }
+
+  /** All that the client asks of headers when it publishes. */
   encode(): Uint8Array {
     return this.bytes
   }

@@ -8,6 +8,7 @@ import {
 } from '@alarm-bus/contracts'
 import { KitError, KitErrorCode } from '../errors.ts'
 import { HeaderName, headerLine, JSON_CONTENT_TYPE } from './headers.ts'
+import type { SizedText } from './sized-text.ts'
 
 /**
  * A message as it goes over the wire: checked, then JSON in UTF-8.
@@ -15,6 +16,11 @@ import { HeaderName, headerLine, JSON_CONTENT_TYPE } from './headers.ts'
  * @throws KitError `invalid_message` with the issues, `message_too_large` past the channel's bound.
  */
 export function encodeMessage<C extends Channel>(channel: C, message: MessageInputOf<C>): Uint8Array {
+  return Buffer.from(encodeJson(channel, message).text, 'utf8')
+}
+
+/** The same as text, for whoever encodes it together with more. @throws as {@link encodeMessage}. */
+export function encodeJson<C extends Channel>(channel: C, message: MessageInputOf<C>): SizedText {
   const checked = checkToPublish(channel, message)
   if (!checked.ok) {
     const where = checked.issues.map((issue) => `${issue.path || '/'}: ${issue.message}`).join('; ')
@@ -22,14 +28,15 @@ export function encodeMessage<C extends Channel>(channel: C, message: MessageInp
       issues: checked.issues,
     })
   }
-  const bytes = Buffer.from(JSON.stringify(checked.message), 'utf8')
-  if (bytes.length > channel.maxMessageBytes) {
+  const text = JSON.stringify(checked.message)
+  const byteLength = Buffer.byteLength(text)
+  if (byteLength > channel.maxMessageBytes) {
     throw new KitError(
       KitErrorCode.MessageTooLarge,
-      `message for channel ${JSON.stringify(channel.name)} has ${bytes.length} bytes, ${channel.maxMessageBytes} are allowed`,
+      `message for channel ${JSON.stringify(channel.name)} has ${byteLength} bytes, ${channel.maxMessageBytes} are allowed`,
     )
   }
-  return bytes
+  return { text, byteLength }
 }
 
 /** What every message of a channel carries; constant, so it is made once a channel. */

@@ -11,6 +11,7 @@ import { type ConnectionState, KitEvents } from '../events.ts'
 import type { Logger } from '../logger.ts'
 import { inboxPrefixOf, toClientOptions } from './client-options.ts'
 import type { Connection } from './connection.ts'
+import { FrameWriter } from './frame-writer.ts'
 import type { ConnectionOptions } from './options.ts'
 import { watchStatus } from './watch-status.ts'
 
@@ -79,6 +80,7 @@ function wrap(
   options: ConnectionOptions,
   { logger, events }: { readonly logger: Logger; readonly events: KitEvents },
 ): Connection {
+  const frames = new FrameWriter(client)
   let state: ConnectionState = 'connected'
   let asked = false
   watchStatus(client, { events, logger, setState: (next) => (state = next) }).catch((error: unknown) => {
@@ -96,6 +98,7 @@ function wrap(
   })
   return {
     client,
+    frames,
     name: options.name,
     inboxPrefix: inboxPrefixOf(options),
     events,
@@ -106,6 +109,7 @@ function wrap(
     closed,
     async close(timeoutMs) {
       asked = true
+      frames.flush()
       const flushed = state === 'connected' && (await settlesWithin(client.flush(), timeoutMs))
       await client.close()
       await closed

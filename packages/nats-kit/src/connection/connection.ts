@@ -2,11 +2,14 @@ import type { NatsConnection } from '@nats-io/transport-node'
 import type { KitError } from '../errors.ts'
 import type { ConnectionState, KitEvents } from '../events.ts'
 import type { Logger } from '../logger.ts'
+import type { FrameWriter } from './frame-writer.ts'
 
 /** An open connection. Whoever opened it closes it. */
 export interface Connection {
   /** The client underneath, for what the kit does not wrap. */
   readonly client: NatsConnection
+  /** Sends text in the client's stead, many messages in one piece. */
+  readonly frames: FrameWriter
   readonly name: string
   readonly inboxPrefix: string
   readonly events: KitEvents

@@ -7,13 +7,15 @@ import { KitEvents } from '../events.ts'
 import type { Logger } from '../logger.ts'
 import { createCorePublisher } from '../publish/core-publisher.ts'
 import { withIdempotency } from '../publish/idempotency.ts'
+import { withIdempotentBatches } from '../publish/idempotent-batches.ts'
 import { createJetStreamPublisher } from '../publish/jetstream-publisher.ts'
-import type { MessagePublisher, PublishReceipt, SentReceipt } from '../publish/publisher.ts'
+import type { MessagePublisher, SentReceipt, StoredPublisher } from '../publish/publisher.ts'
 import type { StoredSenderOptions } from '../publish/stored-sender.ts'
 import type { StreamMode } from '../streams/ensure-streams.ts'
 import { resolveSubscriberOptions, type SubscriberOptions } from '../subscribe/options.ts'
 import type { AbandonedMessage } from '../subscribe/process-message.ts'
 import { createSubscriber, type Subscriber } from '../subscribe/subscriber.ts'
+import { checkedLagMs, EventLoopWatch } from '../watchdog/event-loop-watch.ts'
 import { type Health, type HealthCheck, healthOf } from './health.ts'
 import { StreamKeeper } from './stream-keeper.ts'
 
@@ -29,6 +31,8 @@ export interface BusOptions {
     /** Hold each id of a caller's to one message. Default false. */
     readonly idempotency?: boolean
   }
+  /** How long the event loop may be blocked before the watchdog says so, in milliseconds. Default 1,000. */
+  readonly eventLoopLagMs?: number
   /** Given: the app subscribes. */
   readonly subscriber?: Omit<SubscriberOptions, 'contracts' | 'app'>
 }
@@ -43,7 +47,7 @@ export interface ShutdownReport {
 export interface Bus {
   readonly events: KitEvents
   /** Stores. Rejects with `broker_unavailable` until the first connection, or `invalid_options` in an app that has no publisher. */
-  readonly publisher: MessagePublisher<PublishReceipt>
+  readonly publisher: StoredPublisher
   /** At most once, nothing stored. Rejects as `publisher` does. */
   readonly corePublisher: MessagePublisher<SentReceipt>
   health(): Health
@@ -59,9 +63,10 @@ export interface Bus {
 interface Parts {
   readonly connection: Connection
   readonly keeper: StreamKeeper
-  readonly publisher: MessagePublisher<PublishReceipt> | undefined
+  readonly publisher: StoredPublisher | undefined
   readonly corePublisher: MessagePublisher<SentReceipt> | undefined
   readonly subscriber: Subscriber | undefined
+  readonly eventLoop: EventLoopWatch
 }
 
 /**
@@ -74,6 +79,7 @@ export function startBus(options: BusOptions): Bus {
   const events = new KitEvents()
   const subscriberOptions = options.subscriber && { ...options.subscriber, contracts, app: options.connection.name }
   if (subscriberOptions) resolveSubscriberOptions(subscriberOptions)
+  if (options.eventLoopLagMs !== undefined) checkedLagMs(options.eventLoopLagMs)
   const calledOff = new AbortController()
   let parts: Parts | undefined
   let fail: (error: KitError) => void
@@ -83,12 +89,15 @@ export function startBus(options: BusOptions): Bus {
     const keeper = new StreamKeeper(connection, contracts.streams, { mode: 'apply', ...options.streams })
     const made = options.publisher && createJetStreamPublisher(connection, { ...options.publisher, contracts })
     const publisher =
-      made && options.publisher?.idempotency ? withIdempotency(made, connection, { ...options.publisher, contracts }) : made
+      made && options.publisher?.idempotency
+        ? withIdempotentBatches(withIdempotency(made, connection, { ...options.publisher, contracts }), made)
+        : made
     const corePublisher = options.publisher && createCorePublisher(connection, { contracts })
     const subscriber = subscriberOptions && createSubscriber(connection, subscriberOptions)
+    const eventLoop = new EventLoopWatch(connection, options.eventLoopLagMs)
     keeper.start()
     subscriber?.start()
-    return { connection, keeper, publisher, corePublisher, subscriber }
+    return { connection, keeper, publisher, corePublisher, subscriber, eventLoop }
   }
 
   const starting = connect(options.connection, { logger, events, signal: calledOff.signal }).then(
@@ -101,19 +110,31 @@ export function startBus(options: BusOptions): Bus {
     },
   ).catch((error: unknown) => fail(KitError.from(error)))
 
+  const ready = <P>(pick: (parts: Parts) => P | undefined): P | KitError => {
+    if (!parts) return new KitError(KitErrorCode.BrokerUnavailable, 'not connected to the broker yet; nothing was sent')
+    return pick(parts) ?? new KitError(KitErrorCode.InvalidOptions, 'this bus was started without a publisher')
+  }
   const late = <Receipt extends SentReceipt>(pick: (parts: Parts) => MessagePublisher<Receipt> | undefined): MessagePublisher<Receipt> => ({
     publish(channel, message, publishOptions) {
-      if (!parts) return Promise.reject(new KitError(KitErrorCode.BrokerUnavailable, 'not connected to the broker yet; nothing was sent'))
-      const publisher = pick(parts)
-      if (!publisher) return Promise.reject(new KitError(KitErrorCode.InvalidOptions, 'this bus was started without a publisher'))
+      const publisher = ready(pick)
+      if (publisher instanceof KitError) return Promise.reject(publisher)
       return publisher.publish(channel, message, publishOptions)
     },
     close: async () => (parts && pick(parts))?.close(),
   })
+  const stored = (): StoredPublisher => {
+    const publisher = ready((ready) => ready.publisher)
+    if (publisher instanceof KitError) throw publisher
+    return publisher
+  }
 
   return {
     events,
-    publisher: late((ready) => ready.publisher),
+    publisher: {
+      ...late((ready) => ready.publisher),
+      publishMany: async (channel, messages, many) => stored().publishMany(channel, messages, many),
+      publishStream: async (channel, messages, stream) => stored().publishStream(channel, messages, stream),
+    },
     corePublisher: late((ready) => ready.corePublisher),
     failed,
     health: () => healthOf(checksOf(parts)),
@@ -129,11 +150,12 @@ export function startBus(options: BusOptions): Bus {
 
 function checksOf(parts: Parts | undefined): readonly HealthCheck[] {
   if (!parts) return [{ name: 'connection', ok: false, detail: 'connecting' }]
-  const { connection, keeper, subscriber } = parts
+  const { connection, keeper, subscriber, eventLoop } = parts
   return [
     { name: 'connection', ok: connection.state === 'connected', detail: connection.state },
     keeper.check(),
     ...(subscriber?.checks() ?? []),
+    ...eventLoop.checks(),
   ]
 }
 
@@ -143,6 +165,7 @@ const FLUSH_SHARE = 0.2
 async function shutDown(parts: Parts, timeoutMs: number, logger: Logger): Promise<ShutdownReport> {
   const endsAt = performance.now() + timeoutMs
   const left = (): number => Math.max(0, endsAt - performance.now())
+  parts.eventLoop.stop()
   await within(parts.keeper.stop(), left() * FLUSH_SHARE)
   const abandoned = (await parts.subscriber?.stop(left() * (1 - FLUSH_SHARE))) ?? []
   const published = await within(Promise.all([parts.publisher?.close(), parts.corePublisher?.close()]), left() * (1 - FLUSH_SHARE))

@@ -1,8 +1,10 @@
 /** One thing that has to be well for the app to do its work. */
 export interface HealthCheck {
-  /** `connection`, `stream:<name>`, `consumer:<name>`. */
+  /** `connection`, `streams:<names>`, `consumer:<name>`; while it is on, `watchdog:<condition>` with its consumer. */
   readonly name: string
   readonly ok: boolean
+  /** Something is not as it should be, and the app does its work all the same: `ok` is true then. */
+  readonly warning?: true
   /** Why it is not well, or what it is doing. */
   readonly detail: string
 }

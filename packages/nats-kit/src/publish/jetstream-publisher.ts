@@ -1,22 +1,23 @@
 import type { Channel, Contracts, MessageInputOf } from '@alarm-bus/contracts'
-import { callerHeaderLines, EncodedHeaders, HeaderName, headerLine } from '../codec/headers.ts'
-import { contractHeaderLines, encodeMessage } from '../codec/json-codec.ts'
+import { EncodedHeaders, HeaderName, headerLine } from '../codec/headers.ts'
+import { encodeJson } from '../codec/json-codec.ts'
 import type { Connection } from '../connection/connection.ts'
 import { KitError, KitErrorCode } from '../errors.ts'
-import { checkedTtlSeconds, messageIdOf } from './publish-options.ts'
-import type { MessagePublisher, PublishOptions, PublishReceipt } from './publisher.ts'
+import { BatchSender } from './batch-sender.ts'
+import { routesOf, sharedHeaderLines } from './message-route.ts'
+import { createPublishMany, MAX_BATCH_MESSAGES } from './publish-many.ts'
+import { messageIdOf } from './publish-options.ts'
+import { StreamPublisher } from './publish-stream.ts'
+import type { PublishOptions, PublishReceipt, StoredPublisher } from './publisher.ts'
 import { type StoredAck, StoredSender, type StoredSenderOptions } from './stored-sender.ts'
 
 export interface JetStreamPublisherOptions extends StoredSenderOptions {
   readonly contracts: Contracts
+  /** Messages of all batches together that may wait for an ack; one batch more is refused. Default 4,000. */
+  readonly maxMessagesInBatches?: number
 }
 
-/** What is the same for every message of a channel. */
-interface Route {
-  readonly stream: string
-  readonly allowMessageTtl: boolean
-  readonly headerLines: string
-}
+export { unknownChannel } from './message-route.ts'
 
 /**
  * The publisher that stores: a receipt means that the broker has the message.
@@ -31,40 +32,29 @@ interface Route {
 export function createJetStreamPublisher(
   connection: Connection,
   options: JetStreamPublisherOptions,
-): MessagePublisher<PublishReceipt> {
+): StoredPublisher {
   const { contracts } = options
   const sender = new StoredSender(connection, options)
-  const routes = new Map<Channel, Route>()
-  for (const channel of contracts.channels) {
-    const stream = contracts.streamOf(channel)
+  for (const stream of new Set(contracts.channels.map((channel) => contracts.streamOf(channel)))) {
     if (sender.budgetMs >= stream.duplicateWindowMs) {
       throw new KitError(
         KitErrorCode.InvalidOptions,
         `budgetMs ${sender.budgetMs} must be shorter than the duplicate window of ${stream.name}, ${stream.duplicateWindowMs} ms: a later retry would be stored twice`,
       )
     }
-    routes.set(channel, {
-      stream: stream.name,
-      allowMessageTtl: stream.allowMessageTtl,
-      headerLines: headerLine(HeaderName.ExpectedStream, stream.name) + contractHeaderLines(channel),
-    })
   }
+  const routeOf = routesOf(contracts)
+  const attemptTimeoutMs = options.attemptTimeoutMs ?? 5_000
+  const maxMessages = options.maxMessagesInBatches ?? 4 * MAX_BATCH_MESSAGES
+  const batches = new BatchSender(connection, { maxMessages, attemptTimeoutMs, budgetMs: sender.budgetMs })
+  const streams = new StreamPublisher(connection, routeOf, { attemptTimeoutMs })
 
   const prepare = (channel: Channel, message: unknown, publishOptions: PublishOptions | undefined) => {
-    const route = routes.get(channel)
-    if (!route) throw unknownChannel(channel, contracts)
-    const payload = encodeMessage(channel, message as MessageInputOf<Channel>)
+    const route = routeOf(channel)
+    const payload = encodeJson(channel, message as MessageInputOf<Channel>)
     const id = messageIdOf(publishOptions)
-    const ttlSeconds = checkedTtlSeconds(publishOptions)
-    if (ttlSeconds !== undefined && !route.allowMessageTtl) {
-      throw new KitError(KitErrorCode.InvalidTtl, `stream ${route.stream} does not allow a time to live per message`)
-    }
-    const headers = new EncodedHeaders(
-      headerLine(HeaderName.MessageId, id) +
-        route.headerLines +
-        (ttlSeconds === undefined ? '' : headerLine(HeaderName.Ttl, `${ttlSeconds}s`)) +
-        callerHeaderLines(publishOptions?.headers),
-    )
+    const shared = sharedHeaderLines(route, publishOptions)
+    const headers = new EncodedHeaders(headerLine(HeaderName.MessageId, id) + route.streamLine + shared)
     return { id, payload, headers }
   }
 
@@ -95,14 +85,8 @@ export function createJetStreamPublisher(
         .send(channel.subject, headers, payload, publishOptions?.timeoutMs)
         .then((ack) => toReceipt(channel, id, ack, publishOptions?.id === undefined))
     },
-    close: () => sender.close(),
+    publishMany: createPublishMany(connection, routeOf, batches),
+    publishStream: (channel, messages, streamOptions) => streams.publish(channel, messages, streamOptions),
+    close: async () => void (await Promise.all([sender.close(), batches.close(), streams.close()])),
   }
-}
-
-export function unknownChannel(channel: Channel, contracts: Contracts): KitError {
-  const known = contracts.channels.map(({ name }) => name).join(', ')
-  return new KitError(
-    KitErrorCode.InvalidOptions,
-    `channel ${JSON.stringify(channel.name)} is not part of the contracts; those that are: ${known}`,
-  )
 }

@@ -1,5 +1,5 @@
-import { randomUUID } from 'node:crypto'
 import { KitError, KitErrorCode } from '../errors.ts'
+import { freshMessageId } from './message-id.ts'
 import type { PublishOptions } from './publisher.ts'
 
 const MAX_ID_CHARACTERS = 128
@@ -9,7 +9,7 @@ const MAX_TTL_SECONDS = 2 ** 31 - 1
 /** @throws KitError `invalid_message_id`. */
 export function messageIdOf(options: PublishOptions | undefined): string {
   const id = options?.id
-  if (id === undefined) return randomUUID()
+  if (id === undefined) return freshMessageId()
   // oxlint-disable-next-line no-control-regex -- control characters would forge another header.
   if (typeof id !== 'string' || id.length === 0 || id.length > MAX_ID_CHARACTERS || /[\u0000-\u001f\u007f]/.test(id)) {
     throw new KitError(

@@ -1,10 +1,12 @@
 import { nuid, PermissionViolationError } from '@nats-io/transport-node'
 import type { Msg, Subscription } from '@nats-io/transport-node'
 import type { EncodedHeaders } from '../codec/headers.ts'
+import type { SizedText } from '../codec/sized-text.ts'
 import type { Connection } from '../connection/connection.ts'
 import { KitError, KitErrorCode } from '../errors.ts'
 import type { ConnectionState } from '../events.ts'
 import { isWorthRetrying, type PubAck, rejection } from './classify.ts'
+import { InFlightTable, type Waiting } from './in-flight-table.ts'
 
 export interface StoredSenderOptions {
   /** Messages that may wait for an ack at once; one more is refused. Default 1,024. */
@@ -23,10 +25,9 @@ export interface StoredAck {
   readonly attempts: number
 }
 
-interface Pending {
-  readonly token: string
+interface Pending extends Waiting {
   readonly subject: string
-  readonly payload: Uint8Array
+  readonly payload: Uint8Array | SizedText
   readonly headers: EncodedHeaders
   readonly resolve: (ack: StoredAck) => void
   readonly reject: (error: KitError) => void
@@ -57,9 +58,7 @@ export class StoredSender {
   readonly #budgetMs: number
   readonly #inbox: string
   readonly #subscription: Subscription
-  /** In the order of their attempts, so the first one's deadline is the earliest. */
-  readonly #pending = new Map<string, Pending>()
-  #nextToken = 0
+  readonly #pending = new InFlightTable<Pending>()
   #sweeper: NodeJS.Timeout | undefined
   #closed = false
   #idle: (() => void)[] = []
@@ -93,7 +92,7 @@ export class StoredSender {
    * @returns a promise that rejects with KitError `too_many_in_flight`, `message_too_large`, `publish_rejected`,
    * `invalid_ttl`, `permission_denied`, `broker_unavailable` or `closed`.
    */
-  send(subject: string, headers: EncodedHeaders, payload: Uint8Array, budgetMs: number = this.#budgetMs): Promise<StoredAck> {
+  send(subject: string, headers: EncodedHeaders, payload: Uint8Array | SizedText, budgetMs: number = this.#budgetMs): Promise<StoredAck> {
     return new Promise((resolve, reject) => {
       if (this.#closed) return reject(closedError())
       if (this.#pending.size >= this.#maxInFlight) {
@@ -103,7 +102,8 @@ export class StoredSender {
       }
       const now = performance.now()
       const pending: Pending = {
-        token: (this.#nextToken++).toString(36),
+        token: '',
+        order: 0,
         subject,
         payload,
         headers,
@@ -115,6 +115,7 @@ export class StoredSender {
         attempts: 0,
         lastTrouble: 'the broker is away',
       }
+      this.#pending.add(pending)
       this.#attempt(pending, now)
       this.#sweeper ??= setInterval(this.#sweep, SWEEP_MS)
     })
@@ -131,22 +132,24 @@ export class StoredSender {
   }
 
   #attempt(pending: Pending, now: number): void {
-    // Last in the table again: its deadline is now the latest.
-    if (pending.attempts > 0) this.#pending.delete(pending.token)
     pending.attemptEndsAt = now + this.#attemptTimeoutMs
-    this.#pending.set(pending.token, pending)
     if (this.#connection.state !== 'connected') return
     pending.attempts++
     try {
-      this.#connection.client.publish(pending.subject, pending.payload, {
-        reply: this.#inbox + pending.token,
-        // The client calls encode() and nothing else.
-        headers: pending.headers as never,
-      })
+      this.#write(pending)
     } catch (error) {
       this.#settle(pending)
       pending.reject(publishError(pending.subject, error))
     }
+  }
+
+  /** Text in a batch with others of this turn; bytes, which may be no text, one by one through the client. */
+  #write({ subject, token, headers, payload }: Pending): void {
+    const { client, frames } = this.#connection
+    const reply = this.#inbox + token
+    if (payload instanceof Uint8Array) return client.publish(subject, payload, { reply, headers: headers as never })
+    if (headers.byteLength + payload.byteLength > (client.info?.max_payload ?? Infinity)) throw payloadTooLarge(subject)
+    frames.publish(subject, reply, headers, payload)
   }
 
   readonly #onAck = (message: Msg): void => {
@@ -182,7 +185,7 @@ export class StoredSender {
     pending.lastTrouble = trouble
     const backoffMs = Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(pending.attempts - 1, 10))
     const retry = setTimeout(() => {
-      if (this.#pending.get(pending.token) === pending) this.#attempt(pending, performance.now())
+      if (this.#pending.has(pending)) this.#attempt(pending, performance.now())
     }, backoffMs * (0.5 + Math.random() / 2))
     retry.unref()
   }
@@ -194,10 +197,7 @@ export class StoredSender {
       this.#sweeper = undefined
       return
     }
-    // A snapshot's worth at most: an attempt puts its message at the end again.
-    let left = this.#pending.size
-    for (const pending of this.#pending.values()) {
-      if (left-- === 0) break
+    for (const pending of this.#pending.entries()) {
       if (now >= pending.giveUpAt) this.#giveUp(pending)
       else if (now >= pending.attemptEndsAt) {
         if (this.#connection.state === 'connected') pending.lastTrouble = `no ack within ${this.#attemptTimeoutMs} ms`
@@ -218,24 +218,24 @@ export class StoredSender {
 
   readonly #onState = ({ state }: { readonly state: ConnectionState }): void => {
     if (state === 'closed') {
-      for (const pending of [...this.#pending.values()]) {
+      for (const pending of this.#pending.entries()) {
         this.#settle(pending)
         pending.reject(new KitError(KitErrorCode.BrokerUnavailable, `the connection was closed before the ack on ${pending.subject}; it may have been stored`))
       }
     }
     if (state !== 'connected') {
-      for (const pending of this.#pending.values()) pending.lastTrouble = 'the connection was lost'
+      for (const pending of this.#pending.entries()) pending.lastTrouble = 'the connection was lost'
       return
     }
     // The client forgot what it had not sent, and the acks of what it had sent are lost.
     const now = performance.now()
-    for (const pending of [...this.#pending.values()]) this.#attempt(pending, now)
+    for (const pending of this.#pending.entries()) this.#attempt(pending, now)
   }
 
   /** The broker answers a forbidden publish with an error that names the subject, and never with an ack. */
   readonly #onBrokerError = ({ operation, subject }: { readonly operation?: string; readonly subject?: string }): void => {
     if (operation !== 'publish') return
-    for (const pending of [...this.#pending.values()]) {
+    for (const pending of this.#pending.entries()) {
       if (pending.subject !== subject) continue
       this.#settle(pending)
       pending.reject(new KitError(KitErrorCode.PermissionDenied, `this app's user may not publish on ${subject}`))
@@ -243,7 +243,7 @@ export class StoredSender {
   }
 
   #settle(pending: Pending): void {
-    this.#pending.delete(pending.token)
+    this.#pending.delete(pending)
     if (this.#pending.size > 0 || this.#idle.length === 0) return
     for (const done of this.#idle.splice(0)) done()
   }
@@ -258,13 +258,17 @@ function closedError(): KitError {
   return new KitError(KitErrorCode.Closed, 'the publisher is closed; nothing was sent')
 }
 
+function payloadTooLarge(subject: string, cause?: unknown): KitError {
+  return new KitError(KitErrorCode.MessageTooLarge, `the message on ${subject} is larger than the broker's max_payload`, { cause })
+}
+
 function publishError(subject: string, error: unknown): KitError {
   if (error instanceof PermissionViolationError) {
     return new KitError(KitErrorCode.PermissionDenied, `this app's user may not publish on ${subject}`, { cause: error })
   }
   const text = error instanceof Error ? error.message : String(error)
   if (/max_payload/.test(text)) {
-    return new KitError(KitErrorCode.MessageTooLarge, `the message on ${subject} is larger than the broker's max_payload`, { cause: error })
+    return payloadTooLarge(subject, error)
   }
   return KitError.from(error)
 }

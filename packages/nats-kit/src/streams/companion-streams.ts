@@ -34,6 +34,34 @@ export function advisoryFilter(stream: string, consumer: string): string {
   return `${ADVISORY_PREFIX}.*.${stream}.${consumer}`
 }
 
+/** Where dead letters wait that were sent again, each for the one consumer that had failed. */
+export function redriveStreamName(stream: string): string {
+  return `${stream}_REDRIVE`
+}
+
+/** Who reads the redriven messages of a consumer, and what it is held to. */
+export function redriveConsumerName(consumer: string): string {
+  return `${consumer}_redrive`
+}
+
+export function redriveFilter(stream: string, consumer: string): string {
+  return `redrive.${stream}.${consumer}.>`
+}
+
+/**
+ * `redrive.<stream>.<consumer>.<sequence>.<nanoseconds when the original was stored>.<how often it was redriven>`: one
+ * subject for each copy of a message, so a copy that still waits is not stored a second time.
+ */
+export function redriveSubject(
+  stream: string,
+  consumer: string,
+  seq: number | string,
+  storedNanos: string,
+  redrives: number,
+): string {
+  return `redrive.${stream}.${consumer}.${seq}.${storedNanos}.${redrives}`
+}
+
 /** Where the fingerprints behind idempotency keys are stored. */
 export function idempotencyStreamName(stream: string): string {
   return `${stream}_IDEMPOTENCY`
@@ -46,7 +74,8 @@ export function idempotencySubject(stream: string, keyHash: string): string {
 
 /**
  * A declared stream together with those that the kit keeps beside it: its dead letters, kept for four weeks so that
- * nobody has to hurry; the server's advisories about messages it gave up on; the claims behind idempotency keys.
+ * nobody has to hurry; the server's advisories about messages it gave up on; the claims behind idempotency keys; the
+ * dead letters that were sent again.
  */
 export function withCompanions(stream: Stream, replicas?: number): readonly DeclaredStreamConfig[] {
   const main = toStreamConfig(stream, replicas)
@@ -102,6 +131,22 @@ export function withCompanions(stream: Stream, replicas?: number): readonly Decl
       duplicate_window: main.duplicate_window,
       allow_direct: true,
       max_msgs_per_subject: 1,
+    },
+    {
+      ...shared,
+      name: redriveStreamName(stream.name),
+      description: `Dead letters of ${stream.name} that were sent again, for the consumer that failed.`,
+      subjects: [`redrive.${stream.name}.>`],
+      // Each message has one reader, and goes when that one is done with it: handled, or a dead letter again.
+      retention: RetentionPolicy.Workqueue,
+      // Its letter is gone, so it waits without end for an app that is away, and a full stream refuses the next one.
+      discard: DiscardPolicy.New,
+      max_age: 0,
+      max_msgs: 100_000,
+      max_bytes: 256 * 1024 * 1024,
+      duplicate_window: 10 * MINUTE_NS,
+      allow_direct: false,
+      max_msgs_per_subject: -1,
     },
   ]
 }

@@ -19,7 +19,8 @@ export type DeclaredStreamConfig = Pick<
   | 'allow_msg_ttl'
   | 'allow_direct'
   | 'max_msgs_per_subject'
->
+> &
+  Partial<Pick<StreamConfig, 'allow_atomic' | 'allow_batched'>>
 
 /** The server counts durations in nanoseconds. */
 const nanos = (ms: number): number => ms * 1_000_000
@@ -40,6 +41,9 @@ export function toStreamConfig(stream: Stream, replicas: number = stream.replica
     num_replicas: replicas,
     duplicate_window: nanos(stream.duplicateWindowMs),
     allow_msg_ttl: stream.allowMessageTtl,
+    // Publishers store many messages at a time; the companions are written one by one.
+    allow_atomic: true,
+    allow_batched: true,
     allow_direct: false,
     max_msgs_per_subject: -1,
   }

@@ -35,6 +35,7 @@ export function collectorSettings(settings: SubscriberSettings): SubscriberSetti
 export function collectorOf(connection: Connection, sender: StoredSender, watched: ConsumerSpec): ConsumerSpec {
   return {
     stream: advisoryStreamName(watched.stream),
+    workQueue: true,
     name: `${watched.name}_advisories`,
     channel: `${watched.channel} advisories`,
     filterSubject: advisoryFilter(watched.stream, watched.name),

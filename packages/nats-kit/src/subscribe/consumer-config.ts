@@ -1,5 +1,5 @@
-import type { Channel } from '@alarm-bus/contracts'
 import { AckPolicy, type ConsumerConfig, DeliverPolicy } from '@nats-io/jetstream'
+import { ownerTag } from '../consumers/owner-tag.ts'
 import type { ConsumerSpec } from './consumer-spec.ts'
 import type { SubscriberSettings } from './options.ts'
 
@@ -12,16 +12,6 @@ const nanos = (ms: number): number => ms * 1_000_000
 
 /** Where to begin when the consumer is made: at the first message, at the next one, or after what was settled. */
 export type StartFrom = 'all' | 'new' | { readonly sequence: number }
-
-/**
- * The consumer's name: `<app>_<channel>`, shared by all instances; or `<app>_<channel>_<instance>`, one's own. The same
- * after every start, so none is left behind.
- */
-export function consumerName(settings: SubscriberSettings, channel: Channel): string {
-  const shared = settings.delivery === 'queue-group' && settings.lifetime === 'durable'
-  const name = `${settings.app}_${channel.name}`
-  return shared ? name : `${name}_${settings.instanceId}`
-}
 
 /** The consumer's configuration, in the server's names and units. */
 export function toConsumerConfig(
@@ -37,6 +27,8 @@ export function toConsumerConfig(
     name,
     ...(durable ? { durable_name: name } : {}),
     description: `${settings.app} handles ${channel}`,
+    // Not compared on a consumer that exists; one from before the tag gets it when its position is noted.
+    metadata: ownerTag(settings.app),
     // One filter, not a list: it becomes part of the request's subject, so permissions can hold an app to it.
     filter_subject: filterSubject,
     ack_policy: AckPolicy.Explicit,

@@ -6,6 +6,7 @@ import type { ConsumerState } from '../events.ts'
 import type { HealthCheck } from '../lifecycle/health.ts'
 import type { StoredSender } from '../publish/stored-sender.ts'
 import { streamCreatedAt } from '../streams/ensure-streams.ts'
+import { ConsumerWatch } from '../watchdog/consumer-watch.ts'
 import { type StartFrom, toConsumerConfig } from './consumer-config.ts'
 import type { ConsumerSpec } from './consumer-spec.ts'
 import { ensureConsumer, findConsumer } from './ensure-consumer.ts'
@@ -15,8 +16,6 @@ import { PullSource } from './pull-source.ts'
 import { PushSource } from './push-source.ts'
 import type { DeliverySource, SourceEnd } from './source.ts'
 
-/** How often a running consumer is looked up: whether it is still there, and how far it got. */
-const LOOK_MS = 5_000
 /** Wait before trying again after the first failure; doubled each time, up to the cap. */
 const FIRST_BACKOFF_MS = 250
 const MAX_BACKOFF_MS = 5_000
@@ -32,6 +31,7 @@ export class ConsumerRunner {
   readonly #spec: ConsumerSpec
   readonly #stream: string
   readonly #processor: MessageProcessor
+  readonly #watch: ConsumerWatch
   readonly #stopSignal = new AbortController()
   #source: DeliverySource | undefined
   #state: ConsumerState = 'starting'
@@ -48,17 +48,22 @@ export class ConsumerRunner {
     this.#stream = spec.stream
     this.name = spec.name
     this.#processor = new MessageProcessor(connection, spec, settings, deadLetters, () => this.#source?.onRoom())
+    this.#watch = new ConsumerWatch(connection, settings, spec, this.#processor)
   }
 
   start(): void {
     this.#loop = this.#run()
   }
 
-  check(): HealthCheck {
+  checks(): readonly HealthCheck[] {
+    return [this.#check(), ...this.#watch.checks()]
+  }
+
+  #check(): HealthCheck {
     const trouble = this.#processor.trouble
     const ok = this.#state === 'running' && this.#connection.state === 'connected' && trouble === undefined
     const detail = trouble === undefined ? this.#reason : `dead letters cannot be stored: ${trouble}`
-    return { name: `consumer:${this.name}`, ok, detail: ok ? 'running' : `${this.#state}: ${detail}` }
+    return { name: `consumer:${this.name}`, ok, detail: ok ? `running${this.#watch.note}` : `${this.#state}: ${detail}` }
   }
 
   /** Takes no new work, waits for what is running, and returns what it had to leave behind. The second call joins the first. */
@@ -77,6 +82,7 @@ export class ConsumerRunner {
     await Promise.race([this.#loop, late])
     const abandoned = await this.#processor.stop(Math.max(0, timeoutMs - (performance.now() - startedAt)))
     if (this.#settings.lifetime === 'ephemeral') await this.#removeEphemeral()
+    await Promise.race([this.#watch.onStop(() => jetstreamManager(this.#connection.client, { checkAPI: false, timeout: 2_000 })), late])
     this.#become('stopped', 'asked to stop')
     return abandoned
   }
@@ -110,6 +116,8 @@ export class ConsumerRunner {
     const info = await ensureConsumer(manager, this.#stream, config, this.#connection.logger)
     if (signal.aborted) return { kind: 'stopped', detail: 'asked to stop' }
     this.#remember(info.ack_floor.stream_seq, createdAt)
+    await this.#watch.onStart(manager, info)
+    if (signal.aborted) return { kind: 'stopped', detail: 'asked to stop' }
     const source = this.#makeSource(config.deliver_subject, config.deliver_group)
     this.#source = source
     const ended = source.run()
@@ -119,6 +127,7 @@ export class ConsumerRunner {
     void this.#lookAfter(manager, source, createdAt, watching.signal)
     const end = await ended
     watching.abort()
+    this.#watch.onEnd(end)
     return end
   }
 
@@ -140,6 +149,8 @@ export class ConsumerRunner {
    * in the same stream; a stream made anew counts from 1 again, so there it begins at the beginning.
    */
   #startFrom(createdAt: string | undefined): StartFrom {
+    // What was settled has left a work queue, and the server lets its readers begin nowhere else.
+    if (this.#spec.workQueue) return 'all'
     const progress = this.#progress
     if (progress && progress.streamCreatedAt === createdAt) return { sequence: progress.settledUpTo + 1 }
     if (progress) return 'all'
@@ -153,12 +164,13 @@ export class ConsumerRunner {
   /** Looks the consumer up now and then: a push consumer that is deleted says nothing. */
   async #lookAfter(manager: JetStreamManager, source: DeliverySource, createdAt: string | undefined, signal: AbortSignal): Promise<void> {
     for (;;) {
-      await sleep(LOOK_MS * (0.8 + Math.random() * 0.4), undefined, { signal, ref: false }).catch(() => undefined)
+      await sleep(this.#settings.watchdog.lookMs * (0.8 + Math.random() * 0.4), undefined, { signal, ref: false }).catch(() => undefined)
       if (signal.aborted) return
       try {
         const info = await findConsumer(manager, this.#stream, this.name)
         if (!info) return source.end({ kind: 'gone', detail: 'the consumer was deleted' })
         this.#remember(info.ack_floor.stream_seq, createdAt)
+        await this.#watch.onLook(manager, info)
       } catch (error) {
         if (KitError.is(error, KitErrorCode.StreamMissing)) return source.end({ kind: 'gone', detail: error.message })
         this.#connection.logger.warn({ event: 'consumerLookFailed', consumer: this.name, error: KitError.from(error).message }, 'consumer cannot be looked up')

@@ -15,6 +15,8 @@ export interface ConsumerSpec {
   readonly filterSubject: string
   readonly maxDeliver: number
   readonly retry: RetryDelay
+  /** The stream lets a message go once it is settled. */
+  readonly workQueue?: boolean
   decode(bytes: Uint8Array): CheckedMessage<never>
   handle(message: never, context: MessageContext): Promise<void> | void
 }

@@ -78,6 +78,8 @@ async function updateConsumer(
   if (kind) throw conflict(stream, live.name, described, 'a consumer cannot turn from pull to push or back')
   try {
     const updated: Partial<ConsumerConfig> = { ...live.config, ...config }
+    // What else is noted on the consumer stays.
+    updated.metadata = { ...live.config.metadata, ...config.metadata }
     // The server refuses another beginning for a consumer that has begun.
     updated.deliver_policy = live.config.deliver_policy
     if (live.config.opt_start_seq === undefined) delete updated.opt_start_seq

@@ -7,7 +7,7 @@ export interface MessageContext {
   readonly channel: string
   readonly subject: string
   readonly stream: string
-  /** Sequence in the stream: with `stream`, the message's identity across all deliveries. */
+  /** Sequence in the stream: with `stream`, the message's identity across all deliveries; a redriven message keeps its original's. */
   readonly seq: number
   readonly consumer: string
   /** 1 for the first delivery. */

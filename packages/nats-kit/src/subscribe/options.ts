@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { Channel, Contracts } from '@alarm-bus/contracts'
 import { KitError, KitErrorCode } from '../errors.ts'
 import type { MessageHandler } from './handler.ts'
+import { resolveWatchdogOptions, type WatchdogOptions, type WatchdogSettings } from '../watchdog/options.ts'
 import { DEFAULT_RETRY_POLICY, type RetryDelay, totalRetryMs } from './retry-policy.ts'
 
 export interface SubscriberOptions {
@@ -35,12 +36,15 @@ export interface SubscriberOptions {
   readonly idleHeartbeatMs?: number
   /** A durable of one instance is removed by the broker after this long without its instance. Default 24 hours. */
   readonly inactiveThresholdMs?: number
+  /** When the watchdog speaks up. */
+  readonly watchdog?: WatchdogOptions
 }
 
 /** The options with every default filled in. */
-export interface SubscriberSettings extends Required<Omit<SubscriberOptions, 'retry' | 'instanceId'>> {
+export interface SubscriberSettings extends Required<Omit<SubscriberOptions, 'retry' | 'instanceId' | 'watchdog'>> {
   readonly instanceId: string
   readonly retry: RetryDelay
+  readonly watchdog: WatchdogSettings
 }
 
 const NAME = /^[a-z0-9]+(-[a-z0-9]+)*$/
@@ -71,6 +75,7 @@ export function resolveSubscriberOptions(options: SubscriberOptions): Subscriber
     retry: options.retry ?? {},
     idleHeartbeatMs: options.idleHeartbeatMs ?? 5_000,
     inactiveThresholdMs: options.inactiveThresholdMs ?? 24 * 60 * 60 * 1_000,
+    watchdog: resolveWatchdogOptions(options.watchdog),
   }
   if (!NAME.test(settings.app)) refuse('the app name must be kebab case (a-z, 0-9, "-")')
   if (!INSTANCE.test(settings.instanceId)) refuse('instanceId may have letters, digits and "-", at most 40 of them')

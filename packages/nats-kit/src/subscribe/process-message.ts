@@ -38,6 +38,8 @@ export class MessageProcessor {
   #unsent: { readonly reply: string; readonly verdict: Uint8Array }[] = []
   #idle: (() => void)[] = []
   #stopping = false
+  #settled = 0
+  #last: Delivery | undefined
   /** Why dead letters cannot be stored at the moment. */
   #trouble: string | undefined
   readonly #keeper: NodeJS.Timeout
@@ -64,6 +66,16 @@ export class MessageProcessor {
     return this.#running.size
   }
 
+  /** Deliveries that were acknowledged, sent back or terminated. */
+  get settled(): number {
+    return this.#settled
+  }
+
+  /** When the broker stored the message that came last; its metadata is read only when somebody asks. */
+  get lastStoredMs(): number | undefined {
+    return this.#last?.storedAt.getTime()
+  }
+
   get trouble(): string | undefined {
     return this.#trouble
   }
@@ -72,6 +84,7 @@ export class MessageProcessor {
   process(message: Msg): void {
     const delivery = new Delivery(message, this.#spec.channel, this.#connection.logger, performance.now())
     this.#running.add(delivery)
+    this.#last = delivery
     const decoded = this.#spec.decode(message.data)
     if (!decoded.ok) {
       const where = decoded.issues.map((issue) => `${issue.path || '/'}: ${issue.message}`).join('; ')
@@ -164,6 +177,7 @@ export class MessageProcessor {
 
   #finish(delivery: Delivery, verdict: Uint8Array): void {
     if (!this.#running.delete(delivery)) return
+    this.#settled++
     this.#send(delivery.reply, verdict)
     if (this.#running.size === 0) for (const resolve of this.#idle.splice(0)) resolve()
     this.#onDone()
@@ -172,6 +186,7 @@ export class MessageProcessor {
   #send(reply: string, verdict: Uint8Array): void {
     if (this.#connection.state === 'connected') {
       try {
+        if (verdict === ACK) return this.#connection.frames.ack(reply)
         return this.#connection.client.publish(reply, verdict)
       } catch (error) {
         // Closed for good: the broker delivers the message again to whoever comes next.

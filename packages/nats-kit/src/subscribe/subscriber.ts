@@ -1,4 +1,5 @@
 import type { Connection } from '../connection/connection.ts'
+import { redriveReaderOf, redriveSettings } from '../dead-letters/redrive-reader.ts'
 import type { HealthCheck } from '../lifecycle/health.ts'
 import { StoredSender } from '../publish/stored-sender.ts'
 import { collectorOf, collectorSettings } from './advisories.ts'
@@ -30,7 +31,7 @@ export interface Subscriber {
 export function createSubscriber(connection: Connection, options: SubscriberOptions): Subscriber {
   const settings = resolveSubscriberOptions(options)
   const deadLetters = new StoredSender(connection, {
-    maxInFlight: (settings.concurrency + 4) * settings.handlers.length,
+    maxInFlight: (settings.concurrency + 5) * settings.handlers.length,
     // Short, since it is tried again for as long as it takes: what is wrong is said sooner.
     budgetMs: 5_000,
   })
@@ -38,13 +39,14 @@ export function createSubscriber(connection: Connection, options: SubscriberOpti
   const runners = [
     ...specs.map((spec) => new ConsumerRunner(connection, settings, spec, deadLetters)),
     // An ephemeral consumer sees what it sees: nobody waits for its dead letters.
-    ...(settings.lifetime === 'ephemeral' ? [] : specs).map(
-      (spec) => new ConsumerRunner(connection, collectorSettings(settings), collectorOf(connection, deadLetters, spec), deadLetters),
-    ),
+    ...(settings.lifetime === 'ephemeral' ? [] : specs).flatMap((spec) => [
+      new ConsumerRunner(connection, collectorSettings(settings), collectorOf(connection, deadLetters, spec), deadLetters),
+      new ConsumerRunner(connection, redriveSettings(settings), redriveReaderOf(connection, deadLetters, spec), deadLetters),
+    ]),
   ]
   return {
     start: () => runners.forEach((runner) => runner.start()),
-    checks: () => runners.map((runner) => runner.check()),
+    checks: () => runners.flatMap((runner) => runner.checks()),
     async stop(timeoutMs) {
       const abandoned = (await Promise.all(runners.map((runner) => runner.stop(timeoutMs)))).flat()
       if (abandoned.length === 0) await deadLetters.close()

@@ -1,0 +1,98 @@
+import { JetStreamApiError, type JetStreamManager, jetstreamManager } from '@nats-io/jetstream'
+import type { Connection } from '../connection/connection.ts'
+import { KitError, KitErrorCode } from '../errors.ts'
+import { deadLetterStreamName } from '../streams/companion-streams.ts'
+import { unanswered } from '../streams/ensure-streams.ts'
+import { type DeadLetterEntry, readDeadLetter, type StoredDeadLetter } from './dead-letter-entry.ts'
+
+/** The server's codes: the stream is not there; the letter is not, or no longer. */
+const STREAM_NOT_FOUND = 10059
+const GONE = new Set([10037, 10043])
+
+/**
+ * The stored dead letters of one stream, one request a letter. Through no consumer: nothing of the reader's stays on
+ * the broker, and the right to read is the right to read this stream alone.
+ *
+ * All methods throw KitError `stream_missing`, `permission_denied` or `broker_unavailable`.
+ */
+export class DeadLetterStore {
+  readonly stream: string
+  readonly #name: string
+  readonly #manager: JetStreamManager
+
+  private constructor(manager: JetStreamManager, stream: string) {
+    this.#manager = manager
+    this.stream = stream
+    this.#name = deadLetterStreamName(stream)
+  }
+
+  static async open(connection: Connection, stream: string): Promise<DeadLetterStore> {
+    return new DeadLetterStore(await jetstreamManager(connection.client, { checkAPI: false, timeout: 5_000 }), stream)
+  }
+
+  /** Sequence of the letter that was stored last. */
+  async lastSeq(): Promise<number> {
+    return this.#ask('be looked up', async () => (await this.#manager.streams.info(this.#name)).state.last_seq)
+  }
+
+  async get(seq: number): Promise<StoredDeadLetter | undefined> {
+    const stored = await this.#ask('be read', () => this.#manager.streams.getMessage(this.#name, { seq }))
+    return stored ? readDeadLetter(stored) : undefined
+  }
+
+  /** The first message from `seq` to `lastSeq` on a subject that matches; `letter` is undefined where it is none. */
+  async next(
+    seq: number,
+    subject: string,
+    lastSeq: number,
+  ): Promise<{ readonly seq: number; readonly letter: StoredDeadLetter | undefined } | undefined> {
+    if (seq > lastSeq) return undefined
+    // The server knows this query, the client's types do not.
+    const query: { readonly seq: number } = { seq, ...{ next_by_subj: subject } }
+    const stored = await this.#ask('be read', () => this.#manager.streams.getMessage(this.#name, query))
+    if (!stored || stored.seq > lastSeq) return undefined
+    return { seq: stored.seq, letter: readDeadLetter(stored) }
+  }
+
+  /** The other letters of the same message and consumer: of copies that were redriven and failed again. */
+  async others({ seq, consumer, original }: DeadLetterEntry): Promise<readonly DeadLetterEntry[]> {
+    // By the server's index of subjects: to look for the next one that matches, it reads through all that do not.
+    const subjects_filter = `dead-letter.${this.stream}.${consumer}.${original.seq}.*`
+    const info = await this.#ask('be looked up', () => this.#manager.streams.info(this.#name, { subjects_filter }))
+    const subjects = Object.keys(info.state.subjects ?? {})
+    if (subjects.length < 2) return []
+    const found: DeadLetterEntry[] = []
+    for (const last_by_subj of subjects) {
+      const stored = await this.#ask('be read', () => this.#manager.streams.getMessage(this.#name, { last_by_subj }))
+      const entry = stored ? readDeadLetter(stored)?.entry : undefined
+      if (entry && entry.seq !== seq) found.push(entry)
+    }
+    return found
+  }
+
+  /**
+   * Removes a letter; false when it was gone already. With `erase` its bytes are overwritten, which took 23 ms in place
+   * of 0.3; without, they go when the broker next compacts the file.
+   */
+  async remove(seq: number, erase: boolean): Promise<boolean> {
+    return this.#ask('be removed from', async () => {
+      try {
+        return await this.#manager.streams.deleteMessage(this.#name, seq, erase)
+      } catch (error) {
+        if (error instanceof JetStreamApiError && GONE.has(error.code)) return false
+        throw error
+      }
+    })
+  }
+
+  async #ask<T>(what: string, request: () => Promise<T>): Promise<T> {
+    try {
+      return await request()
+    } catch (error) {
+      if (error instanceof JetStreamApiError && error.code === STREAM_NOT_FOUND) {
+        throw new KitError(KitErrorCode.StreamMissing, `stream ${this.#name} is not on the broker`, { cause: error })
+      }
+      throw unanswered(`stream ${this.#name} cannot ${what}`, error)
+    }
+  }
+}

@@ -1,0 +1,41 @@
+import type { Connection } from '../connection/connection.ts'
+import type { DeadLetterEntry } from './dead-letter-entry.ts'
+import { checkFilter, type DeadLetterFilter } from './dead-letter-filter.ts'
+import { DeadLetterStore } from './dead-letter-store.ts'
+import { matchingLetters } from './list-dead-letters.ts'
+
+export interface DiscardOptions {
+  /** Look, and change nothing. Default true. */
+  readonly dryRun?: boolean
+  /** Told of each letter as soon as it is gone, or with `dryRun` would be. */
+  readonly onDiscarded?: (letter: DeadLetterEntry) => void
+}
+
+export interface DiscardReport {
+  readonly dryRun: boolean
+  /** Letters that were removed, or with `dryRun` would be. */
+  readonly discarded: number
+}
+
+/**
+ * Removes dead letters for good; their bytes are overwritten on the broker's disk.
+ *
+ * @throws KitError as `listDeadLetters`; what was discarded before stays so.
+ */
+export async function discardDeadLetters(
+  connection: Connection,
+  stream: string,
+  filter: DeadLetterFilter = {},
+  options: DiscardOptions = {},
+): Promise<DiscardReport> {
+  const { dryRun = true, onDiscarded } = options
+  checkFilter(filter)
+  const store = await DeadLetterStore.open(connection, stream)
+  let discarded = 0
+  for await (const { entry } of matchingLetters(store, filter)) {
+    if (!dryRun && !(await store.remove(entry.seq, true))) continue
+    discarded++
+    onDiscarded?.(entry)
+  }
+  return { dryRun, discarded }
+}

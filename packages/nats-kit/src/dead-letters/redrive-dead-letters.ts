@@ -1,0 +1,200 @@
+import { JetStreamApiError, jetstreamManager } from '@nats-io/jetstream'
+import type { Connection } from '../connection/connection.ts'
+import { KitError, KitErrorCode } from '../errors.ts'
+import { StoredSender } from '../publish/stored-sender.ts'
+import { redriveConsumerName, redriveStreamName } from '../streams/companion-streams.ts'
+import { unanswered } from '../streams/ensure-streams.ts'
+import type { DeadLetterEntry, StoredDeadLetter } from './dead-letter-entry.ts'
+import { checkFilter, type DeadLetterFilter } from './dead-letter-filter.ts'
+import { DeadLetterStore } from './dead-letter-store.ts'
+import { matchingLetters } from './list-dead-letters.ts'
+import { type Clock, paceOf, SYSTEM_CLOCK } from './pace.ts'
+import { nextSubject, redriveHeaders } from './redriven-message.ts'
+
+const DEFAULT_RATE_PER_SECOND = 10
+const MAX_RATE_PER_SECOND = 10_000
+const DEFAULT_MAX_REDRIVES = 3
+/** The server's answers: the subject holds a message although none was expected; no such consumer or stream. */
+const WRONG_LAST_SEQUENCE = 10071
+const NOT_FOUND = new Set([10014, 10059])
+
+/** Why a letter was left where it is. */
+export const RedriveSkip = {
+  /** It was redriven as often as `maxRedrives` allows: it would go round for ever. */
+  LimitReached: 'limit_reached',
+  /** The original left its stream before it could be kept, so there is nothing to send. */
+  OriginalLost: 'original_lost',
+  /** Nobody reads what is redriven to this consumer: its app has not run since, or the consumer was removed. */
+  NoReader: 'no_reader',
+  /** The broker does not take the message. */
+  Refused: 'refused',
+} as const
+export type RedriveSkip = (typeof RedriveSkip)[keyof typeof RedriveSkip]
+
+/**
+ * What became of one letter, or with `dryRun` would.
+ *
+ * - `redriven`: its message was stored for the consumer, then the letter was removed.
+ * - `finished`: an earlier run had sent its message and not removed it. It was removed now and sent no second time.
+ * - `skipped`: it is where it was.
+ */
+export type RedriveOutcome =
+  | { readonly action: 'redriven' | 'finished'; readonly letter: DeadLetterEntry }
+  | {
+      readonly action: 'skipped'
+      readonly why: RedriveSkip
+      readonly detail?: string
+      readonly letter: DeadLetterEntry
+    }
+
+export interface RedriveOptions {
+  /** Look, and change nothing. Default true. */
+  readonly dryRun?: boolean
+  /** Messages sent a second at most, evenly spread. Default 10. */
+  readonly ratePerSecond?: number
+  /** A message that was redriven so often is left alone. Default 3. */
+  readonly maxRedrives?: number
+  /** Told of each letter as soon as it is done with. */
+  readonly onOutcome?: (outcome: RedriveOutcome) => void
+  /** Only a test gives its own. */
+  readonly clock?: Clock
+}
+
+export interface RedriveReport {
+  readonly dryRun: boolean
+  readonly redriven: number
+  readonly finished: number
+  /** How many letters were left, for each reason there was. */
+  readonly skipped: Partial<Record<RedriveSkip, number>>
+}
+
+/**
+ * Sends dead letters once more, each to the one consumer that had failed; others of the fan-out do not see it.
+ *
+ * - Stored first: a letter is removed when the broker holds its message anew.
+ * - Sent once: a run that ended between the two is made up for by the next. Its message has the same id, and is not
+ *   stored again while the earlier copy waits, has failed again, or was sent within ten minutes.
+ * - Letters that are stored after it began are not part of it, so a failing consumer makes no loop of one run.
+ *
+ * @throws KitError `invalid_options`, `stream_missing`, `permission_denied` or `broker_unavailable`; what was done
+ * before stays done, and `onOutcome` has heard of it.
+ */
+export async function redriveDeadLetters(
+  connection: Connection,
+  stream: string,
+  filter: DeadLetterFilter = {},
+  options: RedriveOptions = {},
+): Promise<RedriveReport> {
+  const { dryRun = true, ratePerSecond = DEFAULT_RATE_PER_SECOND, maxRedrives = DEFAULT_MAX_REDRIVES } = options
+  checkFilter(filter)
+  checkOptions(ratePerSecond, maxRedrives)
+  const store = await DeadLetterStore.open(connection, stream)
+  const readers = new Map<string, boolean>()
+  const turn = paceOf(ratePerSecond, options.clock ?? SYSTEM_CLOCK)
+  const sender = dryRun ? undefined : new StoredSender(connection, { maxInFlight: 1 })
+  const counts = { redriven: 0, finished: 0 }
+  const skipped: Partial<Record<RedriveSkip, number>> = {}
+  const done = (outcome: RedriveOutcome): void => {
+    if (outcome.action === 'skipped') skipped[outcome.why] = (skipped[outcome.why] ?? 0) + 1
+    else counts[outcome.action]++
+    options.onOutcome?.(outcome)
+  }
+  try {
+    for await (const letter of matchingLetters(store, filter)) {
+      const { entry } = letter
+      const why = await reasonToSkip(connection, entry, maxRedrives, readers)
+      if (why) done({ action: 'skipped', why, letter: entry })
+      else if (await failedAgain(store, entry)) {
+        if (sender) await store.remove(entry.seq, false)
+        done({ action: 'finished', letter: entry })
+      } else if (sender) {
+        await turn()
+        done(await redrive(store, sender, letter))
+      } else done({ action: 'redriven', letter: entry })
+    }
+  } finally {
+    await sender?.close()
+  }
+  return { dryRun, ...counts, skipped }
+}
+
+function checkOptions(ratePerSecond: number, maxRedrives: number): void {
+  if (!(ratePerSecond > 0 && ratePerSecond <= MAX_RATE_PER_SECOND)) {
+    throw invalid(`ratePerSecond must be above 0 and at most ${MAX_RATE_PER_SECOND}, not ${ratePerSecond}`)
+  }
+  if (!Number.isSafeInteger(maxRedrives) || maxRedrives < 1) {
+    throw invalid(`maxRedrives must be a whole number from 1, not ${maxRedrives}`)
+  }
+}
+
+function invalid(why: string): KitError {
+  return new KitError(KitErrorCode.InvalidOptions, `dead letters cannot be redriven: ${why}`)
+}
+
+async function reasonToSkip(
+  connection: Connection,
+  entry: DeadLetterEntry,
+  maxRedrives: number,
+  readers: Map<string, boolean>,
+): Promise<RedriveSkip | undefined> {
+  if (entry.lost) return RedriveSkip.OriginalLost
+  if (entry.redrives >= maxRedrives) return RedriveSkip.LimitReached
+  let reads = readers.get(entry.consumer)
+  if (reads === undefined) {
+    reads = await hasReader(connection, entry)
+    readers.set(entry.consumer, reads)
+  }
+  return reads ? undefined : RedriveSkip.NoReader
+}
+
+/** Without its reader a message would wait unseen, and its letter would be gone. */
+async function hasReader(connection: Connection, { original, consumer }: DeadLetterEntry): Promise<boolean> {
+  const manager = await jetstreamManager(connection.client, { checkAPI: false, timeout: 5_000 })
+  const name = redriveConsumerName(consumer)
+  try {
+    await manager.consumers.info(redriveStreamName(original.stream), name)
+    return true
+  } catch (error) {
+    if (error instanceof JetStreamApiError && NOT_FOUND.has(error.code)) return false
+    throw unanswered(`consumer ${name} cannot be looked up`, error)
+  }
+}
+
+/** Whether a later letter says that this one's message was sent, and failed again. */
+async function failedAgain(store: DeadLetterStore, entry: DeadLetterEntry): Promise<boolean> {
+  const others = await store.others(entry)
+  return others.some(
+    ({ original, redrives }) =>
+      // Another time is another message, of a stream that was made anew and counts from one again.
+      original.storedNanos === entry.original.storedNanos && redrives > entry.redrives,
+  )
+}
+
+/** Stores the message for its consumer, and only then removes the letter. */
+async function redrive(
+  store: DeadLetterStore,
+  sender: StoredSender,
+  letter: StoredDeadLetter,
+): Promise<RedriveOutcome> {
+  const { entry, data } = letter
+  let action: 'redriven' | 'finished' = 'redriven'
+  try {
+    const ack = await sender.send(nextSubject(entry), redriveHeaders(letter), data)
+    // A second attempt is answered so when the first was stored and its ack lost.
+    if (ack.duplicate && ack.attempts === 1) action = 'finished'
+  } catch (error) {
+    if (KitError.is(error) && error.brokerCode === WRONG_LAST_SEQUENCE) action = 'finished'
+    else if (KitError.is(error, KitErrorCode.PublishRejected) || KitError.is(error, KitErrorCode.MessageTooLarge)) {
+      return { action: 'skipped', why: RedriveSkip.Refused, detail: error.message, letter: entry }
+    } else throw error
+  }
+  try {
+    await store.remove(entry.seq, false)
+  } catch (error) {
+    const { code, message } = KitError.from(error)
+    throw new KitError(code, `letter ${entry.seq} was redriven, but not removed; the next run removes it: ${message}`, {
+      cause: error,
+    })
+  }
+  return { action, letter: entry }
+}

@@ -1,0 +1,13 @@
+/** What a redriven message says of itself, and its letter too when it fails again. */
+export const RedriveHeader = {
+  /** How often the message was redriven, this time included. */
+  Count: 'Redrive-Count',
+  /** Where the original is: with the sequence its identity. */
+  Stream: 'Redrive-Stream',
+  Sequence: 'Redrive-Sequence',
+  /** When the original was stored, in nanoseconds of the Unix epoch. */
+  StoredNanos: 'Redrive-Stored-Nanos',
+} as const
+
+/** Put before an original `Nats-*` header, which would act on the copy: `Redrive-Original-Nats-Msg-Id`. */
+export const REDRIVE_ORIGINAL_PREFIX = 'Redrive-Original-'

@@ -1,0 +1,128 @@
+import { nuid } from '@nats-io/transport-node'
+import { EncodedHeaders, HeaderName, headerLine } from '../codec/headers.ts'
+import type { Connection } from '../connection/connection.ts'
+import { errorText, KitError, KitErrorCode } from '../errors.ts'
+import { StoredSender } from '../publish/stored-sender.ts'
+import { onceBucketName, onceSubject } from './once-bucket.ts'
+import type { OnceClaim, OnceKey, OnceStore } from './once-store.ts'
+
+/** The server's answer when the subject's last message is not the one that was named. */
+const WRONG_LAST_SEQUENCE = 10071
+const NOT_FOUND = 404
+const DONE = 'done'
+const FREE = 'free'
+/** The shortest time to live that the server knows. */
+const FREE_TTL_SECONDS = 1
+
+export interface KvOnceStoreOptions {
+  /** How long the claim of a process that died stands, in milliseconds from 3,000. Renewed while the handler runs. Default 30,000. */
+  readonly leaseMs?: number
+  /** Messages that are claimed or recorded at once. Default 1,024. */
+  readonly maxInFlight?: number
+}
+
+/**
+ * A store in the stream's KV bucket, made by `ensureOnceBucket`: shared by all instances, and by all apps, each with
+ * keys of its own. Written through the kit's own sender, which knows how to outlast a lost connection.
+ *
+ * What the app's user needs for each consumer, and nothing of the bucket's administration:
+ * - publish `$KV.<stream>_ONCE.<consumer>.>`
+ * - publish `$JS.API.DIRECT.GET.KV_<stream>_ONCE.$KV.<stream>_ONCE.<consumer>.>`
+ *
+ * @throws KitError `invalid_options`.
+ */
+export function createKvOnceStore(connection: Connection, options: KvOnceStoreOptions = {}): OnceStore {
+  const leaseMs = options.leaseMs ?? 30_000
+  if (!Number.isSafeInteger(leaseMs) || leaseMs < 3_000) {
+    throw new KitError(KitErrorCode.InvalidOptions, `leaseMs must be a whole number from 3,000, not ${leaseMs}`)
+  }
+  const sender = new StoredSender(connection, { maxInFlight: options.maxInFlight ?? 1_024 })
+  const leaseSeconds = Math.ceil(leaseMs / 1_000)
+
+  /** Writes on the condition that the subject's last message is that one. @returns the new sequence, undefined when it is not. */
+  const put = async (
+    subject: string,
+    value: string,
+    lastSeq: number,
+    ttlSeconds?: number,
+  ): Promise<number | undefined> => {
+    const headers =
+      headerLine(HeaderName.ExpectedLastSubjectSequence, lastSeq) +
+      // A repeated attempt of the sender's is a duplicate, and not somebody else's message.
+      headerLine(HeaderName.MessageId, nuid.next()) +
+      (ttlSeconds === undefined ? '' : headerLine(HeaderName.Ttl, `${ttlSeconds}s`))
+    try {
+      return (await sender.send(subject, new EncodedHeaders(headers), Buffer.from(value, 'latin1'))).seq
+    } catch (error) {
+      if (KitError.is(error) && error.brokerCode === WRONG_LAST_SEQUENCE) return undefined
+      throw error
+    }
+  }
+
+  const read = async (stream: string, subject: string): Promise<{ readonly value: string; readonly seq: number }> => {
+    try {
+      const message = await connection.client.request(
+        `$JS.API.DIRECT.GET.KV_${onceBucketName(stream)}.${subject}`,
+        undefined,
+        { timeout: 5_000 },
+      )
+      if (message.headers?.code === NOT_FOUND) return { value: FREE, seq: 0 }
+      return { value: message.string(), seq: Number(message.headers?.get('Nats-Sequence')) }
+    } catch (error) {
+      throw new KitError(
+        KitErrorCode.BrokerUnavailable,
+        `whether a message was handled cannot be read now: ${errorText(error)}`,
+        { cause: error },
+      )
+    }
+  }
+
+  /** The claim at that sequence: renewed until it is given up. One write at a time, since each names the one before. */
+  const hold = (key: OnceKey, subject: string, value: string, claimedAt: number): OnceClaim => {
+    let seq: number | undefined = claimedAt
+    let last: Promise<unknown> = Promise.resolve()
+    const write = (next: string, ttlSeconds?: number): Promise<void> => {
+      const written = last.then(async () => {
+        if (seq !== undefined) seq = await put(subject, next, seq, ttlSeconds)
+      })
+      last = written.catch(() => undefined)
+      return written
+    }
+    const renewal = setInterval(() => {
+      write(value, leaseSeconds).catch((error: unknown) => {
+        connection.logger.warn(
+          { event: 'onceNotRenewed', ...key, error: errorText(error) },
+          'claim on a message cannot be renewed',
+        )
+      })
+    }, leaseMs / 3)
+    renewal.unref()
+    return {
+      async done() {
+        clearInterval(renewal)
+        await write(DONE)
+        if (seq === undefined)
+          throw new KitError(KitErrorCode.Unexpected, 'the claim had ended; another delivery may have been handled too')
+      },
+      async release() {
+        clearInterval(renewal)
+        await write(FREE, FREE_TTL_SECONDS)
+      },
+    }
+  }
+
+  return {
+    async claim(key) {
+      const subject = onceSubject(key)
+      const value = `running ${nuid.next()}`
+      const first = await put(subject, value, 0, leaseSeconds)
+      if (first !== undefined) return hold(key, subject, value, first)
+      const held = await read(key.stream, subject)
+      if (held.value === DONE) return 'done'
+      if (held.value !== FREE) return 'running'
+      const seq = await put(subject, value, held.seq, leaseSeconds)
+      return seq === undefined ? 'running' : hold(key, subject, value, seq)
+    },
+    close: () => sender.close(),
+  }
+}

@@ -1,0 +1,171 @@
+import type { Channel, MessageInputOf } from '@alarm-bus/contracts'
+import { nuid } from '@nats-io/transport-node'
+import { EncodedHeaders, HeaderName, headerLine } from '../codec/headers.ts'
+import { encodeMessage } from '../codec/json-codec.ts'
+import type { Connection } from '../connection/connection.ts'
+import { errorText, KitError, KitErrorCode } from '../errors.ts'
+import { FastIngest } from './fast-ingest.ts'
+import { indexedError } from './indexed-error.ts'
+import { MessageSource } from './message-source.ts'
+import { type RouteOf, sharedHeaderLines } from './message-route.ts'
+import { messageIdOf } from './publish-options.ts'
+import type { PublishStreamOptions, StoredPublisher, StreamReceipt } from './publisher.ts'
+
+/** Two confirmations' worth of what the server grants a single publisher. */
+const DEFAULT_MAX_IN_FLIGHT = 1_000
+
+/** Publishes streams of messages and knows those under way; see {@link StoredPublisher} for what it guarantees. */
+export class StreamPublisher {
+  readonly #connection: Connection
+  readonly #routeOf: RouteOf
+  readonly #silenceMs: number
+  /** How to end each stream under way. */
+  readonly #underWay = new Map<Promise<StreamReceipt>, (why: KitError) => void>()
+  #closed = false
+
+  constructor(connection: Connection, routeOf: RouteOf, options: { readonly attemptTimeoutMs: number }) {
+    this.#connection = connection
+    this.#routeOf = routeOf
+    this.#silenceMs = options.attemptTimeoutMs
+  }
+
+  readonly publish: StoredPublisher['publishStream'] = (channel, messages, options) => {
+    if (this.#closed)
+      return Promise.reject(
+        new KitError(KitErrorCode.Closed, 'the publisher is closed; nothing was sent', { stored: 0 }),
+      )
+    let stop: (why: KitError) => void = () => {}
+    const publishing = this.#publish(channel, messages, options, (stopper) => (stop = stopper))
+    this.#underWay.set(publishing, (why) => stop(why))
+    const forget = (): void => void this.#underWay.delete(publishing)
+    publishing.then(forget, forget)
+    return publishing
+  }
+
+  /** Ends the streams under way, which reject with `closed` and what is stored, and waits for them. */
+  async close(): Promise<void> {
+    this.#closed = true
+    const underWay = [...this.#underWay]
+    for (const [, stop] of underWay) stop(new KitError(KitErrorCode.Closed, 'the publisher was closed'))
+    await Promise.allSettled(underWay.map(([publishing]) => publishing))
+  }
+
+  async #publish<C extends Channel>(
+    channel: C,
+    messages: AsyncIterable<MessageInputOf<C>> | Iterable<MessageInputOf<C>>,
+    options: PublishStreamOptions<MessageInputOf<C>> = {},
+    onStart: (stop: (why: KitError) => void) => void,
+  ): Promise<StreamReceipt> {
+    const { signal, maxInFlight = DEFAULT_MAX_IN_FLIGHT } = options
+    if (!Number.isSafeInteger(maxInFlight) || maxInFlight < 1) {
+      throw new KitError(KitErrorCode.InvalidOptions, `maxInFlight must be a whole number from 1, not ${maxInFlight}`)
+    }
+    if (this.#connection.state !== 'connected') {
+      throw new KitError(KitErrorCode.BrokerUnavailable, 'not connected to the broker; nothing was sent', { stored: 0 })
+    }
+    const route = this.#routeOf(channel)
+    const encode = this.#encoder(channel, options)
+    const source = new MessageSource(messages)
+    let reason: KitError | undefined
+    const stop = (why: KitError): void => {
+      reason ??= why
+      source.stop()
+    }
+    const silenceMs = this.#silenceMs
+    const ingest = new FastIngest(this.#connection, { subject: route.subject, maxInFlight, silenceMs, onFailure: stop })
+    const stopNow = (why: KitError): void => {
+      stop(why)
+      void ingest.finish()
+    }
+    const onAbort = (): void =>
+      stopNow(new KitError(KitErrorCode.Aborted, 'aborted by its signal', { cause: signal?.reason }))
+    onStart(stopNow)
+    signal?.addEventListener('abort', onAbort)
+    if (signal?.aborted) onAbort()
+    try {
+      await pump(source, ingest, encode, () => reason !== undefined)
+    } catch (error) {
+      stop(KitError.from(error))
+    } finally {
+      signal?.removeEventListener('abort', onAbort)
+    }
+    const end = await ingest.finish()
+    // A failure at the very end has no other way to be heard.
+    const failure = reason ?? end.failure
+    if (failure) source.release()
+    if (failure) throw withStored(failure, end.confirmed)
+    return { count: end.confirmed, stream: route.stream, lastSeq: end.lastSeq }
+  }
+
+  /** @throws KitError about the options; what it returns throws about a message. */
+  #encoder<C extends Channel>(channel: C, options: PublishStreamOptions<MessageInputOf<C>>): Encode<MessageInputOf<C>> {
+    const route = this.#routeOf(channel)
+    const sharedLines = sharedHeaderLines(route, options)
+    const maxBytes = Math.min(
+      this.#connection.client.info?.max_payload ?? Number.MAX_SAFE_INTEGER,
+      route.maxMessageBytes,
+    )
+    const { ids } = options
+    // As unique as a UUID for each, and shorter.
+    const ownIds = `${nuid.next()}-`
+    return (message, index) => {
+      const payload = encodeMessage(channel, message)
+      const id = ids === undefined ? ownIds + index : messageIdOf({ id: ids(message, index) })
+      const headers = new EncodedHeaders(
+        // The others could not join the batch in another stream, and each header costs the broker time.
+        (index === 0 ? route.streamLine : '') + headerLine(HeaderName.MessageId, id) + sharedLines,
+      )
+      const bytes = headers.bytes.length + payload.length
+      if (bytes <= maxBytes) return { headers, payload }
+      const why = `${bytes} bytes with its headers, ${maxBytes} are allowed on ${route.subject}`
+      throw new KitError(KitErrorCode.MessageTooLarge, why)
+    }
+  }
+}
+
+type Encode<Message> = (
+  message: Message,
+  index: number,
+) => { readonly headers: EncodedHeaders; readonly payload: Uint8Array }
+
+/** Takes a message only when there is room for it. */
+async function pump<T>(
+  source: MessageSource<T>,
+  ingest: FastIngest,
+  encode: Encode<T>,
+  isStopped: () => boolean,
+): Promise<void> {
+  for (let index = 0; !isStopped(); index++) {
+    if (!ingest.hasRoom) await ingest.room()
+    if (isStopped()) return
+    const taken = await take(source)
+    if (taken === undefined) return
+    let encoded: ReturnType<Encode<T>>
+    try {
+      encoded = encode(taken.value, index)
+    } catch (error) {
+      throw indexedError(error, index)
+    }
+    if (!isStopped()) ingest.send(encoded.headers, encoded.payload)
+  }
+}
+
+async function take<T>(source: MessageSource<T>): Promise<{ readonly value: T } | undefined> {
+  try {
+    return await source.next()
+  } catch (error) {
+    throw new KitError(KitErrorCode.SourceFailed, `the source of the messages failed: ${errorText(error)}`, {
+      cause: error,
+    })
+  }
+}
+
+function withStored(error: KitError, stored: number): KitError {
+  const { code, message, cause, issues, brokerCode } = error
+  return new KitError(code, `${message}; ${stored} messages are stored`, {
+    issues,
+    stored,
+    cause: cause ?? error,
+    ...(brokerCode === undefined ? {} : { brokerCode }),
+  })
+}

@@ -1,0 +1,215 @@
+import { beforeEach, describe, expect, test } from 'vitest'
+import {
+  createSubscriber,
+  defineHandler,
+  type KitEventMap,
+  KitErrorCode,
+  startBus,
+  type SubscriberOptions,
+  WatchdogCondition,
+} from '../src/index.ts'
+import { collectLogs, startTestBroker, waitFor } from '../src/testing.ts'
+import { makeContracts, manager, onEnd, openWithStreams, useBroker } from './harness.ts'
+
+const broker = useBroker()
+const QUICK = { lookMs: 50 }
+
+type Change = KitEventMap['watchdogChanged']
+
+/** A subscriber whose handler waits until it is let go. */
+async function setUp(options: Partial<SubscriberOptions>) {
+  const made = await openWithStreams(broker.current)
+  const { connection, contracts, toBot, stream } = made
+  const changes: Change[] = []
+  connection.events.on('watchdogChanged', (change) => changes.push(change))
+  let letGo = (): void => undefined
+  const gate = new Promise<void>((resolve) => (letGo = resolve))
+  const subscriber = createSubscriber(connection, {
+    contracts,
+    app: 'app',
+    handlers: [defineHandler(toBot, () => gate)],
+    ...options,
+  })
+  onEnd(() => subscriber.stop(1_000))
+  onEnd(async () => letGo())
+  subscriber.start()
+  await waitFor(() => subscriber.checks().every(({ ok }) => ok))
+  const publish = async (count: number): Promise<void> => {
+    for (let i = 0; i < count; i++) connection.client.publish(toBot.subject, '{"message":"x"}')
+    await connection.client.flush()
+  }
+  const check = (condition: WatchdogCondition) =>
+    subscriber.checks().find(({ name }) => name === `watchdog:${condition}:app_to-bot`)
+  const said = (condition: WatchdogCondition) =>
+    connection.logs.lines.filter(
+      ({ fields }) => fields['event'] === 'watchdogChanged' && fields['condition'] === condition,
+    )
+  const of = (condition: WatchdogCondition) => changes.filter((change) => change.condition === condition)
+  return { ...made, subscriber, publish, letGo, check, said, of, jsm: await manager(connection), name: stream.name }
+}
+
+/** Each change once in the log and once as an event: on, then off, and the check is gone. */
+async function expectOnAndOff(
+  made: Awaited<ReturnType<typeof setUp>>,
+  condition: WatchdogCondition,
+  level: string,
+): Promise<void> {
+  await waitFor(() => made.of(condition).length === 2, { deadlineMs: 20_000 })
+  expect(made.of(condition)).toMatchObject([
+    { stream: made.name, consumer: 'app_to-bot', on: true },
+    { stream: made.name, consumer: 'app_to-bot', on: false },
+  ])
+  expect(made.said(condition).map((line) => line.level)).toEqual([level, 'info'])
+  expect(made.check(condition)).toBeUndefined()
+}
+
+describe('stalled', () => {
+  test('messages wait and none is settled: not ready, until one is', async () => {
+    const made = await setUp({ concurrency: 2, watchdog: { ...QUICK, stalledAfterMs: 200 } })
+    await made.publish(5)
+    await waitFor(() => made.check(WatchdogCondition.Stalled))
+    expect(made.check(WatchdogCondition.Stalled)).toMatchObject({
+      ok: false,
+      detail: expect.stringMatching(/^3 messages wait and none was settled/),
+    })
+    // More looks change nothing that is said.
+    await made.publish(2)
+    await waitFor(() => made.check(WatchdogCondition.Stalled)?.detail.startsWith('5 messages wait'))
+    made.letGo()
+    await expectOnAndOff(made, WatchdogCondition.Stalled, 'error')
+  })
+
+  test('a busy consumer with nothing behind it, and a paused one, are not', async () => {
+    const made = await setUp({ concurrency: 2, watchdog: { ...QUICK, stalledAfterMs: 200 } })
+    await made.publish(2)
+    let looks = 0
+    const counted = made.connection.client.subscribe(`$JS.API.CONSUMER.INFO.${made.name}.app_to-bot`, {
+      callback: () => void looks++,
+    })
+    await waitFor(() => looks > 10)
+    const config = { pause_until: new Date(Date.now() + 60_000).toISOString() }
+    await made.connection.client.request(`$JS.API.CONSUMER.PAUSE.${made.name}.app_to-bot`, JSON.stringify(config))
+    await made.publish(3)
+    looks = 0
+    await waitFor(() => looks > 10)
+    counted.unsubscribe()
+    expect(made.of(WatchdogCondition.Stalled)).toEqual([])
+  })
+})
+
+test('a deleted consumer: not ready until the kit has made it again', async () => {
+  const made = await setUp({ watchdog: QUICK })
+  await made.jsm.consumers.delete(made.name, 'app_to-bot')
+  await expectOnAndOff(made, WatchdogCondition.ConsumerDeleted, 'error')
+  await made.jsm.consumers.info(made.name, 'app_to-bot')
+})
+
+test('missed heartbeats: not ready while the broker says nothing, and ready again', async () => {
+  const made = await setUp({ idleHeartbeatMs: 100, watchdog: QUICK })
+  const { client } = made.connection
+  // The requests go nowhere, as if the way to the consumer's leader were lost while the connection stands.
+  const publish = client.publish.bind(client)
+  let lost = true
+  client.publish = (subject, ...rest) => {
+    if (!(lost && subject.startsWith('$JS.API.CONSUMER.MSG.NEXT.'))) publish(subject, ...rest)
+  }
+  // What was asked for before is answered for as long as it lasts, so it ends with the consumer.
+  await made.jsm.consumers.delete(made.name, 'app_to-bot')
+  await waitFor(() => made.check(WatchdogCondition.MissedHeartbeats))
+  expect(made.check(WatchdogCondition.MissedHeartbeats)).toMatchObject({
+    ok: false,
+    detail: expect.stringMatching(/^no heartbeat for \d+ ms$/),
+  })
+  lost = false
+  await expectOnAndOff(made, WatchdogCondition.MissedHeartbeats, 'error')
+})
+
+describe('a warning, and ready all the same', () => {
+  test('ack-pending at its cap', async () => {
+    const made = await setUp({ mode: 'push', concurrency: 3, watchdog: QUICK })
+    await made.publish(4)
+    await waitFor(() => made.check(WatchdogCondition.AckPendingAtCap))
+    expect(made.check(WatchdogCondition.AckPendingAtCap)).toEqual({
+      name: 'watchdog:ack_pending_at_cap:app_to-bot',
+      ok: true,
+      warning: true,
+      detail: '3 deliveries are without an ack, 3 may be',
+    })
+    made.letGo()
+    await expectOnAndOff(made, WatchdogCondition.AckPendingAtCap, 'warn')
+  })
+
+  test('a slow consumer: lag, deliveries against their cap, and the age that no unread message exceeds', async () => {
+    const made = await setUp({ concurrency: 2, watchdog: { ...QUICK, lagMessages: 10 } })
+    const slow: KitEventMap['slowConsumerDetected'][] = []
+    made.connection.events.on('slowConsumerDetected', (event) => slow.push(event))
+    await made.publish(40)
+    await waitFor(() => slow.length === 1)
+    expect(slow[0]).toEqual({
+      subject: made.toBot.subject,
+      stream: made.name,
+      consumer: 'app_to-bot',
+      pendingMessages: 38,
+      pendingMessagesLimit: 10,
+      dropped: 0,
+      ackPending: 2,
+      ackPendingLimit: 1_000,
+      oldestUnreadMsAtMost: expect.any(Number),
+    })
+    expect(made.check(WatchdogCondition.SlowConsumer)).toMatchObject({ ok: true, warning: true })
+    made.letGo()
+    await expectOnAndOff(made, WatchdogCondition.SlowConsumer, 'warn')
+    expect(slow).toHaveLength(1)
+  })
+})
+
+describe('the event loop', () => {
+  let server: Awaited<ReturnType<typeof startTestBroker>>
+
+  beforeEach(async () => {
+    server = await startTestBroker()
+    return () => server.stop()
+  })
+
+  test('a blocked one is said when it is over, of an app that only publishes too, and leaves it ready', async () => {
+    const { contracts } = makeContracts()
+    const logger = collectLogs()
+    const bus = startBus({
+      contracts,
+      logger,
+      connection: { servers: [server.url], name: 'app' },
+      publisher: {},
+      eventLoopLagMs: 700,
+    })
+    try {
+      const changes: Change[] = []
+      bus.events.on('watchdogChanged', (change) => changes.push(change))
+      await waitFor(() => bus.health().ready)
+      const checks = new Set<string>()
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_500)
+      await waitFor(() => {
+        for (const { name, ok, warning } of bus.health().checks) if (ok && warning) checks.add(name)
+        // A loaded machine may block it on its own account before.
+        return checks.size > 0 && changes.at(-1)?.on === false
+      })
+      expect([...checks]).toEqual(['watchdog:event_loop_lag'])
+      expect(changes.slice(-2)).toMatchObject([
+        { condition: WatchdogCondition.EventLoopLag, on: true, detail: expect.stringMatching(/blocked for \d+ ms/) },
+        { condition: WatchdogCondition.EventLoopLag, on: false },
+      ])
+      expect(bus.health().ready).toBe(true)
+    } finally {
+      await bus.stop(2_000)
+    }
+  })
+})
+
+test('options that cannot work are refused by name', async () => {
+  const { contracts, toBot } = makeContracts()
+  const subscriber = { handlers: [defineHandler(toBot, () => undefined)], watchdog: { lookMs: 0 } }
+  const options = { contracts, logger: collectLogs(), connection: { servers: ['127.0.0.1:1'], name: 'app' } }
+  expect(() => startBus({ ...options, subscriber })).toThrow(/watchdog: lookMs/)
+  expect(() => startBus({ ...options, eventLoopLagMs: 1 })).toThrow(
+    expect.objectContaining({ code: KitErrorCode.InvalidOptions }),
+  )
+})

@@ -1,0 +1,61 @@
+import { contracts } from '@alarm-bus/contracts'
+import { KitError, KitErrorCode, type PrunedConsumer, pruneConsumers } from '@alarm-bus/nats-kit'
+import { readEnvironment, UsageError } from '../config.ts'
+import { connectAdmin } from '../dlq/connect-admin.ts'
+import { describePruned } from './describe-pruned.ts'
+import { readCommand } from './flags.ts'
+import { HELP } from './help.ts'
+
+const CLOSE_TIMEOUT_MS = 2_000
+
+/** The process's exit code: 0 when it is done or a dry run has shown what it would do, 1 when something failed. */
+export async function runConsumers(argv: readonly string[]): Promise<number> {
+  const consumers: PrunedConsumer[] = []
+  const wantsJson = argv.includes('--json')
+  try {
+    const command = readCommand(argv)
+    if (!command) {
+      console.log(HELP)
+      return 0
+    }
+    const { apps, apply, untagged, json, waitMs, idleMs, graceMs } = command
+    const connection = await connectAdmin(readEnvironment(process.env), waitMs)
+    try {
+      await pruneConsumers(connection, contracts, apps, {
+        dryRun: !apply,
+        untagged,
+        ...(idleMs === undefined ? {} : { idleMs }),
+        ...(graceMs === undefined ? {} : { graceMs }),
+        onPruned(pruned) {
+          consumers.push(pruned)
+          if (!json) console.log(describePruned(pruned))
+        },
+      })
+    } finally {
+      await connection.close(CLOSE_TIMEOUT_MS)
+    }
+    if (json) console.log(JSON.stringify({ dryRun: !apply, apps, consumers }, null, 2))
+    else console.log(summaryOf(consumers, apply))
+    return 0
+  } catch (error) {
+    const { message } = error as Error
+    // What was done before the failure stays done, so it is part of the answer.
+    if (wantsJson) console.log(JSON.stringify({ error: { code: codeOf(error), message }, consumers }, null, 2))
+    const hint = KitError.is(error, KitErrorCode.PermissionDenied) ? '; consumers are pruned by the admin' : ''
+    console.error(`ops consumers: ${message}${hint}`)
+    return 1
+  }
+}
+
+function summaryOf(consumers: readonly PrunedConsumer[], apply: boolean): string {
+  const kept = consumers.filter(({ action }) => action === 'kept').length
+  const others = consumers.length - kept
+  if (consumers.length === 0) return 'every consumer has an owner'
+  const done = apply ? `${others} removed` : `${others} would be removed`
+  const hint = apply || others === 0 ? '' : '; nothing was changed, --apply does it'
+  return `${done}, ${kept} kept${hint}`
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof UsageError ? 'usage' : KitError.from(error).code
+}

@@ -1,0 +1,33 @@
+import { runConsumers } from './consumers/run-consumers.ts'
+import { runDlq } from './dlq/run-dlq.ts'
+
+/** What an operator can do, each with its own flags and `--help`. A command gets what stands behind its name. */
+const COMMANDS: Readonly<Record<string, (argv: readonly string[]) => Promise<number>>> = {
+  consumers: runConsumers,
+  dlq: runDlq,
+}
+
+const HELP = `pnpm ops <command>
+
+  consumers   those that nobody owns any more: prune
+  dlq         dead letters: list, show, redrive, discard
+
+Each command has --help.`
+
+/** The process's exit code: 0 when it is done, 1 when it is not. */
+async function main(argv: readonly string[]): Promise<number> {
+  // pnpm 12 hands a "--" on to the script.
+  const [name = '--help', ...rest] = argv.filter((argument) => argument !== '--')
+  if (name === '--help' || name === 'help') {
+    console.log(HELP)
+    return 0
+  }
+  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
+  if (command) return command(rest)
+  console.error(`ops: there is no command ${JSON.stringify(name)}; there is: ${Object.keys(COMMANDS).join(', ')}`)
+  return 1
+}
+
+// Whoever read the output has seen enough, such as `head`.
+process.stdout.on('error', () => process.exit(1))
+process.exitCode = await main(process.argv.slice(2))

@@ -1,0 +1,122 @@
+import { spawn } from 'node:child_process'
+import { readdirSync } from 'node:fs'
+import { alarmToBot, contracts } from '@alarm-bus/contracts'
+import { defineHandler, startBus } from '@alarm-bus/nats-kit'
+import { collectLogs, waitFor } from '@alarm-bus/nats-kit/testing'
+import { AckPolicy, jetstreamManager } from '@nats-io/jetstream'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { KNOWN_APPS } from '../src/consumers/known-apps.ts'
+import { applyStreams } from '../src/index.ts'
+import { authOf, repository, startBroker, type TestBroker } from './harness.ts'
+
+let broker: TestBroker
+
+beforeEach(async () => {
+  broker = await startBroker()
+  await applyStreams({ servers: [broker.server.url], auth: authOf('admin'), streams: contracts.streams })
+})
+afterEach(() => broker[Symbol.asyncDispose]())
+
+/** The command as people run it: a process of its own, on the sources, with admin's credentials unless told otherwise. */
+async function consumers(flags: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  const script = `${repository}packages/ops/src/ops.ts`
+  const child = spawn(process.execPath, ['--conditions=@alarm-bus/source', script, 'consumers', ...flags], {
+    env: {
+      PATH: process.env['PATH'] ?? '',
+      NATS_SERVERS: broker.server.url,
+      NATS_ADMIN_PASSWORD: authOf('admin').password,
+      ...env,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: 25_000,
+  })
+  const said = { out: '', err: '' }
+  child.stdout.on('data', (chunk: Buffer) => (said.out += chunk))
+  child.stderr.on('data', (chunk: Buffer) => (said.err += chunk))
+  return new Promise<{ code: number | null; out: string; err: string }>((resolve, reject) => {
+    child.once('error', reject)
+    child.once('close', (code) => resolve({ ...said, code }))
+  })
+}
+
+/** A consumer of that app's, made with the rights of the one that may. */
+async function leave(app: string): Promise<void> {
+  const manager = await jetstreamManager(await broker.raw('alarm-consumer'), { checkAPI: false })
+  await manager.consumers.add('BASQUIAT_STREAM', {
+    durable_name: 'alarm-consumer_alarm-to-bot_0',
+    filter_subject: 'alarm.to.bot',
+    ack_policy: AckPolicy.Explicit,
+    metadata: { 'alarm-bus.app': app, 'alarm-bus.made-by': 'nats-kit' },
+  })
+}
+
+async function names(): Promise<readonly string[]> {
+  const manager = await jetstreamManager(await broker.raw('admin'), { checkAPI: false })
+  return (await manager.consumers.list('BASQUIAT_STREAM').next()).map(({ name }) => name)
+}
+
+test('a consumer of an app that is gone is shown, and removed with --apply', async () => {
+  await leave('old-app')
+  const line =
+    /BASQUIAT_STREAM alarm-consumer_alarm-to-bot_0: would be removed; made for old-app, which is no known app/
+  const dry = await consumers(['prune', '--dry-run', '--grace', '0s'])
+  expect(dry).toMatchObject({ code: 0, err: '', out: expect.stringMatching(line) })
+  expect(dry.out).toContain('1 would be removed, 0 kept; nothing was changed, --apply does it\n')
+  expect(await names()).toHaveLength(1)
+  const applied = await consumers(['prune', '--apply', '--grace', '0s', '--json'])
+  expect(JSON.parse(applied.out)).toMatchObject({
+    dryRun: false,
+    apps: KNOWN_APPS,
+    consumers: [{ consumer: 'alarm-consumer_alarm-to-bot_0', reason: 'unknown_app', action: 'removed', unread: 0 }],
+  })
+  expect(await names()).toEqual([])
+})
+
+test('a running app keeps its consumers, even when it is forgotten in --apps', async () => {
+  const bus = startBus({
+    contracts,
+    logger: collectLogs(),
+    connection: { servers: [broker.server.url], name: 'alarm-consumer', auth: authOf('alarm-consumer') },
+    streams: { mode: 'verify' },
+    subscriber: { handlers: [defineHandler(alarmToBot, () => undefined)] },
+  })
+  try {
+    await waitFor(() => bus.health().ready)
+    const manager = await jetstreamManager(await broker.raw('admin'), { checkAPI: false })
+    const waiting = async () =>
+      (await manager.consumers.info('BASQUIAT_STREAM', 'alarm-consumer_alarm-to-bot')).num_waiting > 0
+    await waitFor(waiting)
+    expect((await consumers(['prune'])).out).toBe('every consumer has an owner\n')
+    const forgotten = await consumers(['prune', '--apps', 'producer', '--apply', '--grace', '0s'])
+    expect(forgotten.out).toContain('0 removed, 3 kept\n')
+    expect(forgotten.out).toContain('alarm-consumer_alarm-to-bot: kept (in use); made for alarm-consumer')
+    expect(await names()).toEqual(['alarm-consumer_alarm-to-bot'])
+  } finally {
+    await bus.stop(2_000)
+  }
+})
+
+test('a known app’s consumer that nobody uses, by --idle', async () => {
+  await leave('alarm-consumer')
+  expect((await consumers(['prune', '--grace', '0s', '--idle', '1h'])).out).toBe('every consumer has an owner\n')
+  const idle = await consumers(['prune', '--grace', '0s', '--idle', '1ms', '--apply'])
+  expect(idle.out).toContain('alarm-consumer_alarm-to-bot_0: removed; made for alarm-consumer, idle for')
+  expect(await names()).toEqual([])
+})
+
+test('what cannot be used is refused, and another user may not', async () => {
+  expect((await consumers(['prune', '--apply', '--dry-run'])).err).toContain('contradict each other')
+  expect((await consumers(['prune', '--apps', 'A B'])).err).toContain('no app')
+  expect((await consumers(['purge'])).err).toContain('there is: prune')
+  expect((await consumers(['prune', '--idle', 'long'])).err).toContain('--idle must be a time')
+  expect((await consumers(['--help'])).out).toContain('pnpm ops consumers prune')
+  const { password } = authOf('producer')
+  const denied = await consumers(['prune', '--json'], { NATS_ADMIN_USER: 'producer', NATS_ADMIN_PASSWORD: password })
+  expect(denied.code).toBe(1)
+  expect(denied.err).toContain('consumers are pruned by the admin')
+  expect(JSON.parse(denied.out)).toMatchObject({ error: { code: 'permission_denied' }, consumers: [] })
+})
+
+test('the known apps are those of this repository', () => {
+  expect(readdirSync(`${repository}apps`).sort()).toEqual(KNOWN_APPS)
+})
