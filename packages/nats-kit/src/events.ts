@@ -15,33 +15,51 @@ export interface KitEventMap {
    * deliveries without an ack against how many it may have, and an age that no unread message exceeds, known once this
    * process was delivered one.
    */
-  slowConsumerDetected:
-    {
-      subject: string
-      pendingMessages: number
-      pendingMessagesLimit?: number
-      pendingBytes?: number
-      pendingBytesLimit?: number
-      dropped: number
-      stream?: string
-      consumer?: string
-      ackPending?: number
-      ackPendingLimit?: number
-      oldestUnreadMsAtMost?: number
-    }
+  slowConsumerDetected: {
+    subject: string
+    pendingMessages: number
+    pendingMessagesLimit?: number
+    pendingBytes?: number
+    pendingBytesLimit?: number
+    dropped: number
+    stream?: string
+    consumer?: string
+    ackPending?: number
+    ackPendingLimit?: number
+    oldestUnreadMsAtMost?: number
+  }
   /** The client threw where nobody waits for the result. */
   exceptionOccurred: { error: Error; during: string }
   /** A consumer's heartbeats stay away; sequences are the last ones seen, 0 if none was. */
-  heartbeatAlarm:
-    { stream: string; consumer: string; lastStreamSequence: number; lastConsumerSequence: number; silentMs: number }
+  heartbeatAlarm: {
+    stream: string
+    consumer: string
+    lastStreamSequence: number
+    lastConsumerSequence: number
+    silentMs: number
+  }
   /** A publish was answered as a duplicate: the broker holds an earlier message of that id. */
   duplicateDetected: { channel: string; id: string; stream: string; seq: number }
   /** A message was stored as a dead letter and will not be delivered again. */
-  deadLetterStored:
-    { channel: string; consumer: string; stream: string; seq: number; deliveries: number; reason: string; error: string }
+  deadLetterStored: {
+    channel: string
+    consumer: string
+    stream: string
+    seq: number
+    deliveries: number
+    reason: string
+    error: string
+  }
   /** A handler failed and the message comes again after `delayMs`. */
-  retryScheduled:
-    { channel: string; consumer: string; stream: string; seq: number; deliveries: number; delayMs: number; error: string }
+  retryScheduled: {
+    channel: string
+    consumer: string
+    stream: string
+    seq: number
+    deliveries: number
+    delayMs: number
+    error: string
+  }
   /** A consumer started to run, or stopped running and says why. */
   consumerStateChanged: { stream: string; consumer: string; state: ConsumerState; reason?: string }
   /** A condition that the watchdog looks for began or ended; without a consumer it is the process's. */
@@ -50,8 +68,15 @@ export interface KitEventMap {
    * Messages of this consumer's left the stream before it saw them: dropped by a limit, or expired. They lie between the
    * sequences `from` and `to`; `atLeast` of them are proven.
    */
-  messagesMissed:
-    { stream: string; consumer: string; channel: string; from: number; to: number; atLeast: number; atMost: number }
+  messagesMissed: {
+    stream: string
+    consumer: string
+    channel: string
+    from: number
+    to: number
+    atLeast: number
+    atMost: number
+  }
   /**
    * While nobody looked, the stream dropped messages that this consumer cannot have seen. They may all have been other
    * channels': nothing on the broker says.

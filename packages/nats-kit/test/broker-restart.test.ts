@@ -50,13 +50,19 @@ test.each(['pull', 'push'] as const)(
     })
     for (let round = 1; round <= 3; round++) {
       const acked = read('acked').length
-      await waitFor(() => read('acked').length >= acked + 100, { what: `publishing in round ${round}`, deadlineMs: 15_000 })
+      await waitFor(() => read('acked').length >= acked + 100, {
+        what: `publishing in round ${round}`,
+        deadlineMs: 15_000,
+      })
       await server.kill()
       await waitFor(() => connection.state === 'disconnected')
       server = await startTestBroker({ port: first.port, storeDir: first.storeDir })
     }
     const acked = read('acked').length
-    await waitFor(() => read('acked').length >= acked + 100, { what: 'publishing after the last restart', deadlineMs: 15_000 })
+    await waitFor(() => read('acked').length >= acked + 100, {
+      what: 'publishing after the last restart',
+      deadlineMs: 15_000,
+    })
     publishing = false
     await Promise.all(publishers)
     const jsm = await manager(connection)

@@ -18,7 +18,10 @@ function start(url: string, options: Partial<BusOptions> = {}) {
 }
 
 const notOk = (bus: ReturnType<typeof startBus>) =>
-  bus.health().checks.filter((check) => !check.ok).map((check) => `${check.name}: ${check.detail}`)
+  bus
+    .health()
+    .checks.filter((check) => !check.ok)
+    .map((check) => `${check.name}: ${check.detail}`)
 
 test('broker absent at boot: not ready and says so, publishes are refused, then everything runs', async () => {
   const port = await freePort()
@@ -30,7 +33,9 @@ test('broker absent at boot: not ready and says so, publishes are refused, then 
     subscriber: { handlers: [defineHandler(made.toBot, ({ message }) => void handled.push(message))] },
   })
   expect(bus.health()).toEqual({ ready: false, checks: [{ name: 'connection', ok: false, detail: 'connecting' }] })
-  await expect(bus.publisher.publish(made.toBot, { message: 'x' })).rejects.toMatchObject({ code: KitErrorCode.BrokerUnavailable })
+  await expect(bus.publisher.publish(made.toBot, { message: 'x' })).rejects.toMatchObject({
+    code: KitErrorCode.BrokerUnavailable,
+  })
   await startBroker({ port })
   await waitFor(() => bus.health().ready)
   await bus.publisher.publish(made.toBot, { message: 'now' })
@@ -41,7 +46,10 @@ test('broker absent at boot: not ready and says so, publishes are refused, then 
 test('verify: a missing stream makes the app not ready and says what to run; applied, it becomes ready', async () => {
   const server = await startBroker()
   const made = makeContracts()
-  const { bus, logger } = start(server.url, { contracts: made.contracts, streams: { mode: 'verify', hint: 'run: streams:apply' } })
+  const { bus, logger } = start(server.url, {
+    contracts: made.contracts,
+    streams: { mode: 'verify', hint: 'run: streams:apply' },
+  })
   await waitFor(() => notOk(bus).some((line) => line.includes('not on the broker; run: streams:apply')))
   const said = () => logger.lines.filter((line) => line.fields['event'] === 'streamsNotReady')
   expect(said()).toHaveLength(1)
@@ -67,7 +75,9 @@ test('a lost connection makes it not ready, and ready again', async () => {
 
 test('refused credentials end the bus with the reason', async () => {
   const server = await startBroker({ configText: 'authorization { user: app, password: right }' })
-  const { bus } = start(server.url, { connection: { servers: [server.url], name: 'app', auth: { user: 'app', password: 'wrong' } } })
+  const { bus } = start(server.url, {
+    connection: { servers: [server.url], name: 'app', auth: { user: 'app', password: 'wrong' } },
+  })
   expect(await bus.failed).toMatchObject({ code: KitErrorCode.AuthenticationFailed })
   expect(bus.health().ready).toBe(false)
 })

@@ -23,7 +23,10 @@ test('at boot it keeps trying, visibly, until the broker is there', async () => 
   const connection = await connecting
   onEnd(() => connection.close(1_000))
   expect(connection.state).toBe('connected')
-  expect(logs.lines[0]).toMatchObject({ level: 'warn', fields: { attempt: 1, error: expect.stringMatching(/refused/i) } })
+  expect(logs.lines[0]).toMatchObject({
+    level: 'warn',
+    fields: { attempt: 1, error: expect.stringMatching(/refused/i) },
+  })
 })
 
 test('waiting for a broker can be called off', async () => {
@@ -56,7 +59,9 @@ test('token, user and password, and nkey seed are accepted', async () => {
   await attempt({ servers: [token.url], auth: { token: 't0ken' } })
   await attempt({ servers: [password.url], auth: { user: 'app', password: 'right' } })
   await attempt({ servers: [nkey.url], auth: { nkeySeed: new TextDecoder().decode(user.getSeed()) } })
-  await expect(attempt({ servers: [nkey.url], auth: { nkeySeed: new TextDecoder().decode(nkeys.createUser().getSeed()) } })).rejects.toMatchObject({
+  await expect(
+    attempt({ servers: [nkey.url], auth: { nkeySeed: new TextDecoder().decode(nkeys.createUser().getSeed()) } }),
+  ).rejects.toMatchObject({
     code: KitErrorCode.AuthenticationFailed,
   })
 })
@@ -65,7 +70,11 @@ test.each([
   ['an address with credentials', { servers: ['nats://u:p4ss@host:4222'] }, /carries credentials/],
   ['an address that is none', { servers: ['http://host'] }, /not an address/],
   ['two ways to authenticate', { servers: ['h'], auth: { token: 't', user: 'u', password: 'p' } as never }, /one way/],
-  ['a credentials file that is not there', { servers: ['h'], auth: { credsFile: '/nowhere/x.creds' } }, /credentials file \/nowhere/],
+  [
+    'a credentials file that is not there',
+    { servers: ['h'], auth: { credsFile: '/nowhere/x.creds' } },
+    /credentials file \/nowhere/,
+  ],
   ['a TLS file that is not there', { servers: ['h'], tls: { caFile: '/nowhere/ca.pem' } }, /TLS file \/nowhere/],
   ['an inbox prefix with a wildcard', { servers: ['h'], inboxPrefix: 'a.>' }, /inbox prefix/],
 ])('refuses %s', async (_, options, message) => {
@@ -80,18 +89,64 @@ test('TLS: the right authority is trusted, another is not', async () => {
   const file = (name: string) => join(folder, name)
   const openssl = (...args: string[]) => execFileSync('openssl', args, { stdio: 'ignore' })
   for (const name of ['ca', 'other']) {
-    openssl('req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '1', '-subj', `/CN=${name}`, '-keyout', file(`${name}.key`), '-out', file(`${name}.pem`))
+    openssl(
+      'req',
+      '-x509',
+      '-newkey',
+      'rsa:2048',
+      '-nodes',
+      '-days',
+      '1',
+      '-subj',
+      `/CN=${name}`,
+      '-keyout',
+      file(`${name}.key`),
+      '-out',
+      file(`${name}.pem`),
+    )
   }
   writeFileSync(file('ext'), 'subjectAltName=DNS:localhost')
-  openssl('req', '-newkey', 'rsa:2048', '-nodes', '-subj', '/CN=broker', '-keyout', file('broker.key'), '-out', file('broker.csr'))
-  openssl('x509', '-req', '-in', file('broker.csr'), '-CA', file('ca.pem'), '-CAkey', file('ca.key'), '-CAcreateserial', '-days', '1', '-extfile', file('ext'), '-out', file('broker.pem'))
-  const { port } = await startBroker({ configText: `tls { cert_file: "${file('broker.pem')}", key_file: "${file('broker.key')}" }` })
+  openssl(
+    'req',
+    '-newkey',
+    'rsa:2048',
+    '-nodes',
+    '-subj',
+    '/CN=broker',
+    '-keyout',
+    file('broker.key'),
+    '-out',
+    file('broker.csr'),
+  )
+  openssl(
+    'x509',
+    '-req',
+    '-in',
+    file('broker.csr'),
+    '-CA',
+    file('ca.pem'),
+    '-CAkey',
+    file('ca.key'),
+    '-CAcreateserial',
+    '-days',
+    '1',
+    '-extfile',
+    file('ext'),
+    '-out',
+    file('broker.pem'),
+  )
+  const { port } = await startBroker({
+    configText: `tls { cert_file: "${file('broker.pem')}", key_file: "${file('broker.key')}" }`,
+  })
   // By name: for an address the client checks the certificate against "localhost" all the same.
   const url = `tls://localhost:${port}`
   expect((await attempt({ servers: [url], tls: { caFile: file('ca.pem') } })).state).toBe('connected')
   const logs = collectLogs()
   const calledOff = new AbortController()
-  const refused = connect({ servers: [url], name: 'x', reconnectDelayMs: 20, tls: { caFile: file('other.pem') } }, { logger: logs, signal: calledOff.signal })
+  const refused = connect(
+    { servers: [url], name: 'x', reconnectDelayMs: 20, tls: { caFile: file('other.pem') } },
+    { logger: logs, signal: calledOff.signal },
+  )
   await waitFor(() => logs.lines.some((line) => /certificate|self.signed|verify/i.test(String(line.fields['error']))))
   calledOff.abort()
   await expect(refused).rejects.toMatchObject({ code: KitErrorCode.Closed })
@@ -111,7 +166,9 @@ test('every change of the connection’s state is a log line and an event', asyn
   await waitFor(() => connection.state === 'connected')
   await connection.close(1_000)
   expect(states).toEqual(['connecting', 'connected', 'disconnected', 'connected', 'closed'])
-  const logged = logs.lines.filter((line) => line.fields['event'] === 'connectionStateChanged').map((line) => line.fields['state'])
+  const logged = logs.lines
+    .filter((line) => line.fields['event'] === 'connectionStateChanged')
+    .map((line) => line.fields['state'])
   expect(logged).toEqual(['connected', 'disconnected', 'connected', 'closed'])
   expect(await connection.closed).toBeUndefined()
 })
@@ -129,15 +186,21 @@ test('a frozen broker is noticed by its missing pongs', async () => {
 
 test('errorOccurred: what the broker refuses is an event and a log line with subject and operation', async () => {
   const { url } = await startBroker({
-    configText: 'authorization { users = [ { user: a, password: b, permissions: { publish: "ok.>", subscribe: "_INBOX_a.>" } } ] }',
+    configText:
+      'authorization { users = [ { user: a, password: b, permissions: { publish: "ok.>", subscribe: "_INBOX_a.>" } } ] }',
   })
   const connection = await open({ url }, { name: 'a', inboxPrefix: '_INBOX_a', auth: { user: 'a', password: 'b' } })
   const seen: unknown[] = []
   connection.events.on('errorOccurred', (detail) => seen.push(detail))
   connection.client.publish('forbidden', 'x')
   await waitFor(() => seen.length === 1)
-  expect(seen).toEqual([{ error: expect.stringContaining('Permissions Violation'), operation: 'publish', subject: 'forbidden' }])
-  expect(connection.logs.lines.find((line) => line.fields['event'] === 'errorOccurred')).toMatchObject({ level: 'error', fields: { subject: 'forbidden' } })
+  expect(seen).toEqual([
+    { error: expect.stringContaining('Permissions Violation'), operation: 'publish', subject: 'forbidden' },
+  ])
+  expect(connection.logs.lines.find((line) => line.fields['event'] === 'errorOccurred')).toMatchObject({
+    level: 'error',
+    fields: { subject: 'forbidden' },
+  })
 })
 
 test('slowConsumerDetected: subject and pending messages against their limit', async () => {
@@ -165,48 +228,62 @@ test('exceptionOccurred: a listener that throws is reported and stops nothing', 
   onEnd(() => publisher.close())
   await publisher.publish(toBot, { message: 'x' }, { id: 'a' })
   expect((await publisher.publish(toBot, { message: 'x' }, { id: 'a' })).duplicate).toBe(true)
-  expect(seen).toEqual([{ error: expect.objectContaining({ message: 'listener bug' }), during: 'a listener of duplicateDetected' }])
+  expect(seen).toEqual([
+    { error: expect.objectContaining({ message: 'listener bug' }), during: 'a listener of duplicateDetected' },
+  ])
 })
 
-test.each(['pull', 'push'] as const)('heartbeatAlarm, %s: a consumer that goes silent, with the last sequences seen', async (mode) => {
-  const frozen = await startBroker()
-  const { connection, contracts, toBot, stream } = await openWithStreams(frozen)
-  const { createJetStreamPublisher, createSubscriber, defineHandler } = await import('../src/index.ts')
-  const handled: number[] = []
-  const subscriber = createSubscriber(connection, {
-    contracts,
-    app: 'app',
-    mode,
-    delivery: 'fan-out',
-    instanceId: '0',
-    idleHeartbeatMs: 100,
-    handlers: [defineHandler(toBot, (_, context) => void handled.push(context.seq))],
-  })
-  onEnd(() => subscriber.stop(1_000))
-  subscriber.start()
-  const publisher = createJetStreamPublisher(connection, { contracts })
-  onEnd(() => publisher.close())
-  await publisher.publish(toBot, { message: 'x' })
-  await waitFor(() => handled.length === 1)
-  const alarms: unknown[] = []
-  connection.events.on('heartbeatAlarm', (detail) => detail.consumer === 'app_to-bot_0' && alarms.push(detail))
-  // Frozen for less than the connection takes to be given up: the consumer alone is noticed.
-  frozen.pause()
-  onEnd(async () => frozen.resume())
-  await waitFor(() => alarms.length === 1)
-  frozen.resume()
-  expect(alarms).toEqual([
-    { stream: stream.name, consumer: 'app_to-bot_0', lastStreamSequence: 1, lastConsumerSequence: 1, silentMs: expect.any(Number) },
-  ])
-  await waitFor(() => subscriber.checks()[0]?.ok)
-})
+test.each(['pull', 'push'] as const)(
+  'heartbeatAlarm, %s: a consumer that goes silent, with the last sequences seen',
+  async (mode) => {
+    const frozen = await startBroker()
+    const { connection, contracts, toBot, stream } = await openWithStreams(frozen)
+    const { createJetStreamPublisher, createSubscriber, defineHandler } = await import('../src/index.ts')
+    const handled: number[] = []
+    const subscriber = createSubscriber(connection, {
+      contracts,
+      app: 'app',
+      mode,
+      delivery: 'fan-out',
+      instanceId: '0',
+      idleHeartbeatMs: 100,
+      handlers: [defineHandler(toBot, (_, context) => void handled.push(context.seq))],
+    })
+    onEnd(() => subscriber.stop(1_000))
+    subscriber.start()
+    const publisher = createJetStreamPublisher(connection, { contracts })
+    onEnd(() => publisher.close())
+    await publisher.publish(toBot, { message: 'x' })
+    await waitFor(() => handled.length === 1)
+    const alarms: unknown[] = []
+    connection.events.on('heartbeatAlarm', (detail) => detail.consumer === 'app_to-bot_0' && alarms.push(detail))
+    // Frozen for less than the connection takes to be given up: the consumer alone is noticed.
+    frozen.pause()
+    onEnd(async () => frozen.resume())
+    await waitFor(() => alarms.length === 1)
+    frozen.resume()
+    expect(alarms).toEqual([
+      {
+        stream: stream.name,
+        consumer: 'app_to-bot_0',
+        lastStreamSequence: 1,
+        lastConsumerSequence: 1,
+        silentMs: expect.any(Number),
+      },
+    ])
+    await waitFor(() => subscriber.checks()[0]?.ok)
+  },
+)
 
 test('a user who is removed: closed for good, with the reason', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'kit-reload-'))
   onEnd(async () => rmSync(folder, { recursive: true }))
   const conf = join(folder, 'nats.conf')
   const users = (...names: string[]) =>
-    writeFileSync(conf, `authorization { users = [ ${names.map((name) => `{ user: ${name}, password: p }`).join(', ')} ] }`)
+    writeFileSync(
+      conf,
+      `authorization { users = [ ${names.map((name) => `{ user: ${name}, password: p }`).join(', ')} ] }`,
+    )
   users('a', 'b')
   const started = await startBroker({ config: conf })
   const connection = await open(started, { auth: { user: 'a', password: 'p' } })

@@ -25,12 +25,24 @@ async function setUp(
   const { connection, contracts, toBot, stream } = made
   const publisher = createJetStreamPublisher(connection, { contracts })
   onEnd(() => publisher.close())
-  const subscriber = createSubscriber(connection, { contracts, app: 'app', handlers: [defineHandler(toBot, handle, handlerOptions)], ...options })
+  const subscriber = createSubscriber(connection, {
+    contracts,
+    app: 'app',
+    handlers: [defineHandler(toBot, handle, handlerOptions)],
+    ...options,
+  })
   onEnd(() => subscriber.stop(1_000))
   subscriber.start()
   const jsm = await manager(connection)
   const letters = deadLetterStreamName(stream.name)
-  return { ...made, publisher, subscriber, jsm, letters, letter: (seq: number) => jsm.streams.getMessage(letters, { seq }) }
+  return {
+    ...made,
+    publisher,
+    subscriber,
+    jsm,
+    letters,
+    letter: (seq: number) => jsm.streams.getMessage(letters, { seq }),
+  }
 }
 
 describe('what a handler can ask for', () => {
@@ -100,7 +112,12 @@ describe('what a handler can ask for', () => {
 })
 
 test.each([
-  ['waits that outlast the stream', { retry: { baseMs: 3_600_000, capMs: 3_600_000 } }, {}, /vanish before its last delivery/],
+  [
+    'waits that outlast the stream',
+    { retry: { baseMs: 3_600_000, capMs: 3_600_000 } },
+    {},
+    /vanish before its last delivery/,
+  ],
   ['an ack wait longer than a handler may run', { ackWaitMs: 1_000, maxHandlerMs: 500 }, {}, /maxHandlerMs 500/],
   ['a factor below 1', {}, { retry: { factor: 0.5 } }, /factor from 1/],
   ['no deliveries', {}, { maxDeliver: 0 }, /maxDeliver/],
@@ -128,7 +145,10 @@ describe('dead letters without a hole', () => {
   })
 
   test('deliveries that nobody answered, and a term of somebody else’s, each leave one when the app is back', async () => {
-    const { publisher, toBot, stream, connection, letters, letter, jsm, subscriber, contracts } = await setUp(() => undefined, { maxDeliver: 1, ackWaitMs: 300 })
+    const { publisher, toBot, stream, connection, letters, letter, jsm, subscriber, contracts } = await setUp(
+      () => undefined,
+      { maxDeliver: 1, ackWaitMs: 300 },
+    )
     await waitFor(() => subscriber.checks().every((check) => check.ok))
     await subscriber.stop(1_000)
     await publisher.publish(toBot, { message: 'crashes' })
@@ -136,16 +156,29 @@ describe('dead letters without a hole', () => {
     // A process that dies with its messages: pulled, and no answer to the first.
     const taken: Msg[] = []
     connection.client.subscribe('taken', { callback: (_, message) => void taken.push(message) })
-    connection.client.publish(`$JS.API.CONSUMER.MSG.NEXT.${stream.name}.app_to-bot`, '{"batch":2,"expires":5000000000}', { reply: 'taken' })
+    connection.client.publish(
+      `$JS.API.CONSUMER.MSG.NEXT.${stream.name}.app_to-bot`,
+      '{"batch":2,"expires":5000000000}',
+      { reply: 'taken' },
+    )
     await waitFor(() => taken.length === 2)
     taken[1]?.respond('+TERM by hand')
     await waitFor(async () => (await countMessages(connection, `${stream.name}_ADVISORIES`)) === 2)
     expect(await countMessages(connection, letters)).toBe(0)
-    const again = createSubscriber(connection, { contracts, app: 'app', maxDeliver: 1, ackWaitMs: 300, handlers: [defineHandler(toBot, () => undefined)] })
+    const again = createSubscriber(connection, {
+      contracts,
+      app: 'app',
+      maxDeliver: 1,
+      ackWaitMs: 300,
+      handlers: [defineHandler(toBot, () => undefined)],
+    })
     onEnd(() => again.stop(1_000))
     again.start()
     await waitFor(async () => (await countMessages(connection, letters)) === 2)
-    const both = [await letter(1), await letter(2)].map((each) => [each?.json<{ message: string }>().message, each?.header.get('Dead-Letter-Reason')])
+    const both = [await letter(1), await letter(2)].map((each) => [
+      each?.json<{ message: string }>().message,
+      each?.header.get('Dead-Letter-Reason'),
+    ])
     expect(both.sort()).toEqual([
       ['crashes', 'never_settled'],
       ['terminated', 'terminated_elsewhere'],
@@ -159,7 +192,10 @@ describe('dead letters without a hole', () => {
     connection.client.publish(toBot.subject, 'not json')
     await waitFor(async () => (await countMessages(connection, letters)) === 1)
     // The kit's own term makes an advisory too; it is dealt with and adds nothing.
-    await waitFor(async () => (await jsm.consumers.info(`${stream.name}_ADVISORIES`, 'app_to-bot_advisories')).ack_floor.consumer_seq === 1)
+    await waitFor(
+      async () =>
+        (await jsm.consumers.info(`${stream.name}_ADVISORIES`, 'app_to-bot_advisories')).ack_floor.consumer_seq === 1,
+    )
     connection.client.publish(
       `$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.${stream.name}.app_to-bot`,
       JSON.stringify({ type: 'io.nats.jetstream.advisory.v1.max_deliver', stream_seq: 1, deliveries: 3 }),
@@ -170,7 +206,9 @@ describe('dead letters without a hole', () => {
 
   test('an original that left the stream leaves a letter without a body that says so', async () => {
     const { connection, toBot, stream, letters, letter } = await setUp(() => undefined)
-    await waitFor(async () => (await (await manager(connection)).consumers.list(`${stream.name}_ADVISORIES`).next()).length === 1)
+    await waitFor(
+      async () => (await (await manager(connection)).consumers.list(`${stream.name}_ADVISORIES`).next()).length === 1,
+    )
     connection.client.publish(
       `$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.${stream.name}.app_to-bot`,
       JSON.stringify({ type: 'io.nats.jetstream.advisory.v1.max_deliver', stream_seq: 77, deliveries: 3 }),

@@ -211,14 +211,32 @@ describe('a stream of several channels', () => {
     expect([missed, maybe]).toEqual([[], []])
   })
 
-  test('a stream that was made anew starts anew', async () => {
+  test('a stream that was made anew starts anew, for an app that goes on running too', async () => {
     const made = await setUp(2)
-    const { publish, toLog, start, ready, missed, maybe, jsm, stream, connection } = made
-    await handleOneAndStop(made)
+    const { publish, toBot, toLog, start, ready, missed, maybe, handled, jsm, stream, connection } = made
+    await ready(start())
+    await publish(toLog, 5)
     await jsm.streams.delete(stream.name)
     await ensureStreams(connection, [stream], { mode: 'apply' })
     await publish(toLog, 30)
-    await ready(start())
+    await publish(toBot, 1)
+    await waitFor(() => handled.length === 1, { deadlineMs: 20_000 })
     expect([missed, maybe]).toEqual([[], []])
+  })
+
+  test('what waited is gone, and more of the channel’s own came: what waited is proven', async () => {
+    const { publish, toBot, start, ready, missed, jsm, stream, position } = await setUp(2)
+    const never = () => new Promise<void>(() => undefined)
+    const subscriber = start({ concurrency: 1 }, never)
+    await ready(subscriber)
+    await publish(toBot, 4)
+    await waitFor(async () => JSON.parse((await position()) ?? '[]')[3] === 3)
+    await subscriber.stop(1)
+    await publish(toBot, 17)
+    expect((await jsm.consumers.info(stream.name, 'app_to-bot')).num_pending).toBe(10)
+    await ready(start({ concurrency: 1 }, never))
+    await waitFor(() => missed.length > 0)
+    // One was delivered, ten wait; that all 21 were the channel's own is not known.
+    expect(missed).toMatchObject([{ from: 2, to: 11, atLeast: 3, atMost: 10 }])
   })
 })

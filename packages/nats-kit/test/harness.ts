@@ -20,7 +20,11 @@ export function makeContracts(options: Partial<StreamOptions> = {}) {
     name: 'to-log',
     subject: `${key}.to.log`,
     description: 'for the log',
-    schema: z.object({ message: z.string(), extra: z.string().optional(), at: z.object({ line: z.number() }).optional() }),
+    schema: z.object({
+      message: z.string(),
+      extra: z.string().optional(),
+      at: z.object({ line: z.number() }).optional(),
+    }),
   })
   const stream = defineStream({
     name: `S_${key}`,
@@ -83,10 +87,20 @@ export interface TestConnection extends Connection {
 }
 
 /** A connection that the test's end closes. Quick to reconnect, so that tests are. */
-export async function open(server: { readonly url: string }, options: Partial<ConnectionOptions> = {}): Promise<TestConnection> {
+export async function open(
+  server: { readonly url: string },
+  options: Partial<ConnectionOptions> = {},
+): Promise<TestConnection> {
   const logs = collectLogs()
   const connection = await connect(
-    { servers: [server.url], name: 'test', reconnectDelayMs: 50, reconnectJitterMs: 20, inboxPrefix: `_INBOX_${nuid.next()}`, ...options },
+    {
+      servers: [server.url],
+      name: 'test',
+      reconnectDelayMs: 50,
+      reconnectJitterMs: 20,
+      inboxPrefix: `_INBOX_${nuid.next()}`,
+      ...options,
+    },
     { logger: logs },
   )
   onEnd(() => connection.close(2_000))

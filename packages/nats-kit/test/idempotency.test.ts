@@ -29,9 +29,19 @@ test('same id, same message: stored once, duplicate the second time', async () =
 })
 
 test.each([
-  ['another message', (c: Awaited<ReturnType<typeof setUp>>) => c.publisher.publish(c.toBot, { message: 'other' }, { id: 'k' })],
-  ['another channel', (c: Awaited<ReturnType<typeof setUp>>) => c.publisher.publish(c.toLog, { message: 'one' }, { id: 'k' })],
-  ['another time to live', (c: Awaited<ReturnType<typeof setUp>>) => c.publisher.publish(c.toBot, { message: 'one' }, { id: 'k', ttlSeconds: 5 })],
+  [
+    'another message',
+    (c: Awaited<ReturnType<typeof setUp>>) => c.publisher.publish(c.toBot, { message: 'other' }, { id: 'k' }),
+  ],
+  [
+    'another channel',
+    (c: Awaited<ReturnType<typeof setUp>>) => c.publisher.publish(c.toLog, { message: 'one' }, { id: 'k' }),
+  ],
+  [
+    'another time to live',
+    (c: Awaited<ReturnType<typeof setUp>>) =>
+      c.publisher.publish(c.toBot, { message: 'one' }, { id: 'k', ttlSeconds: 5 }),
+  ],
 ])('same id, %s: refused, and nothing is stored', async (_, again) => {
   const context = await setUp()
   await context.publisher.publish(context.toBot, { message: 'one' }, { id: 'k' })
@@ -70,8 +80,12 @@ test('a claim without its message, as after a crash between the two, lets the sa
 
 test('an invalid message claims nothing', async () => {
   const { publisher, toBot } = await setUp()
-  await expect(publisher.publish(toBot, { message: '' }, { id: 'k' })).rejects.toMatchObject({ code: KitErrorCode.InvalidMessage })
-  await expect(publisher.publish(toBot, { message: 'x' }, { id: 'k', ttlSeconds: 0 })).rejects.toMatchObject({ code: KitErrorCode.InvalidTtl })
+  await expect(publisher.publish(toBot, { message: '' }, { id: 'k' })).rejects.toMatchObject({
+    code: KitErrorCode.InvalidMessage,
+  })
+  await expect(publisher.publish(toBot, { message: 'x' }, { id: 'k', ttlSeconds: 0 })).rejects.toMatchObject({
+    code: KitErrorCode.InvalidTtl,
+  })
   expect(await publisher.publish(toBot, { message: 'right' }, { id: 'k' })).toMatchObject({ duplicate: false })
 })
 
@@ -88,7 +102,9 @@ test('without an id there is no claim, and the claim’s life exceeds the duplic
 test('claim and message share one budget', { timeout: 10_000 }, async () => {
   const { publisher, toBot } = await setUp()
   broker.current.pause()
-  const error = await publisher.publish(toBot, { message: 'x' }, { id: 'k', timeoutMs: 300 }).catch((reason: unknown) => reason)
+  const error = await publisher
+    .publish(toBot, { message: 'x' }, { id: 'k', timeoutMs: 300 })
+    .catch((reason: unknown) => reason)
   broker.current.resume()
   expect(error).toMatchObject({ code: KitErrorCode.BrokerUnavailable })
 })

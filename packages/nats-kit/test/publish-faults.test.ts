@@ -37,7 +37,10 @@ test('an ack that is lost with its connection: sent again with the same id, stor
   const { publisher, toBot, stream, connection } = await setUp(server)
   server.pause()
   onEnd(async () => server.resume())
-  const publishing = [publisher.publish(toBot, { message: 'fresh id' }), publisher.publish(toBot, { message: 'own id' }, { id: 'order-9' })]
+  const publishing = [
+    publisher.publish(toBot, { message: 'fresh id' }),
+    publisher.publish(toBot, { message: 'own id' }, { id: 'order-9' }),
+  ]
   await new Promise((resolve) => setImmediate(resolve))
   // What was written waits in the frozen broker's socket; its ack will go to a connection that is gone.
   void connection.client.reconnect()
@@ -80,7 +83,10 @@ test('no stream on the subject: retried within the budget, then a typed error th
   const publisher = createJetStreamPublisher(connection, { contracts, budgetMs: 400 })
   onEnd(() => publisher.close())
   const error = await publisher.publish(toBot, { message: 'x' }).catch((reason: unknown) => reason)
-  expect(error).toMatchObject({ code: KitErrorCode.BrokerUnavailable, message: expect.stringContaining('no stream answered') })
+  expect(error).toMatchObject({
+    code: KitErrorCode.BrokerUnavailable,
+    message: expect.stringContaining('no stream answered'),
+  })
 })
 
 test('a stream that appears within the budget gets the message', async () => {
@@ -97,7 +103,11 @@ test('a stream that appears within the budget gets the message', async () => {
 
 test('a full stream that discards the new: retried, stored when there is room', async () => {
   const server = await startBroker()
-  const { publisher, toBot, stream, connection } = await setUp(server, { budgetMs: 10_000 }, { discard: 'new', maxMessages: 1 })
+  const { publisher, toBot, stream, connection } = await setUp(
+    server,
+    { budgetMs: 10_000 },
+    { discard: 'new', maxMessages: 1 },
+  )
   await publisher.publish(toBot, { message: 'first' })
   const second = publisher.publish(toBot, { message: 'second' })
   const before = connection.client.stats().outMsgs
@@ -111,7 +121,10 @@ test('a full stream past the budget is a typed error', async () => {
   const { publisher, toBot } = await setUp(server, { budgetMs: 300 }, { discard: 'new', maxMessages: 1 })
   await publisher.publish(toBot, { message: 'first' })
   const error = await publisher.publish(toBot, { message: 'second' }).catch((reason: unknown) => reason)
-  expect(error).toMatchObject({ code: KitErrorCode.BrokerUnavailable, message: expect.stringContaining('maximum messages') })
+  expect(error).toMatchObject({
+    code: KitErrorCode.BrokerUnavailable,
+    message: expect.stringContaining('maximum messages'),
+  })
 })
 
 test('a subject that another stream holds is refused for good, with the broker’s code', async () => {
@@ -134,7 +147,11 @@ test('a forbidden subject is refused at once, and the allowed ones go on', async
   })
   const admin = await open(server, { auth: { user: 'admin', password: 'p' } })
   await ensureStreams(admin, [made.stream], { mode: 'apply' })
-  const connection = await open(server, { name: 'app', inboxPrefix: '_INBOX_app', auth: { user: 'app', password: 'p' } })
+  const connection = await open(server, {
+    name: 'app',
+    inboxPrefix: '_INBOX_app',
+    auth: { user: 'app', password: 'p' },
+  })
   const publisher = createJetStreamPublisher(connection, { contracts: made.contracts })
   onEnd(() => publisher.close())
   const [forbidden, allowed] = await Promise.allSettled([

@@ -1,5 +1,11 @@
 import { describe, expect, test } from 'vitest'
-import { createCorePublisher, createJetStreamPublisher, createMessageRouter, KitError, KitErrorCode } from '../src/index.ts'
+import {
+  createCorePublisher,
+  createJetStreamPublisher,
+  createMessageRouter,
+  KitError,
+  KitErrorCode,
+} from '../src/index.ts'
 import { waitFor } from '../src/testing.ts'
 import { countMessages, manager, makeContracts, onEnd, open, openWithStreams, useBroker } from './harness.ts'
 
@@ -25,7 +31,12 @@ describe('a publish that is stored', () => {
   test('resolves to the broker’s ack, and the stream holds the message with its headers', async () => {
     const { publisher, toBot, stream, connection } = await setUp()
     const receipt = await publisher.publish(toBot, { message: '불이야 🔥' }, { headers: { 'x-request-id': 'r1' } })
-    expect(receipt).toEqual({ id: expect.stringMatching(/^[0-9a-f-]{36}$/), stream: stream.name, seq: 1, duplicate: false })
+    expect(receipt).toEqual({
+      id: expect.stringMatching(/^[0-9a-f-]{36}$/),
+      stream: stream.name,
+      seq: 1,
+      duplicate: false,
+    })
     const stored = await (await manager(connection)).streams.getMessage(stream.name, { seq: 1 })
     expect(stored?.json()).toEqual({ message: '불이야 🔥' })
     expect(stored?.subject).toBe(toBot.subject)
@@ -63,7 +74,9 @@ describe('a publish that is stored', () => {
 
   test('many at once: each has its own ack', async () => {
     const { publisher, toLog, stream, connection } = await setUp()
-    const receipts = await Promise.all(Array.from({ length: 1_000 }, (_, i) => publisher.publish(toLog, { message: `m${i}` })))
+    const receipts = await Promise.all(
+      Array.from({ length: 1_000 }, (_, i) => publisher.publish(toLog, { message: `m${i}` })),
+    )
     expect(new Set(receipts.map((receipt) => receipt.seq)).size).toBe(1_000)
     expect(new Set(receipts.map((receipt) => receipt.id)).size).toBe(1_000)
     expect(await countMessages(connection, stream.name)).toBe(1_000)
@@ -75,15 +88,39 @@ describe('a publish that is refused before it is sent', () => {
     ['a schema violation', { message: '' }, {}, KitErrorCode.InvalidMessage, '/message'],
     ['an unknown field', { message: 'x', colour: 'red' }, {}, KitErrorCode.InvalidMessage, '/colour'],
     ['an id of 129 characters', { message: 'x' }, { id: 'i'.repeat(129) }, KitErrorCode.InvalidMessageId, undefined],
-    ['an id with a line break', { message: 'x' }, { id: 'a\r\nNats-TTL: 1s' }, KitErrorCode.InvalidMessageId, undefined],
+    [
+      'an id with a line break',
+      { message: 'x' },
+      { id: 'a\r\nNats-TTL: 1s' },
+      KitErrorCode.InvalidMessageId,
+      undefined,
+    ],
     ['an empty id', { message: 'x' }, { id: '' }, KitErrorCode.InvalidMessageId, undefined],
     ['ttl 0', { message: 'x' }, { ttlSeconds: 0 }, KitErrorCode.InvalidTtl, undefined],
     ['a negative ttl', { message: 'x' }, { ttlSeconds: -1 }, KitErrorCode.InvalidTtl, undefined],
     ['half a second', { message: 'x' }, { ttlSeconds: 0.5 }, KitErrorCode.InvalidTtl, undefined],
     ['a ttl that is not a number', { message: 'x' }, { ttlSeconds: Number.NaN }, KitErrorCode.InvalidTtl, undefined],
-    ['a header of the broker’s', { message: 'x' }, { headers: { 'Nats-Rollup': 'all' } }, KitErrorCode.InvalidHeader, undefined],
-    ['a header with a line break', { message: 'x' }, { headers: { a: 'b\nc: d' } }, KitErrorCode.InvalidHeader, undefined],
-    ['a header name with a blank', { message: 'x' }, { headers: { 'a b': 'c' } }, KitErrorCode.InvalidHeader, undefined],
+    [
+      'a header of the broker’s',
+      { message: 'x' },
+      { headers: { 'Nats-Rollup': 'all' } },
+      KitErrorCode.InvalidHeader,
+      undefined,
+    ],
+    [
+      'a header with a line break',
+      { message: 'x' },
+      { headers: { a: 'b\nc: d' } },
+      KitErrorCode.InvalidHeader,
+      undefined,
+    ],
+    [
+      'a header name with a blank',
+      { message: 'x' },
+      { headers: { 'a b': 'c' } },
+      KitErrorCode.InvalidHeader,
+      undefined,
+    ],
   ])('%s', async (_, message, options, code, path) => {
     const { publisher, toBot, stream, connection } = await setUp()
     const error = await failure(publisher.publish(toBot, message as { message: string }, options))
@@ -107,7 +144,9 @@ describe('a publish that is refused before it is sent', () => {
 
   test('one more than may be in flight, and the others are stored', async () => {
     const { publisher, toBot, stream, connection } = await setUp({ maxInFlight: 3 })
-    const results = await Promise.allSettled(Array.from({ length: 4 }, () => publisher.publish(toBot, { message: 'x' })))
+    const results = await Promise.allSettled(
+      Array.from({ length: 4 }, () => publisher.publish(toBot, { message: 'x' })),
+    )
     expect(results.map((result) => result.status)).toEqual(['fulfilled', 'fulfilled', 'fulfilled', 'rejected'])
     expect((results[3] as PromiseRejectedResult).reason.code).toBe(KitErrorCode.TooManyInFlight)
     await publisher.publish(toBot, { message: 'room again' })
@@ -137,7 +176,9 @@ describe('core NATS and the router', () => {
   test('a core message reaches who listens and is not stored', async () => {
     const { toBot, stream, connection, contracts, publisher } = await setUp()
     const received: unknown[] = []
-    connection.client.subscribe(`core.${toBot.subject}`, { callback: (_, message) => void received.push(message.json()) })
+    connection.client.subscribe(`core.${toBot.subject}`, {
+      callback: (_, message) => void received.push(message.json()),
+    })
     const router = createMessageRouter({ jetstream: publisher, core: createCorePublisher(connection, { contracts }) })
     const receipt = await router.send(toBot, 'core', { message: 'now' })
     expect(Object.keys(receipt)).toEqual(['id'])

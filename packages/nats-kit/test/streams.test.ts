@@ -34,7 +34,10 @@ test('updates what differs and logs each changed field', async () => {
   await apply()
   const wider = { ...stream, maxMessages: 7, maxAgeMs: 7_200_000 }
   const plans = await apply('apply', wider)
-  expect(plans[0]).toMatchObject({ action: 'update', changes: [{ field: 'max_age' }, { field: 'max_msgs', live: 100_000, declared: 7 }] })
+  expect(plans[0]).toMatchObject({
+    action: 'update',
+    changes: [{ field: 'max_age' }, { field: 'max_msgs', live: 100_000, declared: 7 }],
+  })
   expect(await live()).toMatchObject({ max_msgs: 7, max_age: 7_200e9 })
   const logged = connection.logs.lines.filter((line) => line.fields['action'] === 'updated')
   expect(logged.map(({ fields }) => [fields['field'], fields['before'], fields['after']])).toEqual([
@@ -85,7 +88,9 @@ test('verify touches nothing: a different stream is named field by field', async
 test('create makes what is missing and refuses to change what is there', async () => {
   const { apply, stream } = await setUp()
   await apply('create')
-  await expect(apply('create', { ...stream, maxMessages: 5 })).rejects.toMatchObject({ code: KitErrorCode.StreamDifferent })
+  await expect(apply('create', { ...stream, maxMessages: 5 })).rejects.toMatchObject({
+    code: KitErrorCode.StreamDifferent,
+  })
 })
 
 test('replicas: not configured, the broker’s number stays; configured, it is asked for', async () => {

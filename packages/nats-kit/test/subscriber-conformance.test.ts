@@ -25,7 +25,12 @@ async function setUp() {
   return { ...made, publish }
 }
 
-function subscribe(connection: Connection, made: TestContracts, handle: Handle, options: Partial<SubscriberOptions>): Subscriber {
+function subscribe(
+  connection: Connection,
+  made: TestContracts,
+  handle: Handle,
+  options: Partial<SubscriberOptions>,
+): Subscriber {
   const subscriber = createSubscriber(connection, {
     contracts: made.contracts,
     app: 'app',
@@ -66,9 +71,18 @@ describe.each(['pull', 'push'] as const)('%s', (mode) => {
     await running(subscriber)
     await publish('hello', { id: 'm1', headers: { tag: 't' } })
     await waitFor(() => seen.length > 0)
-    const context = { channel: 'to-bot', subject: made.toBot.subject, stream: made.stream.name, seq: 1, consumer: 'app_to-bot' }
+    const context = {
+      channel: 'to-bot',
+      subject: made.toBot.subject,
+      stream: made.stream.name,
+      seq: 1,
+      consumer: 'app_to-bot',
+    }
     expect(seen).toEqual([{ message: { message: 'hello' }, ...context, deliveryCount: 1, id: 'm1', tag: 't' }])
-    await waitFor(async () => (await (await manager(connection)).consumers.info(made.stream.name, 'app_to-bot')).num_ack_pending === 0)
+    await waitFor(
+      async () =>
+        (await (await manager(connection)).consumers.info(made.stream.name, 'app_to-bot')).num_ack_pending === 0,
+    )
   })
 
   test('a newer producer’s unknown field is passed over', async () => {
@@ -137,11 +151,17 @@ describe.each(['pull', 'push'] as const)('%s', (mode) => {
     const { publish, connection, ...made } = await setUp()
     const handled: string[] = []
     await publish('before')
-    const { subscriber } = await instance(made, ({ message }) => void handled.push(message), { mode, lifetime: 'ephemeral' })
+    const { subscriber } = await instance(made, ({ message }) => void handled.push(message), {
+      mode,
+      lifetime: 'ephemeral',
+    })
     await publish('while')
     await waitFor(() => handled.length === 1)
     expect(handled).toEqual(['while'])
-    const names = async () => (await (await manager(connection)).consumers.list(made.stream.name).next()).map(({ config }) => config.durable_name)
+    const names = async () =>
+      (await (await manager(connection)).consumers.list(made.stream.name).next()).map(
+        ({ config }) => config.durable_name,
+      )
     expect(await names()).toEqual([undefined])
     await subscriber.stop(5_000)
     expect(await names()).toEqual([])
@@ -167,7 +187,9 @@ describe.each(['pull', 'push'] as const)('%s', (mode) => {
     expect(handled).toEqual(['left', 'right'])
     expect(events.sort((a, b) => a.seq - b.seq)).toEqual([2, 3].map((seq) => ({ seq, reason: 'invalid_message' })))
     const jsm = await manager(connection)
-    const letters = await Promise.all([1, 2].map((seq) => jsm.streams.getMessage(deadLetterStreamName(made.stream.name), { seq })))
+    const letters = await Promise.all(
+      [1, 2].map((seq) => jsm.streams.getMessage(deadLetterStreamName(made.stream.name), { seq })),
+    )
     const bytes = letters.find((letter) => letter?.header.get('Dead-Letter-Sequence') === '2')
     expect([...(bytes?.data ?? [])]).toEqual([0xff, 0x00, 0x7b])
     const letter = letters.find((each) => each?.header.get('Dead-Letter-Sequence') === '3')
@@ -183,7 +205,9 @@ describe.each(['pull', 'push'] as const)('%s', (mode) => {
     expect(header('Dead-Letter-Stream')).toBe(made.stream.name)
     expect(header('Dead-Letter-Subject')).toBe(made.toBot.subject)
     expect(JSON.parse(header('Dead-Letter-Issues') ?? '')).toMatchObject([{ path: '/message', code: 'invalid_type' }])
-    expect(connection.logs.lines.filter((line) => line.level === 'error' && line.fields['event'] === 'deadLetterStored')).toHaveLength(2)
+    expect(
+      connection.logs.lines.filter((line) => line.level === 'error' && line.fields['event'] === 'deadLetterStored'),
+    ).toHaveLength(2)
     // Terminated, so they are not delivered again.
     await waitFor(async () => (await jsm.consumers.info(made.stream.name, 'app_to-bot')).num_ack_pending === 0)
   })
@@ -297,7 +321,10 @@ describe.each(['pull', 'push'] as const)('%s', (mode) => {
     const { publish, connection, ...made } = await setUp()
     const handled: string[] = []
     const states: string[] = []
-    connection.events.on('consumerStateChanged', ({ consumer, state }) => consumer === 'app_to-bot' && states.push(state))
+    connection.events.on(
+      'consumerStateChanged',
+      ({ consumer, state }) => consumer === 'app_to-bot' && states.push(state),
+    )
     const subscriber = subscribe(connection, made, ({ message }) => void handled.push(message), { mode })
     await publish('before')
     await waitFor(() => handled.length === 1)
@@ -373,7 +400,9 @@ describe.each(['pull', 'push'] as const)('%s', (mode) => {
     const abandoned = await subscriber.stop(100)
     expect(abandoned).toEqual([{ stream: made.stream.name, seq: 1, channel: 'to-bot', deliveryCount: 1 }])
     expect(signal?.aborted).toBe(true)
-    expect(connection.logs.lines.some((line) => line.level === 'error' && line.fields['event'] === 'messageAbandoned')).toBe(true)
+    expect(
+      connection.logs.lines.some((line) => line.level === 'error' && line.fields['event'] === 'messageAbandoned'),
+    ).toBe(true)
   })
 
   test('settlements made while the connection is down reach the broker when it is back', async () => {

@@ -67,7 +67,10 @@ export function headerLine(name: string, value: string | number): string {
 /** Text of unknown origin as a header value: on one line, and no longer than `maxCharacters`. */
 export function headerValue(text: string, maxCharacters: number): string {
   // oxlint-disable-next-line no-control-regex -- control characters are what has to go.
-  return text.slice(0, maxCharacters).replaceAll(/[\u0000-\u001f\u007f]+/g, ' ').trim()
+  return text
+    .slice(0, maxCharacters)
+    .replaceAll(/[\u0000-\u001f\u007f]+/g, ' ')
+    .trim()
 }
 
 /**
@@ -88,7 +91,10 @@ export function callerHeaderLines(headers: Readonly<Record<string, string>> | un
     lines += headerLine(name, value)
   }
   if (lines.length > MAX_CALLER_HEADER_CHARACTERS) {
-    throw new KitError(KitErrorCode.InvalidHeader, `headers are longer than ${MAX_CALLER_HEADER_CHARACTERS} characters together`)
+    throw new KitError(
+      KitErrorCode.InvalidHeader,
+      `headers are longer than ${MAX_CALLER_HEADER_CHARACTERS} characters together`,
+    )
   }
   return lines
 }

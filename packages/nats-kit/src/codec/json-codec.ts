@@ -24,9 +24,13 @@ export function encodeJson<C extends Channel>(channel: C, message: MessageInputO
   const checked = checkToPublish(channel, message)
   if (!checked.ok) {
     const where = checked.issues.map((issue) => `${issue.path || '/'}: ${issue.message}`).join('; ')
-    throw new KitError(KitErrorCode.InvalidMessage, `message does not fit channel ${JSON.stringify(channel.name)}: ${where}`, {
-      issues: checked.issues,
-    })
+    throw new KitError(
+      KitErrorCode.InvalidMessage,
+      `message does not fit channel ${JSON.stringify(channel.name)}: ${where}`,
+      {
+        issues: checked.issues,
+      },
+    )
   }
   const text = JSON.stringify(checked.message)
   const byteLength = Buffer.byteLength(text)
@@ -61,4 +65,3 @@ export function decodeMessage<C extends Channel>(channel: C, bytes: Uint8Array):
   }
   return checkReceived(channel, value)
 }
-

@@ -1,9 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
-import {
-  type ConnectionOptions as ClientOptions,
-  credsAuthenticator,
-  nkeyAuthenticator,
-} from '@nats-io/transport-node'
+import { type ConnectionOptions as ClientOptions, credsAuthenticator, nkeyAuthenticator } from '@nats-io/transport-node'
 import { KitError, KitErrorCode } from '../errors.ts'
 import type { ConnectionAuth, ConnectionOptions, ConnectionTls } from './options.ts'
 

@@ -44,7 +44,10 @@ export async function connect(options: ConnectionOptions, context: ConnectContex
         await client.close()
         throw new KitError(KitErrorCode.Closed, 'connecting was called off')
       }
-      logger.info({ event: 'connectionStateChanged', state: 'connected', server: client.getServer(), attempt }, 'NATS connected')
+      logger.info(
+        { event: 'connectionStateChanged', state: 'connected', server: client.getServer(), attempt },
+        'NATS connected',
+      )
       const connection = wrap(client, options, { logger, events })
       announce('connected', 'connected')
       return connection
@@ -62,7 +65,13 @@ export async function connect(options: ConnectionOptions, context: ConnectContex
       }
       const delayMs = clientOptions.reconnectDelayHandler?.() ?? 2_000
       logger.warn(
-        { event: 'connectFailed', attempt, servers: options.servers, error: errorText(error), retryInMs: Math.round(delayMs) },
+        {
+          event: 'connectFailed',
+          attempt,
+          servers: options.servers,
+          error: errorText(error),
+          retryInMs: Math.round(delayMs),
+        },
         'NATS cannot be reached yet; trying again',
       )
       await sleep(delayMs, undefined, signal === undefined ? {} : { signal }).catch(() => undefined)
@@ -91,7 +100,10 @@ function wrap(
   const closed = client.closed().then((error): KitError | undefined => {
     state = 'closed'
     const failure = asked && !error ? undefined : closingError(error)
-    logger[failure ? 'error' : 'info']({ event: 'connectionStateChanged', state, err: failure }, 'NATS connection closed')
+    logger[failure ? 'error' : 'info'](
+      { event: 'connectionStateChanged', state, err: failure },
+      'NATS connection closed',
+    )
     if (failure) events.emit('exceptionOccurred', { error: failure, during: 'the connection' })
     events.emit('connectionStateChanged', { state, reason: failure?.message ?? 'closed' })
     return failure

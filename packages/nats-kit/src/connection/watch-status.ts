@@ -1,9 +1,4 @@
-import {
-  type NatsConnection,
-  PermissionViolationError,
-  type Status,
-  type Subscription,
-} from '@nats-io/transport-node'
+import { type NatsConnection, PermissionViolationError, type Status, type Subscription } from '@nats-io/transport-node'
 import type { ConnectionState, KitEvents } from '../events.ts'
 import type { Logger } from '../logger.ts'
 
@@ -18,7 +13,10 @@ export async function watchStatus(
   const { events, logger } = sinks
   const change = (state: ConnectionState, server: string | undefined, reason: string): void => {
     sinks.setState(state)
-    logger[state === 'connected' ? 'info' : 'warn']({ event: 'connectionStateChanged', state, server, reason }, `NATS ${reason}`)
+    logger[state === 'connected' ? 'info' : 'warn'](
+      { event: 'connectionStateChanged', state, server, reason },
+      `NATS ${reason}`,
+    )
     events.emit('connectionStateChanged', { state, reason, ...(server === undefined ? {} : { server }) })
   }
   for await (const status of client.status()) {
@@ -60,8 +58,7 @@ export async function watchStatus(
 }
 
 function reportError(error: Error, { events, logger }: { readonly events: KitEvents; readonly logger: Logger }): void {
-  const where =
-    error instanceof PermissionViolationError ? { operation: error.operation, subject: error.subject } : {}
+  const where = error instanceof PermissionViolationError ? { operation: error.operation, subject: error.subject } : {}
   logger.error({ event: 'errorOccurred', error: error.message, ...where }, 'NATS broker reported an error')
   events.emit('errorOccurred', { error: error.message, ...where })
 }

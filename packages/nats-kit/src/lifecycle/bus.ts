@@ -100,21 +100,25 @@ export function startBus(options: BusOptions): Bus {
     return { connection, keeper, publisher, corePublisher, subscriber, eventLoop }
   }
 
-  const starting = connect(options.connection, { logger, events, signal: calledOff.signal }).then(
-    (connection) => {
-      parts = build(connection)
-      void connection.closed.then((error) => error && fail(error))
-    },
-    (error: unknown) => {
-      if (!calledOff.signal.aborted) fail(KitError.from(error))
-    },
-  ).catch((error: unknown) => fail(KitError.from(error)))
+  const starting = connect(options.connection, { logger, events, signal: calledOff.signal })
+    .then(
+      (connection) => {
+        parts = build(connection)
+        void connection.closed.then((error) => error && fail(error))
+      },
+      (error: unknown) => {
+        if (!calledOff.signal.aborted) fail(KitError.from(error))
+      },
+    )
+    .catch((error: unknown) => fail(KitError.from(error)))
 
   const ready = <P>(pick: (parts: Parts) => P | undefined): P | KitError => {
     if (!parts) return new KitError(KitErrorCode.BrokerUnavailable, 'not connected to the broker yet; nothing was sent')
     return pick(parts) ?? new KitError(KitErrorCode.InvalidOptions, 'this bus was started without a publisher')
   }
-  const late = <Receipt extends SentReceipt>(pick: (parts: Parts) => MessagePublisher<Receipt> | undefined): MessagePublisher<Receipt> => ({
+  const late = <Receipt extends SentReceipt>(
+    pick: (parts: Parts) => MessagePublisher<Receipt> | undefined,
+  ): MessagePublisher<Receipt> => ({
     publish(channel, message, publishOptions) {
       const publisher = ready(pick)
       if (publisher instanceof KitError) return Promise.reject(publisher)
@@ -168,10 +172,18 @@ async function shutDown(parts: Parts, timeoutMs: number, logger: Logger): Promis
   parts.eventLoop.stop()
   await within(parts.keeper.stop(), left() * FLUSH_SHARE)
   const abandoned = (await parts.subscriber?.stop(left() * (1 - FLUSH_SHARE))) ?? []
-  const published = await within(Promise.all([parts.publisher?.close(), parts.corePublisher?.close()]), left() * (1 - FLUSH_SHARE))
-  if (!published) logger.error({ event: 'publishesAbandoned' }, 'shutdown ran out of time with publishes that have no ack')
+  const published = await within(
+    Promise.all([parts.publisher?.close(), parts.corePublisher?.close()]),
+    left() * (1 - FLUSH_SHARE),
+  )
+  if (!published)
+    logger.error({ event: 'publishesAbandoned' }, 'shutdown ran out of time with publishes that have no ack')
   const flushed = await parts.connection.close(left())
-  if (!flushed) logger.error({ event: 'notFlushed' }, 'shutdown could not flush the connection; the last acks may not have reached the broker')
+  if (!flushed)
+    logger.error(
+      { event: 'notFlushed' },
+      'shutdown could not flush the connection; the last acks may not have reached the broker',
+    )
   const clean = abandoned.length === 0 && published && flushed
   logger[clean ? 'info' : 'error']({ event: 'busStopped', clean, abandoned: abandoned.length }, 'bus stopped')
   return { clean, abandoned }

@@ -53,13 +53,17 @@ export class StreamKeeper {
   async #look(): Promise<void> {
     try {
       await ensureStreams(this.#connection, this.#streams, this.#options)
-      if (this.#trouble !== undefined) this.#connection.logger.info({ event: 'streamsReady' }, 'streams are as declared')
+      if (this.#trouble !== undefined)
+        this.#connection.logger.info({ event: 'streamsReady' }, 'streams are as declared')
       this.#trouble = undefined
     } catch (error) {
       const failure = KitError.from(error)
       // Said once, not every time it is found again.
       if (failure.message !== this.#trouble && !this.#stopSignal.signal.aborted) {
-        this.#connection.logger.error({ event: 'streamsNotReady', code: failure.code, error: failure.message }, 'streams are not as declared')
+        this.#connection.logger.error(
+          { event: 'streamsNotReady', code: failure.code, error: failure.message },
+          'streams are not as declared',
+        )
       }
       this.#trouble = failure.message
     }

@@ -37,6 +37,7 @@ export function createKvOnceStore(connection: Connection, options: KvOnceStoreOp
     throw new KitError(KitErrorCode.InvalidOptions, `leaseMs must be a whole number from 3,000, not ${leaseMs}`)
   }
   const sender = new StoredSender(connection, { maxInFlight: options.maxInFlight ?? 1_024 })
+  const renewals = new Set<NodeJS.Timeout>()
   const leaseSeconds = Math.ceil(leaseMs / 1_000)
 
   /** Writes on the condition that the subject's last message is that one. @returns the new sequence, undefined when it is not. */
@@ -97,15 +98,20 @@ export function createKvOnceStore(connection: Connection, options: KvOnceStoreOp
       })
     }, leaseMs / 3)
     renewal.unref()
+    renewals.add(renewal)
+    const giveUp = (): void => {
+      clearInterval(renewal)
+      renewals.delete(renewal)
+    }
     return {
       async done() {
-        clearInterval(renewal)
+        giveUp()
         await write(DONE)
         if (seq === undefined)
           throw new KitError(KitErrorCode.Unexpected, 'the claim had ended; another delivery may have been handled too')
       },
       async release() {
-        clearInterval(renewal)
+        giveUp()
         await write(FREE, FREE_TTL_SECONDS)
       },
     }
@@ -123,6 +129,9 @@ export function createKvOnceStore(connection: Connection, options: KvOnceStoreOp
       const seq = await put(subject, value, held.seq, leaseSeconds)
       return seq === undefined ? 'running' : hold(key, subject, value, seq)
     },
-    close: () => sender.close(),
+    async close() {
+      for (const renewal of renewals) clearInterval(renewal)
+      await sender.close()
+    },
   }
 }

@@ -60,7 +60,11 @@ const CODES: readonly (readonly [ReadonlySet<number>, KitErrorCode])[] = [
 export function rejection(subject: string, error: NonNullable<PubAck['error']>): KitError {
   const brokerCode = error.err_code ?? 0
   const code = CODES.find(([codes]) => codes.has(brokerCode))?.[1] ?? KitErrorCode.PublishRejected
-  return new KitError(code, `the broker refused the message on ${subject}: ${error.description ?? 'no reason given'} (${brokerCode})`, {
-    brokerCode,
-  })
+  return new KitError(
+    code,
+    `the broker refused the message on ${subject}: ${error.description ?? 'no reason given'} (${brokerCode})`,
+    {
+      brokerCode,
+    },
+  )
 }

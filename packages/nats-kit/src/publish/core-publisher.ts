@@ -32,10 +32,15 @@ export function createCorePublisher(
         throw new KitError(KitErrorCode.InvalidTtl, 'core NATS stores nothing, so a message has no time to live')
       }
       if (connection.state !== 'connected') {
-        throw new KitError(KitErrorCode.BrokerUnavailable, `not connected; nothing was sent on ${CORE_PREFIX}${channel.subject}`)
+        throw new KitError(
+          KitErrorCode.BrokerUnavailable,
+          `not connected; nothing was sent on ${CORE_PREFIX}${channel.subject}`,
+        )
       }
       const headers = new EncodedHeaders(
-        headerLine(HeaderName.MessageId, id) + contractHeaderLines(channel) + callerHeaderLines(publishOptions?.headers),
+        headerLine(HeaderName.MessageId, id) +
+          contractHeaderLines(channel) +
+          callerHeaderLines(publishOptions?.headers),
       )
       connection.client.publish(CORE_PREFIX + channel.subject, payload, { headers: headers as never })
       return { id }

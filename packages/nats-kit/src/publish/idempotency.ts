@@ -50,12 +50,16 @@ export function withIdempotency(
         )
       }
     }
-    throw new KitError(KitErrorCode.BrokerUnavailable, `the claim on id ${JSON.stringify(id)} cannot be settled now; try again`)
+    throw new KitError(
+      KitErrorCode.BrokerUnavailable,
+      `the claim on id ${JSON.stringify(id)} cannot be settled now; try again`,
+    )
   }
 
   const put = async (stream: string, subject: string, fingerprint: string, timeoutMs: number): Promise<boolean> => {
     const headers = new EncodedHeaders(
-      headerLine(HeaderName.ExpectedStream, idempotencyStreamName(stream)) + headerLine(HeaderName.ExpectedLastSubjectSequence, 0),
+      headerLine(HeaderName.ExpectedStream, idempotencyStreamName(stream)) +
+        headerLine(HeaderName.ExpectedLastSubjectSequence, 0),
     )
     try {
       await sender.send(subject, headers, Buffer.from(fingerprint, 'latin1'), timeoutMs)
@@ -68,13 +72,19 @@ export function withIdempotency(
 
   const read = async (stream: string, subject: string, timeoutMs: number): Promise<string | undefined> => {
     try {
-      const message = await connection.client.request(`$JS.API.DIRECT.GET.${idempotencyStreamName(stream)}.${subject}`, undefined, {
-        // A look-up takes a moment; one that takes longer has lost its answer.
-        timeout: Math.max(1, Math.min(5_000, timeoutMs)),
-      })
+      const message = await connection.client.request(
+        `$JS.API.DIRECT.GET.${idempotencyStreamName(stream)}.${subject}`,
+        undefined,
+        {
+          // A look-up takes a moment; one that takes longer has lost its answer.
+          timeout: Math.max(1, Math.min(5_000, timeoutMs)),
+        },
+      )
       return message.headers?.code === NOT_FOUND ? undefined : message.string()
     } catch (error) {
-      throw new KitError(KitErrorCode.BrokerUnavailable, 'the claim behind this id cannot be read now; try again', { cause: error })
+      throw new KitError(KitErrorCode.BrokerUnavailable, 'the claim behind this id cannot be read now; try again', {
+        cause: error,
+      })
     }
   }
 
@@ -95,7 +105,9 @@ export function withIdempotency(
 
 function fingerprintOf<C extends Channel>(channel: C, message: MessageInputOf<C>, options: PublishOptions): string {
   // The encoded form has the schema's order of fields, whatever the caller's was.
-  return sha256(`${channel.name}\n${checkedTtlSeconds(options) ?? ''}\n${Buffer.from(encodeMessage(channel, message)).toString('latin1')}`)
+  return sha256(
+    `${channel.name}\n${checkedTtlSeconds(options) ?? ''}\n${Buffer.from(encodeMessage(channel, message)).toString('latin1')}`,
+  )
 }
 
 function sha256(text: string): string {

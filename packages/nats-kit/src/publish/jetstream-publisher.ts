@@ -29,10 +29,7 @@ export { unknownChannel } from './message-route.ts'
  *
  * @throws KitError `invalid_options` when the retry budget does not fit a stream's duplicate window.
  */
-export function createJetStreamPublisher(
-  connection: Connection,
-  options: JetStreamPublisherOptions,
-): StoredPublisher {
+export function createJetStreamPublisher(connection: Connection, options: JetStreamPublisherOptions): StoredPublisher {
   const { contracts } = options
   const sender = new StoredSender(connection, options)
   for (const stream of new Set(contracts.channels.map((channel) => contracts.streamOf(channel)))) {
@@ -67,7 +64,10 @@ export function createJetStreamPublisher(
       connection.logger.info({ event: 'duplicateDetected', ...detail }, 'message of this id is stored already')
       connection.events.emit('duplicateDetected', detail)
     } else {
-      connection.logger.info({ event: 'retryMetItself', attempts: ack.attempts, ...detail }, 'an earlier attempt had stored the message')
+      connection.logger.info(
+        { event: 'retryMetItself', attempts: ack.attempts, ...detail },
+        'an earlier attempt had stored the message',
+      )
     }
     return { id, stream: ack.stream, seq: ack.seq, duplicate }
   }

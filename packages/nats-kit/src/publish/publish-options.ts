@@ -18,7 +18,10 @@ export function messageIdOf(options: PublishOptions | undefined): string {
     )
   }
   if (id.trim() !== id) {
-    throw new KitError(KitErrorCode.InvalidMessageId, 'a message id has no blanks around it: the broker would drop them')
+    throw new KitError(
+      KitErrorCode.InvalidMessageId,
+      'a message id has no blanks around it: the broker would drop them',
+    )
   }
   return id
 }

@@ -1,12 +1,20 @@
-import { nuid, PermissionViolationError } from '@nats-io/transport-node'
-import type { Msg, Subscription } from '@nats-io/transport-node'
+import { type Msg, nuid, type Subscription } from '@nats-io/transport-node'
 import type { EncodedHeaders } from '../codec/headers.ts'
 import type { SizedText } from '../codec/sized-text.ts'
 import type { Connection } from '../connection/connection.ts'
-import { KitError, KitErrorCode } from '../errors.ts'
+import type { KitError } from '../errors.ts'
 import type { ConnectionState } from '../events.ts'
 import { isWorthRetrying, type PubAck, rejection } from './classify.ts'
 import { InFlightTable, type Waiting } from './in-flight-table.ts'
+import {
+  closedError,
+  notAcknowledged,
+  notPermitted,
+  payloadTooLarge,
+  positive,
+  publishError,
+  tooManyInFlight,
+} from './send-errors.ts'
 
 export interface StoredSenderOptions {
   /** Messages that may wait for an ack at once; one more is refused. Default 1,024. */
@@ -92,13 +100,16 @@ export class StoredSender {
    * @returns a promise that rejects with KitError `too_many_in_flight`, `message_too_large`, `publish_rejected`,
    * `invalid_ttl`, `permission_denied`, `broker_unavailable` or `closed`.
    */
-  send(subject: string, headers: EncodedHeaders, payload: Uint8Array | SizedText, budgetMs: number = this.#budgetMs): Promise<StoredAck> {
+  send(
+    subject: string,
+    headers: EncodedHeaders,
+    payload: Uint8Array | SizedText,
+    budgetMs: number = this.#budgetMs,
+  ): Promise<StoredAck> {
     return new Promise((resolve, reject) => {
       if (this.#closed) return reject(closedError())
       if (this.#pending.size >= this.#maxInFlight) {
-        return reject(
-          new KitError(KitErrorCode.TooManyInFlight, `${this.#maxInFlight} messages wait for the broker's ack already; try again later`),
-        )
+        return reject(tooManyInFlight(this.#maxInFlight))
       }
       const now = performance.now()
       const pending: Pending = {
@@ -167,7 +178,8 @@ export class StoredSender {
       ack = { error: { description: 'the answer is not JSON' } }
     }
     if (ack.error) {
-      if (isWorthRetrying(ack.error)) return this.#retryLater(pending, ack.error.description ?? 'the broker said “not now”')
+      if (isWorthRetrying(ack.error))
+        return this.#retryLater(pending, ack.error.description ?? 'the broker said “not now”')
       this.#settle(pending)
       return pending.reject(rejection(pending.subject, ack.error))
     }
@@ -184,9 +196,12 @@ export class StoredSender {
   #retryLater(pending: Pending, trouble: string): void {
     pending.lastTrouble = trouble
     const backoffMs = Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(pending.attempts - 1, 10))
-    const retry = setTimeout(() => {
-      if (this.#pending.has(pending)) this.#attempt(pending, performance.now())
-    }, backoffMs * (0.5 + Math.random() / 2))
+    const retry = setTimeout(
+      () => {
+        if (this.#pending.has(pending)) this.#attempt(pending, performance.now())
+      },
+      backoffMs * (0.5 + Math.random() / 2),
+    )
     retry.unref()
   }
 
@@ -208,11 +223,9 @@ export class StoredSender {
 
   #giveUp(pending: Pending): void {
     this.#settle(pending)
+    const budgetMs = Math.round(pending.giveUpAt - pending.startedAt)
     pending.reject(
-      new KitError(
-        KitErrorCode.BrokerUnavailable,
-        `not acknowledged within ${Math.round(pending.giveUpAt - pending.startedAt)} ms and ${pending.attempts} attempts on ${pending.subject}: ${pending.lastTrouble}; it may have been stored, so try again with the same id`,
-      ),
+      notAcknowledged(pending.subject, `${pending.attempts} attempts in ${budgetMs} ms, ${pending.lastTrouble}`),
     )
   }
 
@@ -220,7 +233,7 @@ export class StoredSender {
     if (state === 'closed') {
       for (const pending of this.#pending.entries()) {
         this.#settle(pending)
-        pending.reject(new KitError(KitErrorCode.BrokerUnavailable, `the connection was closed before the ack on ${pending.subject}; it may have been stored`))
+        pending.reject(notAcknowledged(pending.subject, 'the connection was closed'))
       }
     }
     if (state !== 'connected') {
@@ -233,12 +246,18 @@ export class StoredSender {
   }
 
   /** The broker answers a forbidden publish with an error that names the subject, and never with an ack. */
-  readonly #onBrokerError = ({ operation, subject }: { readonly operation?: string; readonly subject?: string }): void => {
+  readonly #onBrokerError = ({
+    operation,
+    subject,
+  }: {
+    readonly operation?: string
+    readonly subject?: string
+  }): void => {
     if (operation !== 'publish') return
     for (const pending of this.#pending.entries()) {
       if (pending.subject !== subject) continue
       this.#settle(pending)
-      pending.reject(new KitError(KitErrorCode.PermissionDenied, `this app's user may not publish on ${subject}`))
+      pending.reject(notPermitted(pending.subject))
     }
   }
 
@@ -247,28 +266,4 @@ export class StoredSender {
     if (this.#pending.size > 0 || this.#idle.length === 0) return
     for (const done of this.#idle.splice(0)) done()
   }
-}
-
-function positive(name: string, value: number): number {
-  if (Number.isSafeInteger(value) && value > 0) return value
-  throw new KitError(KitErrorCode.InvalidOptions, `${name} must be a whole number from 1, not ${value}`)
-}
-
-function closedError(): KitError {
-  return new KitError(KitErrorCode.Closed, 'the publisher is closed; nothing was sent')
-}
-
-function payloadTooLarge(subject: string, cause?: unknown): KitError {
-  return new KitError(KitErrorCode.MessageTooLarge, `the message on ${subject} is larger than the broker's max_payload`, { cause })
-}
-
-function publishError(subject: string, error: unknown): KitError {
-  if (error instanceof PermissionViolationError) {
-    return new KitError(KitErrorCode.PermissionDenied, `this app's user may not publish on ${subject}`, { cause: error })
-  }
-  const text = error instanceof Error ? error.message : String(error)
-  if (/max_payload/.test(text)) {
-    return payloadTooLarge(subject, error)
-  }
-  return KitError.from(error)
 }

@@ -1,10 +1,5 @@
 import type { Stream } from '@alarm-bus/contracts'
-import {
-  JetStreamApiError,
-  type JetStreamManager,
-  jetstreamManager,
-  type StreamInfo,
-} from '@nats-io/jetstream'
+import { JetStreamApiError, type JetStreamManager, jetstreamManager, type StreamInfo } from '@nats-io/jetstream'
 import type { Connection } from '../connection/connection.ts'
 import { errorText, KitError, KitErrorCode } from '../errors.ts'
 import { withCompanions } from './companion-streams.ts'
@@ -76,7 +71,10 @@ async function ensureStream(
         throw new KitError(KitErrorCode.StreamMissing, `stream ${declared.name} is not on the broker${hint}`)
       }
       await change(declared, [], () => manager.streams.add(declared))
-      logger.info({ event: 'streamChanged', stream: declared.name, action: 'created', config: declared }, 'stream created')
+      logger.info(
+        { event: 'streamChanged', stream: declared.name, action: 'created', config: declared },
+        'stream created',
+      )
       events.emit('streamChanged', { stream: declared.name, action: 'created', changes: [] })
       return plan
     case 'refuse':
@@ -87,7 +85,10 @@ async function ensureStream(
       const config = { ...declared, num_replicas: replicasFor(declared, live, options) }
       await change(declared, plan.changes, () => manager.streams.update(declared.name, config))
       for (const { field, live: before, declared: after } of plan.changes) {
-        logger.info({ event: 'streamChanged', stream: declared.name, action: 'updated', field, before, after }, 'stream updated')
+        logger.info(
+          { event: 'streamChanged', stream: declared.name, action: 'updated', field, before, after },
+          'stream updated',
+        )
       }
       events.emit('streamChanged', { stream: declared.name, action: 'updated', changes: plan.changes })
       return plan
@@ -95,7 +96,11 @@ async function ensureStream(
   }
 }
 
-function replicasFor(declared: DeclaredStreamConfig, live: StreamInfo | undefined, options: EnsureStreamsOptions): number {
+function replicasFor(
+  declared: DeclaredStreamConfig,
+  live: StreamInfo | undefined,
+  options: EnsureStreamsOptions,
+): number {
   return options.replicas === undefined ? (live?.config.num_replicas ?? declared.num_replicas) : declared.num_replicas
 }
 
@@ -108,7 +113,11 @@ async function findStream(manager: JetStreamManager, name: string): Promise<Stre
   }
 }
 
-async function change(declared: DeclaredStreamConfig, changes: readonly FieldChange[], act: () => Promise<unknown>): Promise<void> {
+async function change(
+  declared: DeclaredStreamConfig,
+  changes: readonly FieldChange[],
+  act: () => Promise<unknown>,
+): Promise<void> {
   try {
     await act()
   } catch (error) {

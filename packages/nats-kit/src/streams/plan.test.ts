@@ -8,7 +8,14 @@ import { toStreamConfig } from './to-stream-config.ts'
 
 const channel = (name: string) => defineChannel({ name, subject: name, description: 'x', schema: z.object({}) })
 const declared = toStreamConfig(
-  defineStream({ name: 'S', description: 'x', channels: [channel('b'), channel('a')], maxAgeMs: 600_000, maxMessages: 5, maxBytes: 9 }),
+  defineStream({
+    name: 'S',
+    description: 'x',
+    channels: [channel('b'), channel('a')],
+    maxAgeMs: 600_000,
+    maxMessages: 5,
+    maxBytes: 9,
+  }),
 )
 const live = (changes: Partial<StreamConfig> = {}) => ({ ...declared, ...changes }) as StreamConfig
 
@@ -19,7 +26,10 @@ test('the order of subjects and what the server leaves out are no differences', 
 })
 
 test('a changed limit is an update; storage, retention and taking TTL away are not', () => {
-  expect(planStream(declared, live({ max_msgs: 4 }))).toMatchObject({ action: 'update', changes: [{ field: 'max_msgs', live: 4, declared: 5 }] })
+  expect(planStream(declared, live({ max_msgs: 4 }))).toMatchObject({
+    action: 'update',
+    changes: [{ field: 'max_msgs', live: 4, declared: 5 }],
+  })
   expect(planStream(declared, live({ storage: 'memory' as never })).action).toBe('refuse')
   expect(planStream(declared, live({ retention: 'workqueue' as never })).action).toBe('refuse')
   expect(planStream({ ...declared, allow_msg_ttl: false }, live()).action).toBe('refuse')
@@ -39,7 +49,14 @@ test('a change reads as a sentence', () => {
 
 test('companions: a dead letter is never dropped to make room, and a claim outlives the duplicate window', () => {
   const [, deadLetters, advisories, claims] = withCompanions(
-    defineStream({ name: 'S', description: 'x', channels: [channel('a')], maxAgeMs: 600_000, maxMessages: 5, maxBytes: 9 }),
+    defineStream({
+      name: 'S',
+      description: 'x',
+      channels: [channel('a')],
+      maxAgeMs: 600_000,
+      maxMessages: 5,
+      maxBytes: 9,
+    }),
     3,
   )
   expect(deadLetters).toMatchObject({ name: 'S_DLQ', subjects: ['dead-letter.S.>'], discard: 'new', num_replicas: 3 })

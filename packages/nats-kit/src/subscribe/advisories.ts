@@ -70,7 +70,10 @@ export function collectorOf(connection: Connection, sender: StoredSender, watche
 function decode(bytes: Uint8Array): CheckedMessage<never> {
   let advisory: Advisory | undefined
   try {
-    const { type, stream_seq, deliveries, reason } = JSON.parse(Buffer.from(bytes).toString('utf8')) as Record<string, unknown>
+    const { type, stream_seq, deliveries, reason } = JSON.parse(Buffer.from(bytes).toString('utf8')) as Record<
+      string,
+      unknown
+    >
     if (typeof stream_seq === 'number') {
       advisory = {
         kind: String(type).includes('terminated') ? 'terminated' : 'max_deliver',

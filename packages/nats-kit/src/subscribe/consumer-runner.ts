@@ -63,7 +63,11 @@ export class ConsumerRunner {
     const trouble = this.#processor.trouble
     const ok = this.#state === 'running' && this.#connection.state === 'connected' && trouble === undefined
     const detail = trouble === undefined ? this.#reason : `dead letters cannot be stored: ${trouble}`
-    return { name: `consumer:${this.name}`, ok, detail: ok ? `running${this.#watch.note}` : `${this.#state}: ${detail}` }
+    return {
+      name: `consumer:${this.name}`,
+      ok,
+      detail: ok ? `running${this.#watch.note}` : `${this.#state}: ${detail}`,
+    }
   }
 
   /** Takes no new work, waits for what is running, and returns what it had to leave behind. The second call joins the first. */
@@ -82,7 +86,10 @@ export class ConsumerRunner {
     await Promise.race([this.#loop, late])
     const abandoned = await this.#processor.stop(Math.max(0, timeoutMs - (performance.now() - startedAt)))
     if (this.#settings.lifetime === 'ephemeral') await this.#removeEphemeral()
-    await Promise.race([this.#watch.onStop(() => jetstreamManager(this.#connection.client, { checkAPI: false, timeout: 2_000 })), late])
+    await Promise.race([
+      this.#watch.onStop(() => jetstreamManager(this.#connection.client, { checkAPI: false, timeout: 2_000 })),
+      late,
+    ])
     this.#become('stopped', 'asked to stop')
     return abandoned
   }
@@ -112,7 +119,12 @@ export class ConsumerRunner {
   async #runOnce(signal: AbortSignal, onRunning: () => void): Promise<SourceEnd> {
     const manager = await jetstreamManager(this.#connection.client, { checkAPI: false, timeout: 5_000 })
     const createdAt = await streamCreatedAt(this.#connection, this.#stream)
-    const config = toConsumerConfig(this.#settings, this.#spec, this.#connection.inboxPrefix, this.#startFrom(createdAt))
+    const config = toConsumerConfig(
+      this.#settings,
+      this.#spec,
+      this.#connection.inboxPrefix,
+      this.#startFrom(createdAt),
+    )
     const info = await ensureConsumer(manager, this.#stream, config, this.#connection.logger)
     if (signal.aborted) return { kind: 'stopped', detail: 'asked to stop' }
     this.#remember(info.ack_floor.stream_seq, createdAt)
@@ -162,9 +174,17 @@ export class ConsumerRunner {
   }
 
   /** Looks the consumer up now and then: a push consumer that is deleted says nothing. */
-  async #lookAfter(manager: JetStreamManager, source: DeliverySource, createdAt: string | undefined, signal: AbortSignal): Promise<void> {
+  async #lookAfter(
+    manager: JetStreamManager,
+    source: DeliverySource,
+    createdAt: string | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
     for (;;) {
-      await sleep(this.#settings.watchdog.lookMs * (0.8 + Math.random() * 0.4), undefined, { signal, ref: false }).catch(() => undefined)
+      await sleep(this.#settings.watchdog.lookMs * (0.8 + Math.random() * 0.4), undefined, {
+        signal,
+        ref: false,
+      }).catch(() => undefined)
       if (signal.aborted) return
       try {
         const info = await findConsumer(manager, this.#stream, this.name)
@@ -173,7 +193,10 @@ export class ConsumerRunner {
         await this.#watch.onLook(manager, info)
       } catch (error) {
         if (KitError.is(error, KitErrorCode.StreamMissing)) return source.end({ kind: 'gone', detail: error.message })
-        this.#connection.logger.warn({ event: 'consumerLookFailed', consumer: this.name, error: KitError.from(error).message }, 'consumer cannot be looked up')
+        this.#connection.logger.warn(
+          { event: 'consumerLookFailed', consumer: this.name, error: KitError.from(error).message },
+          'consumer cannot be looked up',
+        )
       }
     }
   }
@@ -196,7 +219,10 @@ export class ConsumerRunner {
       await manager.consumers.delete(this.#stream, this.name)
     } catch (error) {
       // Not allowed, or not there: the broker removes it by itself after its threshold.
-      this.#connection.logger.debug({ event: 'ephemeralLeft', consumer: this.name, error: KitError.from(error).message }, 'ephemeral consumer is left to the broker')
+      this.#connection.logger.debug(
+        { event: 'ephemeralLeft', consumer: this.name, error: KitError.from(error).message },
+        'ephemeral consumer is left to the broker',
+      )
     }
   }
 
@@ -206,7 +232,10 @@ export class ConsumerRunner {
     this.#state = state
     this.#reason = reason
     const detail = { stream: this.#stream, consumer: this.name, state, reason }
-    this.#connection.logger[state === 'recovering' ? 'error' : 'info']({ event: 'consumerStateChanged', ...detail }, `consumer ${state}`)
+    this.#connection.logger[state === 'recovering' ? 'error' : 'info'](
+      { event: 'consumerStateChanged', ...detail },
+      `consumer ${state}`,
+    )
     this.#connection.events.emit('consumerStateChanged', detail)
   }
 }

@@ -1,6 +1,13 @@
 import type { MessageIssue } from '@alarm-bus/contracts'
 import type { MsgHdrs } from '@nats-io/transport-node'
-import { DeadLetterHeader, EncodedHeaders, HeaderName, headerLine, headerValue, ORIGINAL_PREFIX } from '../codec/headers.ts'
+import {
+  DeadLetterHeader,
+  EncodedHeaders,
+  HeaderName,
+  headerLine,
+  headerValue,
+  ORIGINAL_PREFIX,
+} from '../codec/headers.ts'
 import type { Connection } from '../connection/connection.ts'
 import { KitError } from '../errors.ts'
 import type { StoredSender } from '../publish/stored-sender.ts'
@@ -49,7 +56,11 @@ export interface DeadLetterContent {
  *
  * @throws KitError as `StoredSender.send` does.
  */
-export async function storeDeadLetter(connection: Connection, sender: StoredSender, letter: DeadLetterContent): Promise<void> {
+export async function storeDeadLetter(
+  connection: Connection,
+  sender: StoredSender,
+  letter: DeadLetterContent,
+): Promise<void> {
   const { stream, seq, consumer, deliveryCount, channel, subject, reason, error, issues, original } = letter
   const lines =
     headerLine(HeaderName.ExpectedStream, deadLetterStreamName(stream)) +
@@ -76,7 +87,10 @@ export async function storeDeadLetter(connection: Connection, sender: StoredSend
     connection.logger.info({ event: 'deadLetterKnown', ...detail }, 'dead letter is stored already')
     return
   }
-  connection.logger.error({ event: 'deadLetterStored', ...detail, issues }, 'message cannot be handled; kept as a dead letter')
+  connection.logger.error(
+    { event: 'deadLetterStored', ...detail, issues },
+    'message cannot be handled; kept as a dead letter',
+  )
   connection.events.emit('deadLetterStored', detail)
 }
 

@@ -1,9 +1,4 @@
-import {
-  type ConsumerConfig,
-  type ConsumerInfo,
-  JetStreamApiError,
-  type JetStreamManager,
-} from '@nats-io/jetstream'
+import { type ConsumerConfig, type ConsumerInfo, JetStreamApiError, type JetStreamManager } from '@nats-io/jetstream'
 import { KitError, KitErrorCode } from '../errors.ts'
 import type { Logger } from '../logger.ts'
 import { unanswered } from '../streams/ensure-streams.ts'
@@ -27,7 +22,11 @@ const STREAM_NOT_FOUND = 10059
 const CONSUMER_NOT_FOUND = 10014
 
 /** The consumer as the broker has it, undefined where there is none. @throws KitError as {@link ensureConsumer}. */
-export async function findConsumer(manager: JetStreamManager, stream: string, name: string): Promise<ConsumerInfo | undefined> {
+export async function findConsumer(
+  manager: JetStreamManager,
+  stream: string,
+  name: string,
+): Promise<ConsumerInfo | undefined> {
   try {
     return await manager.consumers.info(stream, name)
   } catch (error) {
@@ -56,7 +55,8 @@ export async function ensureConsumer(
       logger.info({ event: 'consumerCreated', stream, consumer: name, config }, 'consumer created')
       return created
     } catch (error) {
-      if (!(error instanceof JetStreamApiError && CONSUMER_EXISTS.has(error.code))) throw consumerError(stream, name, error)
+      if (!(error instanceof JetStreamApiError && CONSUMER_EXISTS.has(error.code)))
+        throw consumerError(stream, name, error)
       // Another instance was first; what it made is compared below.
       return updateConsumer(manager, stream, config, await manager.consumers.info(stream, name), logger)
     }
@@ -73,7 +73,9 @@ async function updateConsumer(
 ): Promise<ConsumerInfo> {
   const changes = COMPARED.filter((field) => normal(config[field]) !== normal(live.config[field]))
   if (changes.length === 0) return live
-  const described = changes.map((field) => `${field}: ${JSON.stringify(live.config[field])} → ${JSON.stringify(config[field])}`)
+  const described = changes.map(
+    (field) => `${field}: ${JSON.stringify(live.config[field])} → ${JSON.stringify(config[field])}`,
+  )
   const kind = Boolean(config.deliver_subject) !== Boolean(live.config.deliver_subject)
   if (kind) throw conflict(stream, live.name, described, 'a consumer cannot turn from pull to push or back')
   try {
@@ -93,7 +95,13 @@ async function updateConsumer(
   }
 }
 
-function conflict(stream: string, name: string, changes: readonly string[], why: string, cause?: JetStreamApiError): KitError {
+function conflict(
+  stream: string,
+  name: string,
+  changes: readonly string[],
+  why: string,
+  cause?: JetStreamApiError,
+): KitError {
   return new KitError(
     KitErrorCode.ConsumerConflict,
     `consumer ${name} on ${stream} differs and cannot be changed (${changes.join(', ')}): ${why}; go back to what it is, or remove it once it has no messages left`,
@@ -104,12 +112,19 @@ function conflict(stream: string, name: string, changes: readonly string[], why:
 function consumerError(stream: string, name: string, error: unknown): KitError {
   if (error instanceof JetStreamApiError) {
     if (error.code === STREAM_NOT_FOUND) {
-      return new KitError(KitErrorCode.StreamMissing, `stream ${stream} is not on the broker`, { cause: error, brokerCode: error.code })
+      return new KitError(KitErrorCode.StreamMissing, `stream ${stream} is not on the broker`, {
+        cause: error,
+        brokerCode: error.code,
+      })
     }
-    return new KitError(KitErrorCode.ConsumerConflict, `the server refused consumer ${name} on ${stream}: ${error.message}`, {
-      cause: error,
-      brokerCode: error.code,
-    })
+    return new KitError(
+      KitErrorCode.ConsumerConflict,
+      `the server refused consumer ${name} on ${stream}: ${error.message}`,
+      {
+        cause: error,
+        brokerCode: error.code,
+      },
+    )
   }
   return unanswered(`consumer ${name} on ${stream} cannot be looked up or made`, error)
 }

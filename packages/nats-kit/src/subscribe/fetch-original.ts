@@ -45,7 +45,10 @@ export async function fetchOriginal(
     if (!message.reply?.startsWith(ACK_PREFIX)) {
       // 404: nothing from there on.
       if (message.headers?.code === 404) return undefined
-      throw new KitError(KitErrorCode.BrokerUnavailable, `message ${seq} of ${watched.stream} cannot be read now: ${message.headers?.status ?? 'no answer'}`)
+      throw new KitError(
+        KitErrorCode.BrokerUnavailable,
+        `message ${seq} of ${watched.stream} cannot be read now: ${message.headers?.status ?? 'no answer'}`,
+      )
     }
     const delivery = new Delivery(message, watched.channel, connection.logger, 0)
     // The next one in line answers for a message that is gone.

@@ -79,22 +79,36 @@ export function resolveSubscriberOptions(options: SubscriberOptions): Subscriber
   }
   if (!NAME.test(settings.app)) refuse('the app name must be kebab case (a-z, 0-9, "-")')
   if (!INSTANCE.test(settings.instanceId)) refuse('instanceId may have letters, digits and "-", at most 40 of them')
-  if (RESERVED_INSTANCES.has(settings.instanceId)) refuse(`instanceId ${JSON.stringify(settings.instanceId)} is the name of a consumer of the kit's own`)
+  if (RESERVED_INSTANCES.has(settings.instanceId))
+    refuse(`instanceId ${JSON.stringify(settings.instanceId)} is the name of a consumer of the kit's own`)
   if (delivery === 'fan-out' && lifetime === 'durable' && options.instanceId === undefined) {
-    refuse('durable fan-out needs an instanceId that stays the same across restarts, or each start would leave a consumer behind')
+    refuse(
+      'durable fan-out needs an instanceId that stays the same across restarts, or each start would leave a consumer behind',
+    )
   }
   if (settings.handlers.length === 0) refuse('there is no handler, so it would do nothing')
   const channels = new Set<string>()
   for (const { channel } of settings.handlers) {
-    if (channels.has(channel.name)) refuse(`channel ${JSON.stringify(channel.name)} has two handlers; put both into one`)
-    if (!settings.contracts.channels.includes(channel)) refuse(`channel ${JSON.stringify(channel.name)} is not part of the contracts`)
+    if (channels.has(channel.name))
+      refuse(`channel ${JSON.stringify(channel.name)} has two handlers; put both into one`)
+    if (!settings.contracts.channels.includes(channel))
+      refuse(`channel ${JSON.stringify(channel.name)} is not part of the contracts`)
     channels.add(channel.name)
   }
-  for (const name of ['maxDeliver', 'ackWaitMs', 'concurrency', 'maxHandlerMs', 'idleHeartbeatMs', 'inactiveThresholdMs'] as const) {
-    if (!Number.isSafeInteger(settings[name]) || settings[name] < 1) refuse(`${name} must be a whole number from 1, not ${settings[name]}`)
+  for (const name of [
+    'maxDeliver',
+    'ackWaitMs',
+    'concurrency',
+    'maxHandlerMs',
+    'idleHeartbeatMs',
+    'inactiveThresholdMs',
+  ] as const) {
+    if (!Number.isSafeInteger(settings[name]) || settings[name] < 1)
+      refuse(`${name} must be a whole number from 1, not ${settings[name]}`)
   }
   if (settings.ackWaitMs < 300) refuse('ackWaitMs below 300 leaves no time for a signal that a handler still runs')
-  if (settings.idleHeartbeatMs < 100 || settings.idleHeartbeatMs > 10_000) refuse('idleHeartbeatMs must be from 100 to 10,000')
+  if (settings.idleHeartbeatMs < 100 || settings.idleHeartbeatMs > 10_000)
+    refuse('idleHeartbeatMs must be from 100 to 10,000')
   for (const { channel, retry = settings.retry, maxDeliver = settings.maxDeliver } of settings.handlers) {
     checkRetry(settings, channel, retry, maxDeliver, (why) => refuse(`channel ${JSON.stringify(channel.name)}: ${why}`))
   }
@@ -109,9 +123,12 @@ function checkRetry(
   maxDeliver: number,
   refuse: (why: string) => never,
 ): void {
-  if (!Number.isSafeInteger(maxDeliver) || maxDeliver < 1) refuse(`maxDeliver must be a whole number from 1, not ${maxDeliver}`)
+  if (!Number.isSafeInteger(maxDeliver) || maxDeliver < 1)
+    refuse(`maxDeliver must be a whole number from 1, not ${maxDeliver}`)
   if (settings.ackWaitMs > settings.maxHandlerMs) {
-    refuse(`ackWaitMs ${settings.ackWaitMs} is longer than maxHandlerMs ${settings.maxHandlerMs}: a handler would be told to stop before its message can come again`)
+    refuse(
+      `ackWaitMs ${settings.ackWaitMs} is longer than maxHandlerMs ${settings.maxHandlerMs}: a handler would be told to stop before its message can come again`,
+    )
   }
   if (typeof retry === 'function') return
   const { baseMs, factor, capMs, jitter } = { ...DEFAULT_RETRY_POLICY, ...retry }

@@ -94,7 +94,11 @@ export class MessageProcessor {
     try {
       const result = this.#spec.handle(decoded.message, delivery)
       if (result === undefined || typeof result.then !== 'function') this.#finish(delivery, ACK)
-      else result.then(() => this.#finish(delivery, ACK), (error: unknown) => this.#failed(delivery, error))
+      else
+        result.then(
+          () => this.#finish(delivery, ACK),
+          (error: unknown) => this.#failed(delivery, error),
+        )
     } catch (error) {
       this.#failed(delivery, error)
     }
@@ -146,7 +150,10 @@ export class MessageProcessor {
     try {
       return delayOf(this.#spec.retry, deliveries, error)
     } catch (cause) {
-      this.#connection.logger.error({ event: 'retryPolicyFailed', channel: this.#spec.channel, err: cause }, 'retry function failed; the default is used')
+      this.#connection.logger.error(
+        { event: 'retryPolicyFailed', channel: this.#spec.channel, err: cause },
+        'retry function failed; the default is used',
+      )
       return delayOf({}, deliveries, error)
     }
   }
@@ -155,9 +162,26 @@ export class MessageProcessor {
    * Stores the dead letter, and only then ends the message. Until it is stored the message stays with this process,
    * kept alive by in-progress signals, and holds its place in the bound: it would not be delivered again.
    */
-  async #bury(delivery: Delivery, reason: DeadLetterReason, error: string, issues: readonly MessageIssue[]): Promise<void> {
+  async #bury(
+    delivery: Delivery,
+    reason: DeadLetterReason,
+    error: string,
+    issues: readonly MessageIssue[],
+  ): Promise<void> {
     const { message, channel, subject, stream, seq, storedNanos, consumer, deliveryCount } = delivery
-    const letter = { reason, error, issues, channel, subject, stream, seq, storedNanos, consumer, deliveryCount, original: message }
+    const letter = {
+      reason,
+      error,
+      issues,
+      channel,
+      subject,
+      stream,
+      seq,
+      storedNanos,
+      consumer,
+      deliveryCount,
+      original: message,
+    }
     for (;;) {
       try {
         await storeDeadLetter(this.#connection, this.#deadLetters, letter)
@@ -190,7 +214,10 @@ export class MessageProcessor {
         return this.#connection.client.publish(reply, verdict)
       } catch (error) {
         // Closed for good: the broker delivers the message again to whoever comes next.
-        this.#connection.logger.warn({ event: 'settlementLost', reply, error: errorText(error) }, 'message cannot be settled')
+        this.#connection.logger.warn(
+          { event: 'settlementLost', reply, error: errorText(error) },
+          'message cannot be settled',
+        )
       }
     } else if (verdict !== IN_PROGRESS) this.#unsent.push({ reply, verdict })
   }

@@ -65,7 +65,9 @@ export class PullSource implements DeliverySource {
     this.#asked += room
     const request = `{"batch":${room},"expires":${EXPIRES_MS * NANOS_PER_MS},"idle_heartbeat":${this.#context.idleHeartbeatMs * NANOS_PER_MS}}`
     try {
-      this.#connection.client.publish(this.#nextSubject, request, { reply: this.#inbox + (this.#requests++).toString(36) })
+      this.#connection.client.publish(this.#nextSubject, request, {
+        reply: this.#inbox + (this.#requests++).toString(36),
+      })
     } catch (error) {
       this.end({ kind: 'refused', detail: (error as Error).message })
     }
@@ -77,7 +79,8 @@ export class PullSource implements DeliverySource {
     clearInterval(this.#watch)
     this.#connection.events.off('connectionStateChanged', this.#onState)
     // Without the inbox the broker drops what was asked for and not sent.
-    if (this.#subscription && !this.#subscription.isClosed() && !this.#subscription.isDraining()) this.#subscription.unsubscribe()
+    if (this.#subscription && !this.#subscription.isClosed() && !this.#subscription.isDraining())
+      this.#subscription.unsubscribe()
     this.#resolve(reason)
   }
 
@@ -112,7 +115,10 @@ export class PullSource implements DeliverySource {
     if (/leadership change|server shutdown/i.test(description)) return this.end({ kind: 'moved', detail })
     if (/batch completed/i.test(description)) return this.onRoom()
     if (/exceeded maxwaiting/i.test(description)) {
-      this.#connection.logger.warn({ event: 'pullRefused', consumer: this.#context.consumer, detail }, 'too many pull requests wait; pausing')
+      this.#connection.logger.warn(
+        { event: 'pullRefused', consumer: this.#context.consumer, detail },
+        'too many pull requests wait; pausing',
+      )
       this.#pauseUntil = Date.now() + REFUSED_PAUSE_MS
       setTimeout(() => this.onRoom(), REFUSED_PAUSE_MS + 10).unref()
       return
@@ -122,7 +128,12 @@ export class PullSource implements DeliverySource {
 
   readonly #checkHeartbeat = (): void => {
     const silentMs = Math.round(performance.now() - this.#heardAt)
-    if (this.#asked === 0 || this.#connection.state !== 'connected' || silentMs < 2 * this.#context.idleHeartbeatMs + HEARTBEAT_GRACE_MS) return
+    if (
+      this.#asked === 0 ||
+      this.#connection.state !== 'connected' ||
+      silentMs < 2 * this.#context.idleHeartbeatMs + HEARTBEAT_GRACE_MS
+    )
+      return
     reportSilence(this.#connection, this.#context, silentMs, this.#sequences)
     this.end({ kind: 'silent', detail: `no heartbeat for ${silentMs} ms` })
   }

@@ -57,7 +57,8 @@ export class PushSource implements DeliverySource {
     this.#ended = true
     clearInterval(this.#watch)
     this.#connection.events.off('connectionStateChanged', this.#onState)
-    if (this.#subscription && !this.#subscription.isClosed() && !this.#subscription.isDraining()) this.#subscription.unsubscribe()
+    if (this.#subscription && !this.#subscription.isClosed() && !this.#subscription.isDraining())
+      this.#subscription.unsubscribe()
     this.#resolve(reason)
   }
 
@@ -84,7 +85,8 @@ export class PushSource implements DeliverySource {
 
   readonly #checkHeartbeat = (): void => {
     const silentMs = Math.round(performance.now() - this.#heardAt)
-    if (this.#connection.state !== 'connected' || silentMs < 2 * this.#context.idleHeartbeatMs + HEARTBEAT_GRACE_MS) return
+    if (this.#connection.state !== 'connected' || silentMs < 2 * this.#context.idleHeartbeatMs + HEARTBEAT_GRACE_MS)
+      return
     reportSilence(this.#connection, this.#context, silentMs, this.#sequences)
     this.end({ kind: 'silent', detail: `no heartbeat for ${silentMs} ms` })
   }

@@ -18,6 +18,8 @@ test('jitter only shortens, by its share at most, and the result is whole', () =
 
 test('the default waits grow whatever chance says', () => {
   for (const count of [1, 2, 3]) {
-    expect(retryDelayMs(DEFAULT_RETRY_POLICY, count + 1, 1)).toBeGreaterThan(retryDelayMs(DEFAULT_RETRY_POLICY, count, 0))
+    expect(retryDelayMs(DEFAULT_RETRY_POLICY, count + 1, 1)).toBeGreaterThan(
+      retryDelayMs(DEFAULT_RETRY_POLICY, count, 0),
+    )
   }
 })

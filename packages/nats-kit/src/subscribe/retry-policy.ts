@@ -38,7 +38,8 @@ const MAX_DELAY_MS = 365 * 24 * 60 * 60 * 1000
 export function delayOf(retry: RetryDelay, deliveryCount: number, error: unknown): number {
   if (typeof retry !== 'function') return retryDelayMs({ ...DEFAULT_RETRY_POLICY, ...retry }, deliveryCount)
   const delayMs = retry(deliveryCount, error)
-  if (!(delayMs >= 0 && delayMs <= MAX_DELAY_MS)) throw new RangeError(`a retry function returned ${delayMs}, not a number of milliseconds`)
+  if (!(delayMs >= 0 && delayMs <= MAX_DELAY_MS))
+    throw new RangeError(`a retry function returned ${delayMs}, not a number of milliseconds`)
   return Math.round(delayMs)
 }
 
@@ -47,6 +48,7 @@ export function totalRetryMs(retry: RetryDelay, maxDeliver: number): number | un
   if (typeof retry === 'function' || !Number.isFinite(maxDeliver)) return undefined
   const policy = { ...DEFAULT_RETRY_POLICY, ...retry, jitter: 0 }
   let total = 0
-  for (let delivery = 1; delivery < maxDeliver && total < MAX_DELAY_MS; delivery++) total += retryDelayMs(policy, delivery)
+  for (let delivery = 1; delivery < maxDeliver && total < MAX_DELAY_MS; delivery++)
+    total += retryDelayMs(policy, delivery)
   return total
 }

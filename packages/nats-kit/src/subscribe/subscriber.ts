@@ -40,8 +40,18 @@ export function createSubscriber(connection: Connection, options: SubscriberOpti
     ...specs.map((spec) => new ConsumerRunner(connection, settings, spec, deadLetters)),
     // An ephemeral consumer sees what it sees: nobody waits for its dead letters.
     ...(settings.lifetime === 'ephemeral' ? [] : specs).flatMap((spec) => [
-      new ConsumerRunner(connection, collectorSettings(settings), collectorOf(connection, deadLetters, spec), deadLetters),
-      new ConsumerRunner(connection, redriveSettings(settings), redriveReaderOf(connection, deadLetters, spec), deadLetters),
+      new ConsumerRunner(
+        connection,
+        collectorSettings(settings),
+        collectorOf(connection, deadLetters, spec),
+        deadLetters,
+      ),
+      new ConsumerRunner(
+        connection,
+        redriveSettings(settings),
+        redriveReaderOf(connection, deadLetters, spec),
+        deadLetters,
+      ),
     ]),
   ]
   return {
@@ -51,7 +61,10 @@ export function createSubscriber(connection: Connection, options: SubscriberOpti
       const abandoned = (await Promise.all(runners.map((runner) => runner.stop(timeoutMs)))).flat()
       if (abandoned.length === 0) await deadLetters.close()
       for (const message of abandoned) {
-        connection.logger.error({ event: 'messageAbandoned', ...message }, 'shutdown ran out of time; the broker delivers the message again')
+        connection.logger.error(
+          { event: 'messageAbandoned', ...message },
+          'shutdown ran out of time; the broker delivers the message again',
+        )
       }
       return abandoned
     },
