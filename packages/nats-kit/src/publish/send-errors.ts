@@ -11,6 +11,10 @@ export function closedError(): KitError {
   return new KitError(KitErrorCode.Closed, 'the publisher is closed; nothing was sent')
 }
 
+export function connectionClosedError(): KitError {
+  return new KitError(KitErrorCode.Closed, 'the connection is closed for good; nothing was sent')
+}
+
 export function tooManyInFlight(maxInFlight: number): KitError {
   return new KitError(
     KitErrorCode.TooManyInFlight,

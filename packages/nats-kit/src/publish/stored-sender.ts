@@ -8,6 +8,7 @@ import { isWorthRetrying, type PubAck, rejection } from './classify.ts'
 import { InFlightTable, type Waiting } from './in-flight-table.ts'
 import {
   closedError,
+  connectionClosedError,
   notAcknowledged,
   notPermitted,
   payloadTooLarge,
@@ -108,6 +109,7 @@ export class StoredSender {
   ): Promise<StoredAck> {
     return new Promise((resolve, reject) => {
       if (this.#closed) return reject(closedError())
+      if (this.#connection.state === 'closed') return reject(connectionClosedError())
       if (this.#pending.size >= this.#maxInFlight) {
         return reject(tooManyInFlight(this.#maxInFlight))
       }

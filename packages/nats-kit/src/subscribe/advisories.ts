@@ -22,9 +22,12 @@ const OWN_REASONS = new Set<string>([
   DeadLetterReason.HandlerGaveUp,
 ])
 
-/** The collector reads its advisories like any other consumer, whatever the app's own way of consuming is. */
+/**
+ * The collector reads its advisories like any other consumer, whatever the app's own way of consuming is. One at a time:
+ * each look-up of an original needs the one name that permissions grant.
+ */
 export function collectorSettings(settings: SubscriberSettings): SubscriberSettings {
-  return { ...settings, mode: 'pull', concurrency: 4 }
+  return { ...settings, mode: 'pull', concurrency: 1 }
 }
 
 /**

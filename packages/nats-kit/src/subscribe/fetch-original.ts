@@ -34,25 +34,31 @@ export async function fetchOriginal(
       inactive_threshold: THRESHOLD_NS,
       mem_storage: true,
     })
-  await make().catch(async (error: unknown) => {
+  const { created } = await make().catch(async (error: unknown) => {
     if (!(error instanceof JetStreamApiError && error.code === CONSUMER_EXISTS)) throw error
     // Left by a look-up that was cut off, or in use by another instance, which will try again.
     await manager.consumers.delete(watched.stream, name)
-    await make()
+    return make()
   })
+  const unreadable = (why: string): KitError =>
+    new KitError(KitErrorCode.BrokerUnavailable, `message ${seq} of ${watched.stream} cannot be read now: ${why}`)
+  // Another instance may have put its own look-up under this name meanwhile: then the answer was about another message.
+  // Making the same consumer again changes nothing and says when it was made.
+  const goneForCertain = async (): Promise<undefined> => {
+    const now = await make().catch(() => undefined)
+    if (now?.created !== created) throw unreadable('another look-up came in between')
+    return undefined
+  }
   try {
     const message = await takeOne(connection, `$JS.API.CONSUMER.MSG.NEXT.${watched.stream}.${name}`)
     if (!message.reply?.startsWith(ACK_PREFIX)) {
       // 404: nothing from there on.
-      if (message.headers?.code === 404) return undefined
-      throw new KitError(
-        KitErrorCode.BrokerUnavailable,
-        `message ${seq} of ${watched.stream} cannot be read now: ${message.headers?.status ?? 'no answer'}`,
-      )
+      if (message.headers?.code === 404) return await goneForCertain()
+      throw unreadable(message.headers?.status ?? 'no answer')
     }
     const delivery = new Delivery(message, watched.channel, connection.logger, 0)
     // The next one in line answers for a message that is gone.
-    return delivery.seq === seq ? { message, storedNanos: delivery.storedNanos } : undefined
+    return delivery.seq === seq ? { message, storedNanos: delivery.storedNanos } : await goneForCertain()
   } finally {
     await manager.consumers.delete(watched.stream, name).catch(() => undefined)
   }
