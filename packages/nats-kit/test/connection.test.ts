@@ -66,6 +66,28 @@ test('token, user and password, and nkey seed are accepted', async () => {
   })
 })
 
+test('a credentials file proves the key that is in it', async () => {
+  const user = nkeys.createUser()
+  const { url } = await startBroker({
+    configText: `authorization { users = [ { nkey: ${user.getPublicKey()} } ] }`,
+  })
+  const folder = mkdtempSync(join(tmpdir(), 'kit-creds-'))
+  onEnd(async () => rmSync(folder, { recursive: true }))
+  const credsFile = (name: string, seed: Uint8Array): string => {
+    const lines = ['-----BEGIN NATS USER JWT-----', 'eyJ0eXAiOiJKV1QifQ.e30.x', '------END NATS USER JWT------', '']
+    const key = ['-----BEGIN USER NKEY SEED-----', new TextDecoder().decode(seed), '------END USER NKEY SEED------', '']
+    writeFileSync(join(folder, name), [...lines, ...key].join('\n'))
+    return join(folder, name)
+  }
+  expect((await attempt({ servers: [url], auth: { credsFile: credsFile('right', user.getSeed()) } })).state).toBe(
+    'connected',
+  )
+  const other = credsFile('wrong', nkeys.createUser().getSeed())
+  await expect(attempt({ servers: [url], auth: { credsFile: other } })).rejects.toMatchObject({
+    code: KitErrorCode.AuthenticationFailed,
+  })
+})
+
 test.each([
   ['an address with credentials', { servers: ['nats://u:p4ss@host:4222'] }, /carries credentials/],
   ['an address that is none', { servers: ['http://host'] }, /not an address/],
