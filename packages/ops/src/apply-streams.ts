@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Stream } from '@alarm-bus/contracts'
 import {
-  connect,
   type Connection,
   type ConnectionAuth,
   type ConnectionTls,
@@ -11,6 +10,7 @@ import {
   KitErrorCode,
   type Logger,
 } from '@alarm-bus/nats-kit'
+import { connectAdmin } from './connect-admin.ts'
 import { planStreams } from './plan-streams.ts'
 
 /** One field of a stream, in the server's own names and units. */
@@ -47,21 +47,19 @@ export interface ApplyStreamsOptions {
   readonly logger?: Logger
 }
 
-/** The client's name on the broker; its inbox prefix is the one that admin's permissions allow. */
-const CLIENT_NAME = 'admin'
 const RETRY_MS = 500
-const CONNECT_TIMEOUT_MS = 2_000
 const CLOSE_TIMEOUT_MS = 2_000
 
 /**
- * Makes the broker's streams the declared ones, each with its companions: the dead letters and the idempotency claims.
+ * Makes the broker's streams the declared ones, each with the kit's own beside it: dead letters, advisories, redrives, claims.
  *
  * @returns one entry a stream, also for those that were right already.
  * @throws KitError `authentication_failed` at once; `broker_unavailable` when `waitMs` is over; else as `ensureStreams`.
  */
 export async function applyStreams(options: ApplyStreamsOptions): Promise<readonly AppliedStream[]> {
-  const deadline = performance.now() + (options.waitMs ?? 30_000)
-  const connection = await connectBefore(deadline, options)
+  const { waitMs = 30_000 } = options
+  const deadline = performance.now() + waitMs
+  const connection = await connectAdmin(options, waitMs, options.logger)
   try {
     return options.dryRun ? await look(connection, deadline, options) : await change(connection, deadline, options)
   } finally {
@@ -126,42 +124,6 @@ function toUpdate({ field, live, declared }: FieldChange): FieldUpdate {
   return { field, before: live ?? null, after: declared ?? null }
 }
 
-async function connectBefore(deadline: number, options: ApplyStreamsOptions): Promise<Connection> {
-  const { servers, auth, tls } = options
-  let last = 'no answer'
-  const quiet = options.logger ?? SILENT
-  // The kit says in its log why an attempt failed; the last reason belongs into the error.
-  const logger: Logger = {
-    ...bound(quiet),
-    warn(fields, message) {
-      last = String((fields as { error?: unknown }).error ?? last)
-      quiet.warn(fields, message)
-    },
-  }
-  const timeLeftMs = Math.max(1, Math.round(deadline - performance.now()))
-  try {
-    return await connect(
-      {
-        servers,
-        name: CLIENT_NAME,
-        reconnectDelayMs: RETRY_MS,
-        reconnectJitterMs: 0,
-        connectTimeoutMs: Math.min(CONNECT_TIMEOUT_MS, timeLeftMs),
-        ...(auth === undefined ? {} : { auth }),
-        ...(tls === undefined ? {} : { tls }),
-      },
-      { logger, signal: AbortSignal.timeout(timeLeftMs) },
-    )
-  } catch (error) {
-    if (!KitError.is(error, KitErrorCode.Closed)) throw error
-    throw new KitError(
-      KitErrorCode.BrokerUnavailable,
-      `no broker at ${servers.join(', ')} within ${timeLeftMs} ms: ${last}`,
-      { cause: error },
-    )
-  }
-}
-
 /** A broker that has just started answers clients before JetStream is ready, and a cluster elects its leader first. */
 async function untilAnswered<T>(deadline: number, ask: () => Promise<T>): Promise<T> {
   for (;;) {
@@ -171,17 +133,5 @@ async function untilAnswered<T>(deadline: number, ask: () => Promise<T>): Promis
       if (!KitError.is(error, KitErrorCode.BrokerUnavailable) || performance.now() + RETRY_MS > deadline) throw error
       await sleep(RETRY_MS)
     }
-  }
-}
-
-const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {} }
-
-/** A logger may be an instance of a class, which a spread would leave without its methods. */
-function bound(logger: Logger): Logger {
-  return {
-    debug: (fields, message) => logger.debug(fields, message),
-    info: (fields, message) => logger.info(fields, message),
-    warn: (fields, message) => logger.warn(fields, message),
-    error: (fields, message) => logger.error(fields, message),
   }
 }

@@ -1,7 +1,7 @@
 import { contracts } from '@alarm-bus/contracts'
 import { KitError, KitErrorCode, type PrunedConsumer, pruneConsumers } from '@alarm-bus/nats-kit'
 import { readEnvironment, UsageError } from '../config.ts'
-import { connectAdmin } from '../dlq/connect-admin.ts'
+import { connectAdmin } from '../connect-admin.ts'
 import { describePruned } from './describe-pruned.ts'
 import { readCommand } from './flags.ts'
 import { HELP } from './help.ts'

@@ -8,7 +8,7 @@ import {
   showDeadLetter,
 } from '@alarm-bus/nats-kit'
 import { readEnvironment, UsageError } from '../config.ts'
-import { connectAdmin } from './connect-admin.ts'
+import { connectAdmin } from '../connect-admin.ts'
 import { describeLetter, describeOutcome, describeStored, storedAsJson } from './describe-letter.ts'
 import { type DlqCommand, readCommand } from './flags.ts'
 import { HELP } from './help.ts'

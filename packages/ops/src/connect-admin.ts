@@ -1,22 +1,27 @@
 import { connect, type Connection, KitError, KitErrorCode, type Logger } from '@alarm-bus/nats-kit'
-import type { AdminConfig } from '../config.ts'
+import type { AdminConfig } from './config.ts'
 
 /** The client's name on the broker; its inbox prefix is the one that admin's permissions allow. */
 const CLIENT_NAME = 'admin'
 const RETRY_MS = 500
 const CONNECT_TIMEOUT_MS = 2_000
 
-/** @throws KitError `authentication_failed` at once, `broker_unavailable` when `waitMs` is over. */
-export async function connectAdmin({ servers, auth, tls }: AdminConfig, waitMs: number): Promise<Connection> {
+const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {} }
+
+/** Connects as the administrator. @throws KitError `authentication_failed` at once, `broker_unavailable` when `waitMs` is over. */
+export async function connectAdmin(
+  { servers, auth, tls }: Pick<AdminConfig, 'servers' | 'auth' | 'tls'>,
+  waitMs: number,
+  quiet: Logger = SILENT,
+): Promise<Connection> {
   let last = 'no answer'
   // The kit says in its log why an attempt failed; the last reason belongs into the error.
   const logger: Logger = {
-    debug() {},
-    info() {},
-    warn(fields) {
+    ...bound(quiet),
+    warn(fields, message) {
       last = String((fields as { readonly error?: unknown }).error ?? last)
+      quiet.warn(fields, message)
     },
-    error() {},
   }
   try {
     return await connect(
@@ -40,5 +45,15 @@ export async function connectAdmin({ servers, auth, tls }: AdminConfig, waitMs: 
         cause: error,
       },
     )
+  }
+}
+
+/** A logger may be an instance of a class, which a spread would leave without its methods. */
+function bound(logger: Logger): Logger {
+  return {
+    debug: (fields, message) => logger.debug(fields, message),
+    info: (fields, message) => logger.info(fields, message),
+    warn: (fields, message) => logger.warn(fields, message),
+    error: (fields, message) => logger.error(fields, message),
   }
 }
