@@ -2,6 +2,7 @@ import { contracts } from '@alarm-bus/contracts'
 import { type Bus, startBus } from '@alarm-bus/nats-kit'
 import { createHttp, type Service, type ServiceLogger } from '@alarm-bus/service'
 import type { AlarmConsumerConfig } from './config.ts'
+import { app } from './declaration.ts'
 import { alarmToBotHandler } from './handlers/alarm-to-bot.ts'
 import { createLogSink } from './sinks/log-sink.ts'
 
@@ -14,6 +15,7 @@ export function createAlarmConsumer(config: AlarmConsumerConfig, logger: Service
     startBus: () =>
       (bus = startBus({
         contracts,
+        app,
         connection: config.connection,
         logger,
         streams: config.streams,

@@ -1,8 +1,7 @@
 import { consumerConfig, readConfig, serviceConfig } from '@alarm-bus/service'
+import { app } from './declaration.ts'
 
-export const APP = 'alarm-consumer'
-
-const schema = serviceConfig({ app: APP, defaultPort: 3001 }).and(consumerConfig)
+const schema = serviceConfig({ app: app.name, defaultPort: 3001 }).and(consumerConfig)
 
 export type AlarmConsumerConfig = ReturnType<typeof readAlarmConsumerConfig>
 

@@ -1,5 +1,6 @@
 import { runService } from '@alarm-bus/service'
 import { createAlarmConsumer } from './app.ts'
-import { APP, readAlarmConsumerConfig } from './config.ts'
+import { readAlarmConsumerConfig } from './config.ts'
+import { app } from './declaration.ts'
 
-await runService({ app: APP, readConfig: readAlarmConsumerConfig, create: createAlarmConsumer })
+await runService({ app: app.name, readConfig: readAlarmConsumerConfig, create: createAlarmConsumer })

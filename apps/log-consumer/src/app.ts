@@ -2,6 +2,7 @@ import { contracts } from '@alarm-bus/contracts'
 import { type Bus, startBus } from '@alarm-bus/nats-kit'
 import { createHttp, type Service, type ServiceLogger } from '@alarm-bus/service'
 import type { LogConsumerConfig } from './config.ts'
+import { app } from './declaration.ts'
 import { alarmToBotHandler } from './handlers/alarm-to-bot.ts'
 import { alarmToLogHandler } from './handlers/alarm-to-log.ts'
 import { createLogLineStore } from './store/log-line-store.ts'
@@ -15,6 +16,7 @@ export function createLogConsumer(config: LogConsumerConfig, logger: ServiceLogg
     startBus: () =>
       (bus = startBus({
         contracts,
+        app,
         connection: config.connection,
         logger,
         streams: config.streams,

@@ -1,8 +1,7 @@
 import { consumerConfig, readConfig, serviceConfig } from '@alarm-bus/service'
+import { app } from './declaration.ts'
 
-export const APP = 'log-consumer'
-
-const schema = serviceConfig({ app: APP, defaultPort: 3002 }).and(consumerConfig)
+const schema = serviceConfig({ app: app.name, defaultPort: 3002 }).and(consumerConfig)
 
 export type LogConsumerConfig = ReturnType<typeof readLogConsumerConfig>
 

@@ -2,6 +2,7 @@ import { contracts } from '@alarm-bus/contracts'
 import { type Bus, KitError, KitErrorCode, startBus } from '@alarm-bus/nats-kit'
 import type { Service, ServiceLogger } from '@alarm-bus/service'
 import type { ProducerConfig } from './config.ts'
+import { app } from './declaration.ts'
 import { createProducerHttp } from './http/producer-http.ts'
 
 /** Puts the app together: HTTP hands messages to the bus and answers with its receipts. */
@@ -22,6 +23,7 @@ export async function createProducer(config: ProducerConfig, logger: ServiceLogg
     startBus: () =>
       (bus = startBus({
         contracts,
+        app,
         connection: config.connection,
         logger,
         streams: config.streams,

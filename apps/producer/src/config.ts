@@ -1,7 +1,6 @@
 import { readConfig, serviceConfig, wholeNumber } from '@alarm-bus/service'
 import { z } from 'zod'
-
-export const APP = 'producer'
+import { app } from './declaration.ts'
 
 /** One attempt to publish, in milliseconds; the kit tries again within the budget. */
 const ATTEMPT_TIMEOUT_MS = 5_000
@@ -21,7 +20,7 @@ const publisherConfig = z
     },
   }))
 
-const schema = serviceConfig({ app: APP, defaultPort: 3000 }).and(publisherConfig)
+const schema = serviceConfig({ app: app.name, defaultPort: 3000 }).and(publisherConfig)
 
 export type ProducerConfig = ReturnType<typeof readProducerConfig>
 

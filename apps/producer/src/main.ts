@@ -1,5 +1,6 @@
 import { runService } from '@alarm-bus/service'
 import { createProducer } from './app.ts'
-import { APP, readProducerConfig } from './config.ts'
+import { readProducerConfig } from './config.ts'
+import { app } from './declaration.ts'
 
-await runService({ app: APP, readConfig: readProducerConfig, create: createProducer })
+await runService({ app: app.name, readConfig: readProducerConfig, create: createProducer })

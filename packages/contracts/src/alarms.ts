@@ -11,6 +11,7 @@ const text = z.string().min(1).max(MAX_TEXT_CHARACTERS).describe('The alarm as a
 export const alarmToBot = defineChannel({
   name: 'alarm-to-bot',
   subject: 'alarm.to.bot',
+  owner: 'alarms',
   description: 'An alarm for the people behind the bot.',
   schema: z.object({ message: text }),
 })
@@ -18,6 +19,7 @@ export const alarmToBot = defineChannel({
 export const alarmToLog = defineChannel({
   name: 'alarm-to-log',
   subject: 'alarm.to.log',
+  owner: 'alarms',
   description: 'An alarm that is only written down.',
   schema: z.object({
     message: text,

@@ -9,6 +9,16 @@ const CHANNEL_NAME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/
 const MAX_CHANNEL_NAME_CHARACTERS = 64
 const MAX_SUBJECT_CHARACTERS = 200
 
+/**
+ * Which side may be a release behind when the schema changes.
+ *
+ * - `backward`: new consumers read what old producers sent, and what is still stored.
+ * - `forward`: old consumers read what new producers send.
+ * - `full`: both. `none`: nothing is promised.
+ */
+export type Compatibility = 'backward' | 'forward' | 'full' | 'none'
+const COMPATIBILITIES: readonly Compatibility[] = ['backward', 'forward', 'full', 'none']
+
 export interface ChannelOptions<Name extends string, Schema extends z.ZodType> {
   /** Kebab case, unique among all channels: `alarm-to-bot`. */
   readonly name: Name
@@ -18,6 +28,10 @@ export interface ChannelOptions<Name extends string, Schema extends z.ZodType> {
   readonly schema: Schema
   /** One sentence for people: what a message on this channel means. */
   readonly description: string
+  /** The team that decides about the schema. */
+  readonly owner?: string
+  /** What a change of the schema may break. Default `backward`. */
+  readonly compatibility?: Compatibility
   /** Contract version, a whole number from 1; it travels with each message as a header. Default 1. */
   readonly version?: number
   /** Most bytes of one encoded message. Default 65,536. */
@@ -30,6 +44,9 @@ export interface Channel<Name extends string = string, Schema extends z.ZodType 
   readonly subject: string
   readonly schema: Schema
   readonly description: string
+  /** The team that decides about the schema, undefined where none is named. */
+  readonly owner: string | undefined
+  readonly compatibility: Compatibility
   readonly version: number
   readonly maxMessageBytes: number
   /** The schema as JSON Schema (draft 2020-12), for documents and for people. */
@@ -49,17 +66,33 @@ export type MessageInputOf<C extends Channel> = z.input<C['schema']>
 export function defineChannel<const Name extends string, Schema extends z.ZodType>(
   options: ChannelOptions<Name, Schema>,
 ): Channel<Name, Schema> {
-  const { name, subject, schema, description, version = 1, maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES } = options
+  const { name, subject, schema, description, owner, compatibility = 'backward' } = options
+  const { version = 1, maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES } = options
   if (!CHANNEL_NAME.test(name) || name.length > MAX_CHANNEL_NAME_CHARACTERS) {
     throw new ContractError(
       `channel ${JSON.stringify(name)}: the name must be kebab case (a-z, 0-9, "-"), at most ${MAX_CHANNEL_NAME_CHARACTERS} characters`,
     )
   }
   assertSubject(name, subject)
+  if (!COMPATIBILITIES.includes(compatibility)) {
+    throw new ContractError(
+      `channel ${JSON.stringify(name)}: compatibility must be one of ${COMPATIBILITIES.join(', ')}, not ${JSON.stringify(compatibility)}`,
+    )
+  }
   assertWholeNumber(name, 'version', version)
   assertWholeNumber(name, 'maxMessageBytes', maxMessageBytes)
   const jsonSchema = toJsonSchema(name, schema)
-  return Object.freeze({ name, subject, schema, description, version, maxMessageBytes, jsonSchema })
+  return Object.freeze({
+    name,
+    subject,
+    schema,
+    description,
+    owner,
+    compatibility,
+    version,
+    maxMessageBytes,
+    jsonSchema,
+  })
 }
 
 /** The server stores a publish on `t.*` as it is, so a wildcard or an empty token has to be refused here. */

@@ -2,13 +2,16 @@ export { alarmToBot, alarmToLog } from './alarms.ts'
 export { type CheckedMessage, checkReceived, checkToPublish, type MessageIssue } from './check-message.ts'
 export { ContractError } from './contract-error.ts'
 export { contracts } from './contracts.ts'
+export { type App, type AppOptions, defineApp, type HandledChannel } from './define-app.ts'
 export {
   type Channel,
   type ChannelOptions,
+  type Compatibility,
   defineChannel,
   type MessageInputOf,
   type MessageOf,
 } from './define-channel.ts'
 export { type Contracts, defineContracts } from './define-contracts.ts'
 export { defineStream, type Stream, type StreamOptions } from './define-stream.ts'
+export type { RetryPolicy } from './retry-policy.ts'
 export { basquiatStream } from './streams.ts'

@@ -1,8 +1,8 @@
 import { fileURLToPath } from 'node:url'
-import { findArrowFaults, LAYERS } from './import-arrow.ts'
+import { findArrowFaults } from './import-arrow.ts'
 
 const repository = fileURLToPath(new URL('../../../', import.meta.url))
 const faults = findArrowFaults(repository)
 for (const fault of faults) console.error(fault)
-if (faults.length === 0) console.log(`import arrow: ${Object.keys(LAYERS).length} packages, none points against it`)
+if (faults.length === 0) console.log('import arrow: nothing points against it')
 else process.exitCode = 1

@@ -1,5 +1,5 @@
 import { globSync, readFileSync } from 'node:fs'
-import { join, relative, sep } from 'node:path'
+import { basename, dirname, join, relative, sep } from 'node:path'
 
 /** Which packages of the workspace a package may know, and which libraries its sources may import. */
 interface Layer {
@@ -18,15 +18,15 @@ const OPS = '@alarm-bus/ops'
 const NATS_CLIENT = /^@nats-io\/|^nats$/
 const APP: Layer = { knows: [CONTRACTS, KIT, SERVICE, SERVER], noLibraries: [NATS_CLIENT] }
 
-/** contracts ← nats-kit ← service ← apps. A package that is not listed here is refused, so that it finds its place. */
-export const LAYERS: Readonly<Record<string, Layer>> = {
+/**
+ * contracts ← nats-kit ← service ← apps. A package that is not listed here is refused, so that it finds its place; what
+ * stands in `apps` is an app.
+ */
+const LAYERS: Readonly<Record<string, Layer>> = {
   [CONTRACTS]: { knows: [], onlyLibraries: [/^zod$/] },
   [SERVER]: { knows: [], onlyLibraries: [] },
   [KIT]: { knows: [CONTRACTS, SERVER], onlyLibraries: [NATS_CLIENT] },
   [SERVICE]: { knows: [CONTRACTS, KIT, SERVER], noLibraries: [NATS_CLIENT] },
-  producer: APP,
-  'alarm-consumer': APP,
-  'log-consumer': APP,
   [OPS]: { knows: [CONTRACTS, KIT, SERVER] },
   benchmarks: { knows: [CONTRACTS, KIT, SERVER] },
   '@alarm-bus/e2e': { knows: [CONTRACTS, KIT, SERVER, OPS, 'producer', 'alarm-consumer', 'log-consumer'] },
@@ -42,6 +42,10 @@ interface Manifest {
 interface Package {
   readonly folder: string
   readonly manifest: Manifest
+}
+
+function layerOf({ folder, manifest }: Package): Layer | undefined {
+  return basename(dirname(folder)) === 'apps' ? APP : LAYERS[manifest.name]
 }
 
 const IMPORT =
@@ -66,8 +70,9 @@ function workspacePackages(repository: string): readonly Package[] {
   }))
 }
 
-function manifestFaults({ manifest }: Package, names: ReadonlySet<string>): readonly string[] {
-  const layer = LAYERS[manifest.name]
+function manifestFaults(one: Package, names: ReadonlySet<string>): readonly string[] {
+  const { manifest } = one
+  const layer = layerOf(one)
   if (!layer) return [`${manifest.name} has no place in the arrow: give it one in packages/e2e/src/import-arrow.ts`]
   return declared(manifest)
     .filter((dependency) => names.has(dependency) && !layer.knows.includes(dependency))
@@ -95,12 +100,8 @@ export function importsOf(source: string): readonly string[] {
   return [...source.matchAll(IMPORT)].map((match) => match[1] ?? match[2] ?? match[3] ?? '')
 }
 
-function importFault(
-  { folder, manifest }: Package,
-  path: string,
-  specifier: string,
-  names: ReadonlySet<string>,
-): string | undefined {
+function importFault(one: Package, path: string, specifier: string, names: ReadonlySet<string>): string | undefined {
+  const { folder, manifest } = one
   if (specifier.startsWith('node:')) return undefined
   if (specifier.startsWith('.')) {
     const leaves = relative(folder, join(path, '..', specifier)).startsWith('..')
@@ -112,7 +113,7 @@ function importFault(
     .join('/')
   if (library === manifest.name) return undefined
   if (!declared(manifest).includes(library)) return `imports ${library}, which its package.json does not name`
-  const layer = LAYERS[manifest.name]
+  const layer = layerOf(one)
   if (!layer) return undefined
   if (names.has(library)) return layer.knows.includes(library) ? undefined : `may not import ${library}`
   // Tests may use what they like.

@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -60,6 +60,14 @@ test('a relative import into another package is found, and of a library that doe
 test('a package without a place in the arrow is found', () => {
   add('packages/service/package.json', JSON.stringify({ name: '@alarm-bus/other' }))
   expect(findArrowFaults(copy)[0]).toContain('@alarm-bus/other has no place in the arrow')
+})
+
+test('a new app needs no entry, and may no more than the others', () => {
+  const manifest = { name: 'new-app', dependencies: { '@alarm-bus/contracts': '*', '@alarm-bus/ops': '*' } }
+  mkdirSync(join(copy, 'apps/new-app/src'), { recursive: true })
+  add('apps/new-app/package.json', JSON.stringify(manifest))
+  add('apps/new-app/src/zz.ts', "export { contracts } from '@alarm-bus/contracts'\n")
+  expect(findArrowFaults(copy)).toEqual(['new-app may not depend on @alarm-bus/ops (package.json)'])
 })
 
 test('every form of import is read', () => {

@@ -1,4 +1,4 @@
-import type { Contracts } from '@alarm-bus/contracts'
+import type { App, Contracts } from '@alarm-bus/contracts'
 import { connect } from '../connection/connect.ts'
 import type { Connection } from '../connection/connection.ts'
 import type { ConnectionOptions } from '../connection/options.ts'
@@ -16,11 +16,17 @@ import { resolveSubscriberOptions, type SubscriberOptions } from '../subscribe/o
 import type { AbandonedMessage } from '../subscribe/process-message.ts'
 import { createSubscriber, type Subscriber } from '../subscribe/subscriber.ts'
 import { checkedLagMs, EventLoopWatch } from '../watchdog/event-loop-watch.ts'
+import { onDeclaredChannels, refuseUndeclared, storedOnDeclaredChannels, withDeclaredSettings } from './declared-app.ts'
 import { type Health, type HealthCheck, healthOf } from './health.ts'
 import { StreamKeeper } from './stream-keeper.ts'
 
 export interface BusOptions {
   readonly contracts: Contracts
+  /**
+   * What the app says of itself. Given, it is held to it: a handler or a publish on a channel that it does not declare
+   * is refused, and retries that it declares for a channel apply.
+   */
+  readonly app?: App
   /** `name` is the app's; consumers and the inbox prefix are called after it. */
   readonly connection: ConnectionOptions
   readonly logger: Logger
@@ -72,12 +78,22 @@ interface Parts {
 /**
  * Starts an app's part of the bus and returns at once; the broker may be away. `health()` says when it is ready.
  *
- * @throws KitError `invalid_options` for subscriber options that cannot work.
+ * @throws KitError `invalid_options` for subscriber options that cannot work, or what the app does not declare.
  */
 export function startBus(options: BusOptions): Bus {
   const { contracts, logger } = options
   const events = new KitEvents()
-  const subscriberOptions = options.subscriber && { ...options.subscriber, contracts, app: options.connection.name }
+  const { app } = options
+  if (app) {
+    const handlers = options.subscriber?.handlers ?? []
+    refuseUndeclared(app, options.connection.name, { publishes: options.publisher !== undefined, handlers })
+  }
+  const subscriberOptions = options.subscriber && {
+    ...options.subscriber,
+    contracts,
+    app: options.connection.name,
+    handlers: app ? withDeclaredSettings(app, options.subscriber.handlers) : options.subscriber.handlers,
+  }
   if (subscriberOptions) resolveSubscriberOptions(subscriberOptions)
   if (options.eventLoopLagMs !== undefined) checkedLagMs(options.eventLoopLagMs)
   const calledOff = new AbortController()
@@ -88,11 +104,13 @@ export function startBus(options: BusOptions): Bus {
   const build = (connection: Connection): Parts => {
     const keeper = new StreamKeeper(connection, contracts.streams, { mode: 'apply', ...options.streams })
     const made = options.publisher && createJetStreamPublisher(connection, { ...options.publisher, contracts })
-    const publisher =
+    const claimed =
       made && options.publisher?.idempotency
         ? withIdempotentBatches(withIdempotency(made, connection, { ...options.publisher, contracts }), made)
         : made
-    const corePublisher = options.publisher && createCorePublisher(connection, { contracts })
+    const publisher = app && claimed ? storedOnDeclaredChannels(app, claimed) : claimed
+    const core = options.publisher && createCorePublisher(connection, { contracts })
+    const corePublisher = app && core ? onDeclaredChannels(app, core) : core
     const subscriber = subscriberOptions && createSubscriber(connection, subscriberOptions)
     const eventLoop = new EventLoopWatch(connection, options.eventLoopLagMs)
     keeper.start()

@@ -1,14 +1,4 @@
-/** How long a failed message waits before it comes again. All in milliseconds but `factor` and `jitter`. */
-export interface RetryPolicy {
-  /** Wait after the first failure. */
-  readonly baseMs: number
-  /** What each further failure multiplies it by. */
-  readonly factor: number
-  /** The longest wait. */
-  readonly capMs: number
-  /** Share of the wait that is left to chance, 0 to 1, so that what failed together does not come back together. */
-  readonly jitter: number
-}
+import type { RetryPolicy } from '@alarm-bus/contracts'
 
 /** A policy in numbers, or a function from the delivery that failed (1 for the first) and its error to milliseconds. */
 export type RetryDelay = Partial<RetryPolicy> | ((deliveryCount: number, error: unknown) => number)

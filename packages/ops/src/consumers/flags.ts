@@ -1,11 +1,11 @@
 import { parseArgs } from 'node:util'
 import { UsageError } from '../config.ts'
 import { readDuration } from '../dlq/duration.ts'
-import { KNOWN_APPS } from './known-apps.ts'
 
 /** What a person asked for, checked. */
 export interface PruneCommand {
-  readonly apps: readonly string[]
+  /** Not given: the apps of this repository. */
+  readonly apps?: readonly string[]
   /** Without it nothing is changed. */
   readonly apply: boolean
   readonly untagged: boolean
@@ -42,18 +42,18 @@ export function readCommand(argv: readonly string[]): PruneCommand | undefined {
     throw new UsageError(`--wait-ms must be a whole number of milliseconds from 1, not ${JSON.stringify(waitMs)}`)
   }
   return {
-    apps: values.apps === undefined ? KNOWN_APPS : readApps(values.apps),
     apply: values.apply ?? false,
     untagged: values.untagged ?? false,
     json: values.json ?? false,
     waitMs: Number(waitMs),
+    ...(values.apps === undefined ? {} : { apps: appsOf(values.apps) }),
     ...(values.idle === undefined ? {} : { idleMs: readDuration('idle', values.idle) }),
     ...(values.grace === undefined ? {} : { graceMs: readDuration('grace', values.grace) }),
   }
 }
 
 /** An app that is forgotten here loses its consumers, so what is no app's name is refused rather than passed over. */
-function readApps(text: string): readonly string[] {
+function appsOf(text: string): readonly string[] {
   const apps = text.split(',').map((app) => app.trim())
   const wrong = apps.find((app) => !APP.test(app))
   if (wrong !== undefined) throw new UsageError(`--apps: ${JSON.stringify(wrong)} is no app's name (kebab case)`)

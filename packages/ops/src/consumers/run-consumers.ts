@@ -1,5 +1,6 @@
 import { contracts } from '@alarm-bus/contracts'
 import { KitError, KitErrorCode, type PrunedConsumer, pruneConsumers } from '@alarm-bus/nats-kit'
+import { readApps } from '../apps/read-apps.ts'
 import { readEnvironment, UsageError } from '../config.ts'
 import { connectAdmin } from '../connect-admin.ts'
 import { describePruned } from './describe-pruned.ts'
@@ -18,7 +19,8 @@ export async function runConsumers(argv: readonly string[]): Promise<number> {
       console.log(HELP)
       return 0
     }
-    const { apps, apply, untagged, json, waitMs, idleMs, graceMs } = command
+    const { apply, untagged, json, waitMs, idleMs, graceMs } = command
+    const apps = command.apps ?? (await readApps()).map(({ name }) => name)
     const connection = await connectAdmin(readEnvironment(process.env), waitMs)
     try {
       await pruneConsumers(connection, contracts, apps, {

@@ -1,0 +1,10 @@
+import { contracts, defineApp } from '@alarm-bus/contracts'
+
+export const app = defineApp({
+  name: 'producer',
+  owner: 'alarms',
+  description: 'Takes alarms over HTTP and stores them on the bus.',
+  // A route for each channel there is.
+  publishes: contracts.channels,
+  idempotency: true,
+})

@@ -1,0 +1,78 @@
+import { ContractError } from './contract-error.ts'
+import type { Channel } from './define-channel.ts'
+import type { RetryPolicy } from './retry-policy.ts'
+
+const APP_NAME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/
+const MAX_APP_NAME_CHARACTERS = 48
+/** Instances of `DELIVERY=fan-out` that get permissions when an app says nothing else: 0, 1 and 2. */
+const DEFAULT_FAN_OUT_INSTANCES = 3
+const MAX_FAN_OUT_INSTANCES = 32
+
+/** A channel that an app handles, and what the teams may know of how. */
+export interface HandledChannel {
+  readonly channel: Channel
+  /** Deliveries of a message, the first included. Default: the app's configuration. */
+  readonly maxDeliver?: number
+  /** Waits between deliveries. Default: the subscriber's. */
+  readonly retry?: Partial<RetryPolicy>
+}
+
+export interface AppOptions {
+  /** In kebab case, the folder's name under `apps`: its user on the broker and its consumers are called after it. */
+  readonly name: string
+  /** One sentence for people: what the app does. */
+  readonly description: string
+  /** The team to ask. */
+  readonly owner: string
+  /** The channels that it may publish on. Default none. */
+  readonly publishes?: readonly Channel[]
+  /** Whether it holds each id of a caller's to one message, which takes permissions of its own. Default false. */
+  readonly idempotency?: boolean
+  /** The channels that it handles; a channel alone stands for one without settings of its own. Default none. */
+  readonly handles?: readonly (Channel | HandledChannel)[]
+  /** How many instances may run with `DELIVERY=fan-out`, numbered from 0. Default 3. */
+  readonly fanOutInstances?: number
+}
+
+/** What an app says of itself: permissions, documents and checks are made from it. Plain data. */
+export interface App {
+  readonly name: string
+  readonly description: string
+  readonly owner: string
+  readonly publishes: readonly Channel[]
+  readonly idempotency: boolean
+  readonly handles: readonly HandledChannel[]
+  readonly fanOutInstances: number
+}
+
+/**
+ * Declares an app: which channels it publishes on, and which it handles.
+ *
+ * @throws ContractError naming the app, when a name, a number or a list cannot work.
+ */
+export function defineApp(options: AppOptions): App {
+  const { name, description, owner, publishes = [], idempotency = false } = options
+  const { fanOutInstances = DEFAULT_FAN_OUT_INSTANCES } = options
+  const refuse = (why: string): never => {
+    throw new ContractError(`app ${JSON.stringify(name)}: ${why}`)
+  }
+  if (!APP_NAME.test(name) || name.length > MAX_APP_NAME_CHARACTERS)
+    refuse(`the name must be kebab case (a-z, 0-9, "-"), at most ${MAX_APP_NAME_CHARACTERS} characters`)
+  if (owner.trim() === '') refuse('owner is empty; name the team to ask')
+  if (!Number.isSafeInteger(fanOutInstances) || fanOutInstances < 0 || fanOutInstances > MAX_FAN_OUT_INSTANCES)
+    refuse(`fanOutInstances must be a whole number from 0 to ${MAX_FAN_OUT_INSTANCES}, not ${fanOutInstances}`)
+  const handles = (options.handles ?? []).map((one): HandledChannel => ('channel' in one ? one : { channel: one }))
+  if (publishes.length + handles.length === 0) refuse('it publishes nothing and handles nothing')
+  const twice =
+    firstTwice(publishes.map((channel) => channel.name)) ?? firstTwice(handles.map(({ channel }) => channel.name))
+  if (twice !== undefined) refuse(`channel ${JSON.stringify(twice)} is declared twice`)
+  for (const { channel, maxDeliver } of handles) {
+    if (maxDeliver !== undefined && (!Number.isSafeInteger(maxDeliver) || maxDeliver < 1))
+      refuse(`channel ${JSON.stringify(channel.name)}: maxDeliver must be a whole number from 1, not ${maxDeliver}`)
+  }
+  return Object.freeze({ name, description, owner, publishes, idempotency, handles, fanOutInstances })
+}
+
+function firstTwice(names: readonly string[]): string | undefined {
+  return names.find((name, index) => names.indexOf(name) !== index)
+}

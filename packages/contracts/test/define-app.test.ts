@@ -1,0 +1,32 @@
+import { expect, test } from 'vitest'
+import { alarmToBot, alarmToLog, type AppOptions, ContractError, defineApp } from '../src/index.ts'
+
+const declare = (options: Partial<AppOptions> = {}) =>
+  defineApp({ name: 'an-app', description: 'x', owner: 'team', handles: [alarmToBot], ...options })
+
+test('a channel alone stands for one without settings, and defaults are filled in', () => {
+  const retry = { baseMs: 50 }
+  expect(declare({ handles: [alarmToBot, { channel: alarmToLog, maxDeliver: 7, retry }] })).toEqual({
+    name: 'an-app',
+    description: 'x',
+    owner: 'team',
+    publishes: [],
+    idempotency: false,
+    handles: [{ channel: alarmToBot }, { channel: alarmToLog, maxDeliver: 7, retry }],
+    fanOutInstances: 3,
+  })
+})
+
+test.each<[Partial<AppOptions>, string]>([
+  [{ name: 'An_App' }, 'kebab case'],
+  [{ name: 'a'.repeat(49) }, 'kebab case'],
+  [{ owner: ' ' }, 'owner is empty'],
+  [{ handles: [] }, 'publishes nothing and handles nothing'],
+  [{ handles: [alarmToBot, { channel: alarmToBot }] }, '"alarm-to-bot" is declared twice'],
+  [{ publishes: [alarmToLog, alarmToLog] }, '"alarm-to-log" is declared twice'],
+  [{ handles: [{ channel: alarmToBot, maxDeliver: 0 }] }, 'maxDeliver must be a whole number from 1, not 0'],
+  [{ fanOutInstances: 1.5 }, 'fanOutInstances must be a whole number from 0 to 32, not 1.5'],
+])('%j is refused, and says why', (options, why) => {
+  expect(() => declare(options)).toThrow(ContractError)
+  expect(() => declare(options)).toThrow(why)
+})

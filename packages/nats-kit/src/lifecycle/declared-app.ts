@@ -1,0 +1,81 @@
+import type { App, Channel } from '@alarm-bus/contracts'
+import { KitError, KitErrorCode } from '../errors.ts'
+import type { MessagePublisher, SentReceipt, StoredPublisher } from '../publish/publisher.ts'
+import type { MessageHandler } from '../subscribe/handler.ts'
+
+/** Permissions and documents are made from the declaration, so an app that does something else would be found out late. */
+export function refuseUndeclared(
+  app: App,
+  name: string,
+  does: { readonly publishes: boolean; readonly handlers: readonly MessageHandler[] },
+): void {
+  const refuse = (why: string): never => {
+    throw new KitError(KitErrorCode.InvalidOptions, `app ${JSON.stringify(app.name)}: ${why}`)
+  }
+  if (name !== app.name) refuse(`the connection is called ${JSON.stringify(name)}; it takes the declared name`)
+  if (does.publishes && app.publishes.length === 0) refuse('it has a publisher, but declares no channel to publish on')
+  const handled = new Set(does.handlers.map(({ channel }) => channel.name))
+  const declared = new Set(app.handles.map(({ channel }) => channel.name))
+  const extra = [...handled].filter((channel) => !declared.has(channel))
+  const missing = [...declared].filter((channel) => !handled.has(channel))
+  if (extra.length > 0)
+    refuse(
+      `it handles ${extra.join(', ')} without declaring so; add to its declaration's handles, then \`pnpm ops permissions\``,
+    )
+  if (missing.length > 0)
+    refuse(`it declares to handle ${missing.join(', ')}, but has no handler; messages would wait for ever`)
+}
+
+/** The handlers with what the declaration says of their channels, where the handler says nothing itself. */
+export function withDeclaredSettings(app: App, handlers: readonly MessageHandler[]): readonly MessageHandler[] {
+  return handlers.map((handler) => {
+    const declared = app.handles.find(({ channel }) => channel.name === handler.channel.name)
+    const maxDeliver = handler.maxDeliver ?? declared?.maxDeliver
+    const retry = handler.retry ?? declared?.retry
+    return { ...handler, ...(maxDeliver !== undefined && { maxDeliver }), ...(retry !== undefined && { retry }) }
+  })
+}
+
+type Refusal = (channel: Channel) => KitError | undefined
+
+function refusalOf(app: App): Refusal {
+  const declared = new Set(app.publishes.map(({ name }) => name))
+  return (channel) =>
+    declared.has(channel.name)
+      ? undefined
+      : new KitError(
+          KitErrorCode.InvalidOptions,
+          `app ${JSON.stringify(app.name)} does not declare that it publishes ${JSON.stringify(channel.name)}; nothing was sent`,
+        )
+}
+
+/** A publisher that sends on the declared channels alone. */
+export function onDeclaredChannels<Receipt extends SentReceipt>(
+  app: App,
+  publisher: MessagePublisher<Receipt>,
+): MessagePublisher<Receipt> {
+  const refusal = refusalOf(app)
+  return {
+    publish(channel, message, options) {
+      const refused = refusal(channel)
+      return refused ? Promise.reject(refused) : publisher.publish(channel, message, options)
+    },
+    close: () => publisher.close(),
+  }
+}
+
+/** The same for one that stores, many at a time as well. */
+export function storedOnDeclaredChannels(app: App, publisher: StoredPublisher): StoredPublisher {
+  const refusal = refusalOf(app)
+  return {
+    ...onDeclaredChannels(app, publisher),
+    publishMany(channel, messages, options) {
+      const refused = refusal(channel)
+      return refused ? Promise.reject(refused) : publisher.publishMany(channel, messages, options)
+    },
+    publishStream(channel, messages, options) {
+      const refused = refusal(channel)
+      return refused ? Promise.reject(refused) : publisher.publishStream(channel, messages, options)
+    },
+  }
+}
