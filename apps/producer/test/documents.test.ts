@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { get, type Stack, startStack } from './stack.ts'
 
@@ -64,4 +65,31 @@ test('the document can be browsed, with everything it needs from here', async ()
   }
   const document = await get(`${stack.url}/docs/json`)
   expect(document.body).toEqual((await get(`${stack.url}/openapi.json`)).body)
+})
+
+test('the AsyncAPI document is served as JSON and as YAML, and a page of it that needs nothing else', async () => {
+  const json = await fetch(`${stack.url}/asyncapi.json`)
+  expect(json.headers.get('content-type')).toBe('application/json; charset=utf-8')
+  const document = (await json.json()) as Record<string, any>
+  expect(document['asyncapi']).toBe('3.0.0')
+  expect(document['channels']['alarm-to-bot'].address).toBe('alarm.to.bot')
+  const yaml = await fetch(`${stack.url}/asyncapi.yaml`)
+  expect(yaml.headers.get('content-type')).toBe('application/yaml; charset=utf-8')
+  expect(await yaml.text()).toContain('address: alarm.to.bot\n')
+
+  const page = await fetch(`${stack.url}/docs/events`)
+  const html = await page.text()
+  expect([page.status, page.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8'])
+  expect(html).toContain('alarm.to.log')
+  expect(html).not.toMatch(/<script|<link|<img|<iframe|\sstyle=|\son[a-z]+=/)
+  const style = createHash('sha256')
+    .update(String(/<style>([^]*?)<\/style>/.exec(html)?.[1]))
+    .digest('base64')
+  expect(page.headers.get('content-security-policy')).toBe(
+    `default-src 'none'; style-src 'sha256-${style}'; frame-ancestors 'none'`,
+  )
+  const again = await fetch(`${stack.url}/docs/events`, {
+    headers: { 'if-none-match': String(page.headers.get('etag')) },
+  })
+  expect([again.status, await again.text()]).toEqual([304, ''])
 })

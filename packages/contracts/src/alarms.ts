@@ -13,7 +13,7 @@ export const alarmToBot = defineChannel({
   subject: 'alarm.to.bot',
   owner: 'alarms',
   description: 'An alarm for the people behind the bot.',
-  schema: z.object({ message: text }),
+  schema: z.object({ message: text }).meta({ examples: [{ message: 'Disk is full on db-1' }] }),
 })
 
 export const alarmToLog = defineChannel({
@@ -21,8 +21,10 @@ export const alarmToLog = defineChannel({
   subject: 'alarm.to.log',
   owner: 'alarms',
   description: 'An alarm that is only written down.',
-  schema: z.object({
-    message: text,
-    extra: z.string().max(MAX_EXTRA_CHARACTERS).optional().describe('Anything that helps whoever reads the log.'),
-  }),
+  schema: z
+    .object({
+      message: text,
+      extra: z.string().max(MAX_EXTRA_CHARACTERS).optional().describe('Anything that helps whoever reads the log.'),
+    })
+    .meta({ examples: [{ message: 'Nightly backup done', extra: '1,204 files in 73 s' }] }),
 })

@@ -2,6 +2,7 @@ import { createHttp, type HttpOptions } from '@alarm-bus/service'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { channelRoutes, type ChannelRoutesOptions } from './channel-routes.ts'
 import { answerClientError } from './client-error.ts'
+import { serveEventDocuments } from './event-documents.ts'
 import { acceptJsonOnly } from './json-body.ts'
 import { serveOpenApi } from './openapi.ts'
 import { Problem, PROBLEM_CONTENT_TYPE } from './problem.ts'
@@ -48,6 +49,7 @@ export async function createProducerHttp(options: ProducerHttpOptions): Promise<
   http.setErrorHandler(sendProblem)
   http.setNotFoundHandler((request, reply) => sendProblem(noSuchRoute(request), request, reply))
   await serveOpenApi(http, options.contracts)
+  await serveEventDocuments(http)
   await http.register(channelRoutes, { contracts: options.contracts, publish: options.publish })
   return http
 }

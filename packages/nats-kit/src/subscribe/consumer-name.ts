@@ -7,6 +7,11 @@ import type { SubscriberSettings } from './options.ts'
  */
 export function consumerName(settings: SubscriberSettings, channel: Channel): string {
   const shared = settings.delivery === 'queue-group' && settings.lifetime === 'durable'
-  const name = `${settings.app}_${channel.name}`
+  const name = sharedConsumerName(settings.app, channel)
   return shared ? name : `${name}_${settings.instanceId}`
+}
+
+/** The durable that all instances of an app share: `<app>_<channel>`. */
+export function sharedConsumerName(app: string, channel: Channel): string {
+  return `${app}_${channel.name}`
 }

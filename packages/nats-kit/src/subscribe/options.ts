@@ -47,6 +47,9 @@ export interface SubscriberSettings extends Required<Omit<SubscriberOptions, 're
   readonly watchdog: WatchdogSettings
 }
 
+/** Deliveries of a message when nothing else is said. */
+export const DEFAULT_MAX_DELIVER = 3
+
 const NAME = /^[a-z0-9]+(-[a-z0-9]+)*$/
 const INSTANCE = /^[A-Za-z0-9-]{1,40}$/
 /** Endings of the kit's own consumers beside an app's. */
@@ -68,7 +71,7 @@ export function resolveSubscriberOptions(options: SubscriberOptions): Subscriber
     lifetime,
     delivery,
     instanceId: options.instanceId ?? randomUUID(),
-    maxDeliver: options.maxDeliver ?? 3,
+    maxDeliver: options.maxDeliver ?? DEFAULT_MAX_DELIVER,
     ackWaitMs,
     concurrency: options.concurrency ?? 16,
     maxHandlerMs: options.maxHandlerMs ?? 300_000,

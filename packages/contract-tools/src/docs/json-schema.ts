@@ -1,0 +1,45 @@
+import type { Channel } from '@alarm-bus/contracts'
+import { z } from 'zod'
+
+export type JsonObject = { readonly [key: string]: unknown }
+
+/**
+ * A channel's schema as AsyncAPI's own dialect (draft-07), under names that are unique in the whole document: what a
+ * schema defines beside itself, or says of itself again, is looked up from the document's root.
+ */
+export function documentSchemas(channel: Channel): Readonly<Record<string, JsonObject>> {
+  const {
+    $schema: _,
+    definitions,
+    ...root
+  } = z.toJSONSchema(channel.schema, {
+    target: 'draft-7',
+    io: 'input',
+  }) as JsonObject
+  const defined = Object.entries((definitions ?? {}) as Readonly<Record<string, unknown>>)
+  const schemas = [[schemaName(channel), root], ...defined.map(([name, one]) => [schemaName(channel, name), one])]
+  return Object.fromEntries(schemas.map(([name, one]) => [name, withDocumentRefs(channel, one)]))
+}
+
+/** Where the channel's schema stands in the document's components. */
+export function schemaName(channel: Channel, definition?: string): string {
+  // A component's name takes letters, digits, ".", "-" and "_".
+  return definition === undefined ? channel.name : `${channel.name}.${definition.replaceAll(/[^\w.-]/g, '_')}`
+}
+
+function withDocumentRefs(channel: Channel, node: unknown): unknown {
+  if (Array.isArray(node)) return node.map((one) => withDocumentRefs(channel, one))
+  if (typeof node !== 'object' || node === null) return node
+  return Object.fromEntries(
+    Object.entries(node).map(([key, value]) =>
+      key === '$ref' && typeof value === 'string'
+        ? [key, documentRef(channel, value)]
+        : [key, withDocumentRefs(channel, value)],
+    ),
+  )
+}
+
+function documentRef(channel: Channel, ref: string): string {
+  const definition = ref === '#' ? undefined : ref.replace('#/definitions/', '')
+  return `#/components/schemas/${schemaName(channel, definition)}`
+}
