@@ -21,6 +21,12 @@ export interface KvOnceStoreOptions {
   readonly maxInFlight?: number
 }
 
+/** @throws KitError `invalid_options`. */
+export function checkedLeaseMs({ leaseMs = 30_000 }: KvOnceStoreOptions): number {
+  if (Number.isSafeInteger(leaseMs) && leaseMs >= 3_000) return leaseMs
+  throw new KitError(KitErrorCode.InvalidOptions, `leaseMs must be a whole number from 3,000, not ${leaseMs}`)
+}
+
 /**
  * A store in the stream's KV bucket, made by `ensureOnceBucket`: shared by all instances, and by all apps, each with
  * keys of its own. Written through the kit's own sender, which knows how to outlast a lost connection.
@@ -32,10 +38,7 @@ export interface KvOnceStoreOptions {
  * @throws KitError `invalid_options`.
  */
 export function createKvOnceStore(connection: Connection, options: KvOnceStoreOptions = {}): OnceStore {
-  const leaseMs = options.leaseMs ?? 30_000
-  if (!Number.isSafeInteger(leaseMs) || leaseMs < 3_000) {
-    throw new KitError(KitErrorCode.InvalidOptions, `leaseMs must be a whole number from 3,000, not ${leaseMs}`)
-  }
+  const leaseMs = checkedLeaseMs(options)
   const sender = new StoredSender(connection, { maxInFlight: options.maxInFlight ?? 1_024 })
   const renewals = new Set<NodeJS.Timeout>()
   const leaseSeconds = Math.ceil(leaseMs / 1_000)

@@ -1,10 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { errorText, KitError, KitErrorCode } from '../errors.ts'
 import type { MessageContext, MessageHandler } from '../subscribe/handler.ts'
+import type { LateOnceStore } from './late-once-store.ts'
 import type { OnceClaim, OnceStore } from './once-store.ts'
 
 export interface OnceOnlyOptions {
-  readonly store: OnceStore
+  /** From `kvOnceStore`, opened and closed by the subscriber; or a store that is open, which its maker closes. */
+  readonly store: OnceStore | LateOnceStore
 }
 
 /** Between two looks at a message that another delivery handles; doubled each time, up to the cap. */
@@ -34,6 +36,7 @@ const MAX_LOOK_MS = 2_000
 export function onceOnly(handler: MessageHandler, { store }: OnceOnlyOptions): MessageHandler {
   return {
     ...handler,
+    ...('open' in store ? { uses: [...(handler.uses ?? []), store] } : {}),
     async handle(message, context) {
       const claim = await claimOf(store, context)
       if (claim === 'done') {

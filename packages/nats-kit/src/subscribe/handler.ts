@@ -1,5 +1,6 @@
 import type { Channel, MessageOf } from '@alarm-bus/contracts'
 import type { Logger } from '../logger.ts'
+import type { ConnectionUser } from './connection-user.ts'
 import type { RetryDelay } from './retry-policy.ts'
 
 /** What is known of a message besides its content. Read lazily: what a handler does not ask for costs nothing. */
@@ -29,6 +30,8 @@ export interface HandlerOptions {
   readonly retry?: RetryDelay
   /** Deliveries, the first included. Default: the subscriber's. */
   readonly maxDeliver?: number
+  /** What has to be open before the first message; the subscriber opens and closes it. */
+  readonly uses?: readonly ConnectionUser[]
 }
 
 /**

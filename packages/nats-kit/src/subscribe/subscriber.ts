@@ -35,6 +35,8 @@ export function createSubscriber(connection: Connection, options: SubscriberOpti
     // Short, since it is tried again for as long as it takes: what is wrong is said sooner.
     budgetMs: 5_000,
   })
+  const used = [...new Set(settings.handlers.flatMap(({ uses = [] }) => uses))]
+  for (const user of used) user.open(connection)
   const specs = settings.handlers.map((handler) => specOf(settings, handler))
   const runners = [
     ...specs.map((spec) => new ConsumerRunner(connection, settings, spec, deadLetters)),
@@ -59,7 +61,9 @@ export function createSubscriber(connection: Connection, options: SubscriberOpti
     checks: () => runners.flatMap((runner) => runner.checks()),
     async stop(timeoutMs) {
       const abandoned = (await Promise.all(runners.map((runner) => runner.stop(timeoutMs)))).flat()
-      if (abandoned.length === 0) await deadLetters.close()
+      // What a handler left behind still works with stays open, and ends with the connection.
+      if (abandoned.length === 0)
+        await Promise.all([deadLetters.close(), ...used.splice(0).map((user) => user.close())])
       for (const message of abandoned) {
         connection.logger.error(
           { event: 'messageAbandoned', ...message },
