@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream'
+import type { Msg } from '@nats-io/transport-node'
 import type { Connection } from '../connection/connection.ts'
 import { KitError, KitErrorCode } from '../errors.ts'
 import type { ConsumerState } from '../events.ts'
@@ -15,6 +16,7 @@ import { type AbandonedMessage, MessageProcessor } from './process-message.ts'
 import { PullSource } from './pull-source.ts'
 import { PushSource } from './push-source.ts'
 import type { DeliverySource, SourceEnd } from './source.ts'
+import { StaleDeliveries } from './stale-deliveries.ts'
 
 /** Wait before trying again after the first failure; doubled each time, up to the cap. */
 const FIRST_BACKOFF_MS = 250
@@ -32,6 +34,7 @@ export class ConsumerRunner {
   readonly #stream: string
   readonly #processor: MessageProcessor
   readonly #watch: ConsumerWatch
+  readonly #stale: StaleDeliveries
   readonly #stopSignal = new AbortController()
   #source: DeliverySource | undefined
   #state: ConsumerState = 'starting'
@@ -48,6 +51,7 @@ export class ConsumerRunner {
     this.#stream = spec.stream
     this.name = spec.name
     this.#processor = new MessageProcessor(connection, spec, settings, deadLetters, () => this.#source?.onRoom())
+    this.#stale = new StaleDeliveries(connection, spec.name, settings.ackWaitMs)
     this.#watch = new ConsumerWatch(connection, settings, spec, this.#processor)
   }
 
@@ -84,6 +88,7 @@ export class ConsumerRunner {
     await Promise.race([stopped, late])
     this.#source?.end({ kind: 'stopped', detail: 'asked to stop' })
     await Promise.race([this.#loop, late])
+    this.#stale.stop()
     const abandoned = await this.#processor.stop(Math.max(0, timeoutMs - (performance.now() - startedAt)))
     if (this.#settings.lifetime === 'ephemeral') await this.#removeEphemeral()
     await Promise.race([
@@ -149,7 +154,9 @@ export class ConsumerRunner {
       consumer: this.name,
       concurrency: this.#settings.concurrency,
       idleHeartbeatMs: this.#settings.idleHeartbeatMs,
-      onMessage: this.#processor.process.bind(this.#processor),
+      onMessage: (message: Msg) => {
+        if (!this.#stale.isStale()) this.#processor.process(message)
+      },
       running: () => this.#processor.running,
     }
     if (deliverSubject === undefined) return new PullSource(this.#connection, context)
