@@ -6,7 +6,7 @@ export const sharedConfig = defineConfig({
   ssr: { resolve: { conditions: ['@alarm-bus/source'] } },
   test: {
     include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
-    testTimeout: 30_000,
+    testTimeout: 60_000,
     hookTimeout: 60_000,
     reporters: ['default', ['json', { outputFile: '.vitest/results.json' }]],
   },
