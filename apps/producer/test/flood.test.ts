@@ -64,7 +64,7 @@ test(
     broker.pause()
     const rest = flood(REQUESTS)
     // With the broker still, more than may wait are refused for certain; then it goes on.
-    await waitFor(() => answers.filter(({ status }) => status === 503).length > CALLERS)
+    await waitFor(() => answers.filter(({ status }) => status === 503).length > CALLERS, { deadlineMs: 60_000 })
     expect((await get(`${url}/livez`)).status).toBe(200)
     broker.resume()
     await rest

@@ -22,7 +22,7 @@ export type {
   StreamReceipt,
 } from './publish/publisher.ts'
 export { createMessageRouter, type MessageRouter } from './publish/router.ts'
-export type { StoredSenderOptions } from './publish/stored-sender.ts'
+export type { StoredSenderOptions } from './publish/stored-ack.ts'
 export { DeadLetterHeader, HeaderName } from './codec/headers.ts'
 export type { DeadLetterEntry, StoredDeadLetter } from './dead-letters/dead-letter-entry.ts'
 export type { DeadLetterFilter } from './dead-letters/dead-letter-filter.ts'

@@ -35,7 +35,7 @@ test.each(['pull', 'push'] as const)(
     await waitFor(() => subscriber.checks().every(({ ok }) => ok))
     for (let i = 0; i < 8; i++) connection.client.publish(toBot.subject, JSON.stringify({ message: `m-${i}` }))
     await connection.client.flush()
-    await waitFor(() => new Set(handled.map(({ message }) => message)).size === 8)
+    await waitFor(() => new Set(handled.map(({ message }) => message)).size === 8, { deadlineMs: 40_000 })
     const stale = () => connection.logs.lines.filter(({ fields }) => fields['event'] === 'staleDeliveries')
     await waitFor(() => stale().length > 0)
     const others = handled.filter(({ message }) => message !== 'm-0')

@@ -7,7 +7,8 @@ import { KitError, KitErrorCode } from '../errors.ts'
 import { idempotencyStreamName, idempotencySubject } from '../streams/companion-streams.ts'
 import { checkedTtlSeconds, messageIdOf } from './publish-options.ts'
 import type { MessagePublisher, PublishOptions, PublishReceipt } from './publisher.ts'
-import { StoredSender, type StoredSenderOptions } from './stored-sender.ts'
+import type { StoredSenderOptions } from './stored-ack.ts'
+import { StoredSender } from './stored-sender.ts'
 
 /** The server's answer when the subject holds a message although none was expected. */
 const WRONG_LAST_SEQUENCE = 10071

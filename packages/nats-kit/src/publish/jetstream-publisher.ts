@@ -9,7 +9,8 @@ import { createPublishMany, MAX_BATCH_MESSAGES } from './publish-many.ts'
 import { messageIdOf } from './publish-options.ts'
 import { StreamPublisher } from './publish-stream.ts'
 import type { PublishOptions, PublishReceipt, StoredPublisher } from './publisher.ts'
-import { type StoredAck, StoredSender, type StoredSenderOptions } from './stored-sender.ts'
+import type { StoredAck, StoredSenderOptions } from './stored-ack.ts'
+import { StoredSender } from './stored-sender.ts'
 
 export interface JetStreamPublisherOptions extends StoredSenderOptions {
   readonly contracts: Contracts

@@ -2,10 +2,10 @@ import { type Msg, nuid, type Subscription } from '@nats-io/transport-node'
 import type { EncodedHeaders } from '../codec/headers.ts'
 import type { SizedText } from '../codec/sized-text.ts'
 import type { Connection } from '../connection/connection.ts'
-import type { KitError } from '../errors.ts'
 import type { ConnectionState } from '../events.ts'
-import { isWorthRetrying, type PubAck, rejection } from './classify.ts'
-import { InFlightTable, type Waiting } from './in-flight-table.ts'
+import { isWorthRetrying, readAck, rejection } from './classify.ts'
+import { InFlightTable } from './in-flight-table.ts'
+import { outOfTime, type PendingMessage, retryWaitMs } from './pending-message.ts'
 import {
   closedError,
   connectionClosedError,
@@ -16,41 +16,8 @@ import {
   publishError,
   tooManyInFlight,
 } from './send-errors.ts'
+import type { StoredAck, StoredSenderOptions } from './stored-ack.ts'
 
-export interface StoredSenderOptions {
-  /** Messages that may wait for an ack at once; one more is refused. Default 1,024. */
-  readonly maxInFlight?: number
-  /** One attempt, in milliseconds. Default 5,000. */
-  readonly attemptTimeoutMs?: number
-  /** All attempts of a message together, in milliseconds. Default 15,000: a leader election took 7.5 s. */
-  readonly budgetMs?: number
-}
-
-/** What the broker said of a stored message, and whether it took more than one attempt to hear it. */
-export interface StoredAck {
-  readonly stream: string
-  readonly seq: number
-  readonly duplicate: boolean
-  readonly attempts: number
-}
-
-interface Pending extends Waiting {
-  readonly subject: string
-  readonly payload: Uint8Array | SizedText
-  readonly headers: EncodedHeaders
-  readonly resolve: (ack: StoredAck) => void
-  readonly reject: (error: KitError) => void
-  readonly startedAt: number
-  /** End of the budget, and of the attempt under way; milliseconds of `performance.now()`. */
-  readonly giveUpAt: number
-  attemptEndsAt: number
-  attempts: number
-  lastTrouble: string
-}
-
-/** First wait before another attempt after the broker said "not now"; doubled each time, up to a second. */
-const FIRST_RETRY_MS = 50
-const MAX_RETRY_MS = 1_000
 /** How often deadlines are looked at. One timer for all messages: a timer each costs more than the message. */
 const SWEEP_MS = 100
 
@@ -67,7 +34,7 @@ export class StoredSender {
   readonly #budgetMs: number
   readonly #inbox: string
   readonly #subscription: Subscription
-  readonly #pending = new InFlightTable<Pending>()
+  readonly #pending = new InFlightTable<PendingMessage>()
   #sweeper: NodeJS.Timeout | undefined
   #closed = false
   #idle: (() => void)[] = []
@@ -114,7 +81,7 @@ export class StoredSender {
         return reject(tooManyInFlight(this.#maxInFlight))
       }
       const now = performance.now()
-      const pending: Pending = {
+      const pending: PendingMessage = {
         token: '',
         order: 0,
         subject,
@@ -144,7 +111,7 @@ export class StoredSender {
     if (!this.#subscription.isClosed()) this.#subscription.unsubscribe()
   }
 
-  #attempt(pending: Pending, now: number): void {
+  #attempt(pending: PendingMessage, now: number): void {
     pending.attemptEndsAt = now + this.#attemptTimeoutMs
     if (this.#connection.state !== 'connected') return
     pending.attempts++
@@ -157,7 +124,7 @@ export class StoredSender {
   }
 
   /** Text in a batch with others of this turn; bytes, which may be no text, one by one through the client. */
-  #write({ subject, token, headers, payload }: Pending): void {
+  #write({ subject, token, headers, payload }: PendingMessage): void {
     const { client, frames } = this.#connection
     const reply = this.#inbox + token
     if (payload instanceof Uint8Array) return client.publish(subject, payload, { reply, headers: headers as never })
@@ -173,12 +140,7 @@ export class StoredSender {
       // No responders: no stream listens, or its leader is being elected.
       return this.#retryLater(pending, `no stream answered on ${pending.subject}`)
     }
-    let ack: PubAck
-    try {
-      ack = message.json<PubAck>()
-    } catch {
-      ack = { error: { description: 'the answer is not JSON' } }
-    }
+    const ack = readAck(message)
     if (ack.error) {
       if (isWorthRetrying(ack.error))
         return this.#retryLater(pending, ack.error.description ?? 'the broker said “not now”')
@@ -195,15 +157,11 @@ export class StoredSender {
   }
 
   /** Trouble is rare, so each wait has a timer of its own; the message stays in the table and keeps its budget. */
-  #retryLater(pending: Pending, trouble: string): void {
+  #retryLater(pending: PendingMessage, trouble: string): void {
     pending.lastTrouble = trouble
-    const backoffMs = Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(pending.attempts - 1, 10))
-    const retry = setTimeout(
-      () => {
-        if (this.#pending.has(pending)) this.#attempt(pending, performance.now())
-      },
-      backoffMs * (0.5 + Math.random() / 2),
-    )
+    const retry = setTimeout(() => {
+      if (this.#pending.has(pending)) this.#attempt(pending, performance.now())
+    }, retryWaitMs(pending.attempts))
     retry.unref()
   }
 
@@ -223,12 +181,9 @@ export class StoredSender {
     }
   }
 
-  #giveUp(pending: Pending): void {
+  #giveUp(pending: PendingMessage): void {
     this.#settle(pending)
-    const budgetMs = Math.round(pending.giveUpAt - pending.startedAt)
-    pending.reject(
-      notAcknowledged(pending.subject, `${pending.attempts} attempts in ${budgetMs} ms, ${pending.lastTrouble}`),
-    )
+    pending.reject(outOfTime(pending))
   }
 
   readonly #onState = ({ state }: { readonly state: ConnectionState }): void => {
@@ -263,7 +218,7 @@ export class StoredSender {
     }
   }
 
-  #settle(pending: Pending): void {
+  #settle(pending: PendingMessage): void {
     this.#pending.delete(pending)
     if (this.#pending.size > 0 || this.#idle.length === 0) return
     for (const done of this.#idle.splice(0)) done()

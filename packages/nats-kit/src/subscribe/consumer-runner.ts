@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream'
 import type { Msg } from '@nats-io/transport-node'
+import { connectionChange } from '../connection/connection-change.ts'
 import type { Connection } from '../connection/connection.ts'
 import { KitError, KitErrorCode } from '../errors.ts'
 import type { ConsumerState } from '../events.ts'
@@ -8,13 +9,15 @@ import type { HealthCheck } from '../lifecycle/health.ts'
 import type { StoredSender } from '../publish/stored-sender.ts'
 import { streamCreatedAt } from '../streams/ensure-streams.ts'
 import { ConsumerWatch } from '../watchdog/consumer-watch.ts'
-import { type StartFrom, toConsumerConfig } from './consumer-config.ts'
+import { toConsumerConfig } from './consumer-config.ts'
+import { ConsumerProgress } from './consumer-progress.ts'
 import type { ConsumerSpec } from './consumer-spec.ts'
 import { ensureConsumer, findConsumer } from './ensure-consumer.ts'
 import type { SubscriberSettings } from './options.ts'
 import { type AbandonedMessage, MessageProcessor } from './process-message.ts'
 import { PullSource } from './pull-source.ts'
 import { PushSource } from './push-source.ts'
+import { removeEphemeral } from './remove-ephemeral.ts'
 import type { DeliverySource, SourceEnd } from './source.ts'
 import { StaleDeliveries } from './stale-deliveries.ts'
 
@@ -35,14 +38,13 @@ export class ConsumerRunner {
   readonly #processor: MessageProcessor
   readonly #watch: ConsumerWatch
   readonly #stale: StaleDeliveries
+  readonly #progress: ConsumerProgress
   readonly #stopSignal = new AbortController()
   #source: DeliverySource | undefined
   #state: ConsumerState = 'starting'
   #reason = 'not started'
   #loop: Promise<void> = Promise.resolve()
   #stopping: Promise<readonly AbandonedMessage[]> | undefined
-  /** How far the consumer had got, and in which incarnation of the stream. */
-  #progress: { readonly settledUpTo: number; readonly streamCreatedAt: string } | undefined
 
   constructor(connection: Connection, settings: SubscriberSettings, spec: ConsumerSpec, deadLetters: StoredSender) {
     this.#connection = connection
@@ -52,6 +54,7 @@ export class ConsumerRunner {
     this.name = spec.name
     this.#processor = new MessageProcessor(connection, spec, settings, deadLetters, () => this.#source?.onRoom())
     this.#stale = new StaleDeliveries(connection, spec.name, settings.ackWaitMs)
+    this.#progress = new ConsumerProgress(settings, spec)
     this.#watch = new ConsumerWatch(connection, settings, spec, this.#processor)
   }
 
@@ -90,7 +93,7 @@ export class ConsumerRunner {
     await Promise.race([this.#loop, late])
     this.#stale.stop()
     const abandoned = await this.#processor.stop(Math.max(0, timeoutMs - (performance.now() - startedAt)))
-    if (this.#settings.lifetime === 'ephemeral') await this.#removeEphemeral()
+    if (this.#settings.lifetime === 'ephemeral') await removeEphemeral(this.#connection, this.#stream, this.name)
     await Promise.race([
       this.#watch.onStop(() => jetstreamManager(this.#connection.client, { checkAPI: false, timeout: 2_000 })),
       late,
@@ -105,7 +108,7 @@ export class ConsumerRunner {
     while (!signal.aborted && this.#connection.state !== 'closed') {
       if (this.#connection.state !== 'connected') {
         this.#become('recovering', 'the broker is away')
-        await this.#connectionChange(signal)
+        await connectionChange(this.#connection, signal)
         continue
       }
       try {
@@ -128,11 +131,11 @@ export class ConsumerRunner {
       this.#settings,
       this.#spec,
       this.#connection.inboxPrefix,
-      this.#startFrom(createdAt),
+      this.#progress.startFrom(createdAt),
     )
     const info = await ensureConsumer(manager, this.#stream, config, this.#connection.logger)
     if (signal.aborted) return { kind: 'stopped', detail: 'asked to stop' }
-    this.#remember(info.ack_floor.stream_seq, createdAt)
+    this.#progress.remember(info.ack_floor.stream_seq, createdAt)
     await this.#watch.onStart(manager, info)
     if (signal.aborted) return { kind: 'stopped', detail: 'asked to stop' }
     const source = this.#makeSource(config.deliver_subject, config.deliver_group)
@@ -163,23 +166,6 @@ export class ConsumerRunner {
     return new PushSource(this.#connection, { ...context, deliverSubject, deliverGroup })
   }
 
-  /**
-   * Where a consumer that has to be made begins. One that this process has seen goes on after what was settled then,
-   * in the same stream; a stream made anew counts from 1 again, so there it begins at the beginning.
-   */
-  #startFrom(createdAt: string | undefined): StartFrom {
-    // What was settled has left a work queue, and the server lets its readers begin nowhere else.
-    if (this.#spec.workQueue) return 'all'
-    const progress = this.#progress
-    if (progress && progress.streamCreatedAt === createdAt) return { sequence: progress.settledUpTo + 1 }
-    if (progress) return 'all'
-    return this.#settings.lifetime === 'ephemeral' ? 'new' : 'all'
-  }
-
-  #remember(settledUpTo: number, createdAt: string | undefined): void {
-    if (createdAt !== undefined) this.#progress = { settledUpTo, streamCreatedAt: createdAt }
-  }
-
   /** Looks the consumer up now and then: a push consumer that is deleted says nothing. */
   async #lookAfter(
     manager: JetStreamManager,
@@ -196,7 +182,7 @@ export class ConsumerRunner {
       try {
         const info = await findConsumer(manager, this.#stream, this.name)
         if (!info) return source.end({ kind: 'gone', detail: 'the consumer was deleted' })
-        this.#remember(info.ack_floor.stream_seq, createdAt)
+        this.#progress.remember(info.ack_floor.stream_seq, createdAt)
         await this.#watch.onLook(manager, info)
       } catch (error) {
         if (KitError.is(error, KitErrorCode.StreamMissing)) return source.end({ kind: 'gone', detail: error.message })
@@ -205,31 +191,6 @@ export class ConsumerRunner {
           'consumer cannot be looked up',
         )
       }
-    }
-  }
-
-  async #connectionChange(signal: AbortSignal): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const done = (): void => {
-        this.#connection.events.off('connectionStateChanged', done)
-        signal.removeEventListener('abort', done)
-        resolve()
-      }
-      this.#connection.events.on('connectionStateChanged', done)
-      signal.addEventListener('abort', done)
-    })
-  }
-
-  async #removeEphemeral(): Promise<void> {
-    try {
-      const manager = await jetstreamManager(this.#connection.client, { checkAPI: false, timeout: 2_000 })
-      await manager.consumers.delete(this.#stream, this.name)
-    } catch (error) {
-      // Not allowed, or not there: the broker removes it by itself after its threshold.
-      this.#connection.logger.debug(
-        { event: 'ephemeralLeft', consumer: this.name, error: KitError.from(error).message },
-        'ephemeral consumer is left to the broker',
-      )
     }
   }
 
