@@ -22,10 +22,9 @@ interface Example<Scope> {
   check(scope: Scope): Promise<void>
 }
 
-const example = <Scope>(names: Example<Scope>['names'], check: Example<Scope>['check']): Example<Scope> => ({
-  names,
-  check,
-})
+function example<Scope>(names: Example<Scope>['names'], check: Example<Scope>['check']): Example<Scope> {
+  return { names, check }
+}
 
 const closers: (() => Promise<unknown>)[] = []
 
@@ -54,136 +53,163 @@ async function settled(connection: Connection, consumer: string): Promise<void> 
   )
 }
 
+async function published({
+  connection,
+  publisher,
+  receipt,
+}: {
+  connection: Connection
+  publisher: StoredPublisher
+  receipt: PublishReceipt
+}): Promise<void> {
+  closers.push(
+    () => connection.close(2_000),
+    () => publisher.close(),
+  )
+  expect(receipt).toEqual({ id: 'order-17', stream: 'BASQUIAT_STREAM', seq: 1, duplicate: false })
+}
+
+async function publishedMany({ connection, count }: { connection: Connection; count: number }): Promise<void> {
+  expect(count).toBe(5_000)
+  const { state } = await (await managerOf(connection)).streams.info('BASQUIAT_STREAM')
+  expect(state.messages).toBe(5_003)
+}
+
+async function subscribed({
+  connection,
+  publisher,
+  subscriber,
+}: {
+  connection: Connection
+  publisher: StoredPublisher
+  subscriber: Subscriber
+}): Promise<void> {
+  closers.push(() => subscriber.stop(2_000))
+  await waitFor(() => subscriber.checks().every(({ ok }) => ok))
+  for (const message of ['busy', 'gone', 'fine']) await publisher.publish(alarmToBot, { message })
+  await settled(connection, 'my-app_alarm-to-bot')
+  expect(told.toSorted()).toEqual(['busy', 'busy', 'disk is full', 'fine', 'gone'])
+  expect(logged('retryScheduled', { delayMs: 300, channel: 'alarm-to-bot' })).toHaveLength(1)
+  expect(logged('deadLetterStored', { consumer: 'my-app_alarm-to-bot' })[0]?.fields['reason']).toBe('handler_gave_up')
+}
+
+async function retriedWithCare({
+  connection,
+  publisher,
+  careful,
+}: {
+  connection: Connection
+  publisher: StoredPublisher
+  careful: Subscriber
+}): Promise<void> {
+  closers.push(() => careful.stop(2_000))
+  await waitFor(() => careful.checks().every(({ ok }) => ok))
+  await settled(connection, 'careful-app_alarm-to-log')
+  let inProgress = 0
+  const signals = connection.client.subscribe('$JS.ACK.BASQUIAT_STREAM.careful-app_alarm-to-log.>', {
+    callback: (_, message) => void (message.string() === '+WPI' && inProgress++),
+  })
+  for (const message of ['fragile', 'long']) await publisher.publish(alarmToLog, { message })
+  // Three of them last the ack wait; without them the message would have come again by the seventh.
+  await waitFor(() => inProgress >= 7, { what: 'signals that the handler still runs', deadlineMs: 20_000 })
+  slowDisk.open()
+  await settled(connection, 'careful-app_alarm-to-log')
+  signals.unsubscribe()
+  const times = (message: string) => written.filter((one) => one === message).length
+  expect([written.length, times('fragile'), times('long')]).toEqual([5_005, 2, 1])
+  const [retry, ...more] = logged('retryScheduled', { channel: 'alarm-to-log' })
+  expect(retry?.fields).toMatchObject({ deliveries: 1, maxDeliver: 5 })
+  // 500 ms, of which the jitter may take a fifth.
+  expect(retry?.fields['delayMs']).toBeGreaterThanOrEqual(400)
+  expect(retry?.fields['delayMs']).toBeLessThanOrEqual(500)
+  expect(more).toEqual([])
+}
+
+async function watched({ bus }: { bus: Bus }): Promise<void> {
+  closers.push(() => bus.stop(2_000))
+  await waitFor(() => bus.health().ready, { what: 'the bus' })
+  const alarms = Array.from({ length: 600 }, (_, i) => ({ message: `alarm ${i}` }))
+  await bus.publisher.publishMany(alarmToBot, alarms)
+  const warned = () =>
+    logger.lines.find(({ fields, level }) => level === 'warn' && 'oldestUnreadMsAtMost' in fields && !fields['event'])
+  const { fields } = await waitFor(warned, { what: 'a warning of the slow consumer', deadlineMs: 20_000 })
+  expect(fields['consumer']).toBe('watched-app_alarm-to-bot')
+  expect(fields['pendingMessages']).toBeGreaterThan(500)
+  const check = bus.health().checks.find(({ name }) => name === 'watchdog:slow_consumer:watched-app_alarm-to-bot')
+  expect(check).toMatchObject({ ok: true, warning: true })
+  slowPeople.open()
+  await waitFor(() => bus.health().checks.every(({ warning }) => !warning), { deadlineMs: 20_000 })
+  expect(await bus.stop(10_000)).toEqual({ clean: true, abandoned: [] })
+}
+
+async function redriven({
+  report,
+  old,
+  orphans,
+}: {
+  connection: Connection
+  report: RedriveReport
+  old: { readonly discarded: number } & DiscardOptions
+  orphans: readonly PrunedConsumer[]
+}): Promise<void> {
+  const listed = logger.lines.filter(
+    ({ fields }) => fields['error'] === 'the chat is gone' && 'seq' in fields && !fields['event'],
+  )
+  expect(listed).toHaveLength(1)
+  expect(report).toEqual({ dryRun: false, redriven: 1, finished: 0, skipped: {} })
+  // The chat is there by now: the redriven message is handled.
+  await waitFor(() => told.filter((message) => message === 'gone').length === 2)
+  expect(old).toMatchObject({ dryRun: false, discarded: 0 })
+  // The bus of before is none of the two that were named.
+  expect(orphans.map(({ app }) => app)).toContain('watched-app')
+  expect(orphans.map(({ app }) => app)).not.toContain('my-app')
+}
+
+async function handledOnce({
+  connection,
+  publisher,
+  tellOnce,
+}: {
+  connection: Connection
+  publisher: StoredPublisher
+  tellOnce: MessageHandler
+}): Promise<void> {
+  const consumer = 'once-app_alarm-to-bot'
+  const run = async (): Promise<void> => {
+    const bus = startBus({
+      contracts,
+      logger,
+      connection: { servers: [server], name: 'once-app' },
+      subscriber: { handlers: [tellOnce] },
+    })
+    closers.push(() => bus.stop(2_000))
+    await waitFor(() => bus.health().ready)
+    await settled(connection, consumer)
+    expect(await bus.stop(5_000)).toEqual({ clean: true, abandoned: [] })
+  }
+  await publisher.publish(alarmToBot, { message: 'once' })
+  await run()
+  const before = [...posted]
+  expect(before.filter((message) => message === 'once')).toHaveLength(1)
+  // A consumer that is made anew is given everything again.
+  await (await managerOf(connection)).consumers.delete('BASQUIAT_STREAM', consumer)
+  await run()
+  expect(posted).toEqual(before)
+  expect(logged('redeliveryPassedOver')).toHaveLength(before.length)
+}
+
+async function testedOnABroker({ broker }: { broker: NatsServer }): Promise<void> {
+  await broker.stop()
+}
+
 /** By the block's name; every block of README.md has one. */
 export const examples = {
-  'Publishing 1': example<{ connection: Connection; publisher: StoredPublisher; receipt: PublishReceipt }>(
-    ['connection', 'publisher', 'receipt'],
-    async ({ connection, publisher, receipt }) => {
-      closers.push(
-        () => connection.close(2_000),
-        () => publisher.close(),
-      )
-      expect(receipt).toEqual({ id: 'order-17', stream: 'BASQUIAT_STREAM', seq: 1, duplicate: false })
-    },
-  ),
-
-  'Publishing 2': example<{ connection: Connection; count: number }>(
-    ['connection', 'count'],
-    async ({ connection, count }) => {
-      expect(count).toBe(5_000)
-      const { state } = await (await managerOf(connection)).streams.info('BASQUIAT_STREAM')
-      expect(state.messages).toBe(5_003)
-    },
-  ),
-
-  'Subscribing 1': example<{ connection: Connection; publisher: StoredPublisher; subscriber: Subscriber }>(
-    ['connection', 'publisher', 'subscriber'],
-    async ({ connection, publisher, subscriber }) => {
-      closers.push(() => subscriber.stop(2_000))
-      await waitFor(() => subscriber.checks().every(({ ok }) => ok))
-      for (const message of ['busy', 'gone', 'fine']) await publisher.publish(alarmToBot, { message })
-      await settled(connection, 'my-app_alarm-to-bot')
-      expect(told.toSorted()).toEqual(['busy', 'busy', 'disk is full', 'fine', 'gone'])
-      expect(logged('retryScheduled', { delayMs: 300, channel: 'alarm-to-bot' })).toHaveLength(1)
-      expect(logged('deadLetterStored', { consumer: 'my-app_alarm-to-bot' })[0]?.fields['reason']).toBe(
-        'handler_gave_up',
-      )
-    },
-  ),
-
-  'Subscribing 2': example<{ connection: Connection; publisher: StoredPublisher; careful: Subscriber }>(
-    ['connection', 'publisher', 'careful'],
-    async ({ connection, publisher, careful }) => {
-      closers.push(() => careful.stop(2_000))
-      await waitFor(() => careful.checks().every(({ ok }) => ok))
-      await settled(connection, 'careful-app_alarm-to-log')
-      let inProgress = 0
-      const signals = connection.client.subscribe('$JS.ACK.BASQUIAT_STREAM.careful-app_alarm-to-log.>', {
-        callback: (_, message) => void (message.string() === '+WPI' && inProgress++),
-      })
-      for (const message of ['fragile', 'long']) await publisher.publish(alarmToLog, { message })
-      // Three of them last the ack wait; without them the message would have come again by the seventh.
-      await waitFor(() => inProgress >= 7, { what: 'signals that the handler still runs', deadlineMs: 20_000 })
-      slowDisk.open()
-      await settled(connection, 'careful-app_alarm-to-log')
-      signals.unsubscribe()
-      const times = (message: string) => written.filter((one) => one === message).length
-      expect([written.length, times('fragile'), times('long')]).toEqual([5_005, 2, 1])
-      const [retry, ...more] = logged('retryScheduled', { channel: 'alarm-to-log' })
-      expect(retry?.fields).toMatchObject({ deliveries: 1, maxDeliver: 5 })
-      // 500 ms, of which the jitter may take a fifth.
-      expect(retry?.fields['delayMs']).toBeGreaterThanOrEqual(400)
-      expect(retry?.fields['delayMs']).toBeLessThanOrEqual(500)
-      expect(more).toEqual([])
-    },
-  ),
-
-  'Subscribing 3': example<{ bus: Bus }>(['bus'], async ({ bus }) => {
-    closers.push(() => bus.stop(2_000))
-    await waitFor(() => bus.health().ready, { what: 'the bus' })
-    const alarms = Array.from({ length: 600 }, (_, i) => ({ message: `alarm ${i}` }))
-    await bus.publisher.publishMany(alarmToBot, alarms)
-    const warned = () =>
-      logger.lines.find(({ fields, level }) => level === 'warn' && 'oldestUnreadMsAtMost' in fields && !fields['event'])
-    const { fields } = await waitFor(warned, { what: 'a warning of the slow consumer', deadlineMs: 20_000 })
-    expect(fields['consumer']).toBe('watched-app_alarm-to-bot')
-    expect(fields['pendingMessages']).toBeGreaterThan(500)
-    const check = bus.health().checks.find(({ name }) => name === 'watchdog:slow_consumer:watched-app_alarm-to-bot')
-    expect(check).toMatchObject({ ok: true, warning: true })
-    slowPeople.open()
-    await waitFor(() => bus.health().checks.every(({ warning }) => !warning), { deadlineMs: 20_000 })
-    expect(await bus.stop(10_000)).toEqual({ clean: true, abandoned: [] })
-  }),
-
-  'When something goes wrong 1': example<{
-    connection: Connection
-    report: RedriveReport
-    old: { readonly discarded: number } & DiscardOptions
-    orphans: readonly PrunedConsumer[]
-  }>(['connection', 'report', 'old', 'orphans'], async ({ report, old, orphans }) => {
-    const listed = logger.lines.filter(
-      ({ fields }) => fields['error'] === 'the chat is gone' && 'seq' in fields && !fields['event'],
-    )
-    expect(listed).toHaveLength(1)
-    expect(report).toEqual({ dryRun: false, redriven: 1, finished: 0, skipped: {} })
-    // The chat is there by now: the redriven message is handled.
-    await waitFor(() => told.filter((message) => message === 'gone').length === 2)
-    expect(old).toMatchObject({ dryRun: false, discarded: 0 })
-    // The bus of before is none of the two that were named.
-    expect(orphans.map(({ app }) => app)).toContain('watched-app')
-    expect(orphans.map(({ app }) => app)).not.toContain('my-app')
-  }),
-
-  'When something goes wrong 2': example<{
-    connection: Connection
-    publisher: StoredPublisher
-    tellOnce: MessageHandler
-  }>(['connection', 'publisher', 'tellOnce'], async ({ connection, publisher, tellOnce }) => {
-    const consumer = 'once-app_alarm-to-bot'
-    const run = async (): Promise<void> => {
-      const bus = startBus({
-        contracts,
-        logger,
-        connection: { servers: [server], name: 'once-app' },
-        subscriber: { handlers: [tellOnce] },
-      })
-      closers.push(() => bus.stop(2_000))
-      await waitFor(() => bus.health().ready)
-      await settled(connection, consumer)
-      expect(await bus.stop(5_000)).toEqual({ clean: true, abandoned: [] })
-    }
-    await publisher.publish(alarmToBot, { message: 'once' })
-    await run()
-    const before = [...posted]
-    expect(before.filter((message) => message === 'once')).toHaveLength(1)
-    // A consumer that is made anew is given everything again.
-    await (await managerOf(connection)).consumers.delete('BASQUIAT_STREAM', consumer)
-    await run()
-    expect(posted).toEqual(before)
-    expect(logged('redeliveryPassedOver')).toHaveLength(before.length)
-  }),
-
-  'Your own tests 1': example<{ broker: NatsServer }>(['broker'], async ({ broker }) => {
-    await broker.stop()
-  }),
+  'Publishing 1': example(['connection', 'publisher', 'receipt'], published),
+  'Publishing 2': example(['connection', 'count'], publishedMany),
+  'Subscribing 1': example(['connection', 'publisher', 'subscriber'], subscribed),
+  'Subscribing 2': example(['connection', 'publisher', 'careful'], retriedWithCare),
+  'Subscribing 3': example(['bus'], watched),
+  'When something goes wrong 1': example(['connection', 'report', 'old', 'orphans'], redriven),
+  'When something goes wrong 2': example(['connection', 'publisher', 'tellOnce'], handledOnce),
+  'Your own tests 1': example(['broker'], testedOnABroker),
 }
