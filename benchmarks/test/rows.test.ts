@@ -38,7 +38,13 @@ describe('every row runs and verifies what it did', () => {
 describe('choosing rows', () => {
   test('without a filter all, else those whose name begins so', () => {
     expect(selectRows([])).toEqual(ALL_ROWS)
-    expect(selectRows(['pu']).map((row) => row.name)).toEqual(['publish', 'pull', 'push'])
+    expect(selectRows(['pu']).map((row) => row.name)).toEqual([
+      'publish',
+      'pull',
+      'push',
+      'publish-many',
+      'publish-stream',
+    ])
     expect(selectRows(['nothing'])).toEqual([])
   })
 })

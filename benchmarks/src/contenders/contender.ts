@@ -14,6 +14,10 @@ export interface Consumption {
 export interface Contender {
   /** Resolves once the broker has stored the message. */
   publish(message: BenchMessage): Promise<unknown>
+  /** Resolves once the broker has stored all of them, in one step. Absent where a library has no such thing. */
+  readonly publishMany?: (messages: readonly BenchMessage[]) => Promise<unknown>
+  /** Resolves once the broker has stored what the iterable brought. Absent where a library has no such thing. */
+  readonly publishStream?: (messages: AsyncIterable<BenchMessage>) => Promise<unknown>
   /** Hands every message of the stream, from the first, to `handle`, and acknowledges it when that has resolved. */
   consume(handle: Handle): Promise<Consumption>
   /** Resolves when the broker has read everything written, acks among it. */

@@ -21,6 +21,8 @@ export const openKit: OpenContender = async (work): Promise<Contender> => {
   const publisher = createJetStreamPublisher(connection, { contracts, maxInFlight: work.inFlight })
   return {
     publish: (message: BenchMessage) => publisher.publish(channel, message),
+    publishMany: (messages) => publisher.publishMany(channel, messages),
+    publishStream: (messages) => publisher.publishStream(channel, messages),
     async consume(handle) {
       const subscriber = createSubscriber(connection, {
         contracts,

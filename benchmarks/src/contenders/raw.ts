@@ -12,6 +12,7 @@ import { connect } from '@nats-io/transport-node'
 import { benchContracts, benchSchema } from '../work/contracts.ts'
 import type { Work } from '../work/work.ts'
 import type { Contender, Handle, OpenContender } from './contender.ts'
+import { publishBatch, publishIngest } from './raw-batches.ts'
 
 const ACK_WAIT_NS = 30 * 1_000_000_000
 /** What the kit's pull consumers allow. A push consumer has no other bound than this, so there it is the bound. */
@@ -25,11 +26,14 @@ export const openRaw: OpenContender = async (work): Promise<Contender> => {
   const manager = await jetstreamManager(client)
   const name = `raw_${work.key}`
   const expect = { streamName: stream.name }
+  const target = { subject: channel.subject, stream: stream.name }
   return {
     publish(message) {
       const checked = work.check === 'both-ends' ? benchSchema.parse(message) : message
       return js.publish(channel.subject, JSON.stringify(checked), { msgID: randomUUID(), expect })
     },
+    publishMany: (messages) => publishBatch(js, target, messages),
+    publishStream: (messages) => publishIngest(client, target, messages),
     async consume(handle) {
       await manager.consumers.add(stream.name, consumerConfig(work, name, channel.subject))
       const messages = await open(js, work, stream.name, name)

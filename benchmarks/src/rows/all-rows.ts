@@ -1,4 +1,5 @@
 import { consumeAllocationsRow, publishAllocationsRow } from './allocations.ts'
+import { publishManyRow, publishStreamRow } from './batches.ts'
 import { bothEndsRow, latencyRow } from './both-ends.ts'
 import { pullRow, pushRow } from './consume.ts'
 import { publishRow, replicatedPublishRow } from './publish.ts'
@@ -11,6 +12,8 @@ export const ALL_ROWS: readonly Row[] = [
   pushRow,
   bothEndsRow,
   replicatedPublishRow,
+  publishManyRow,
+  publishStreamRow,
   latencyRow,
   publishAllocationsRow,
   consumeAllocationsRow,

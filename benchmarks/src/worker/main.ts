@@ -6,11 +6,15 @@ import { startBothEndsTask } from './both-ends-task.ts'
 import { startConsumeTask } from './consume-task.ts'
 import { startLatencyTask } from './latency-task.ts'
 import type { Answer, Assignment, Order, TaskName } from './protocol.ts'
+import { startPublishManyTask } from './publish-many-task.ts'
+import { startPublishStreamTask } from './publish-stream-task.ts'
 import { startPublishTask } from './publish-task.ts'
 import type { StartTask } from './task.ts'
 
 const TASKS: Readonly<Record<TaskName, StartTask>> = {
   publish: startPublishTask,
+  'publish-many': startPublishManyTask,
+  'publish-stream': startPublishStreamTask,
   consume: startConsumeTask,
   'both-ends': startBothEndsTask,
   latency: startLatencyTask,
