@@ -1,5 +1,12 @@
 export { alarmToBot, alarmToLog } from './alarms.ts'
-export { type CheckedMessage, checkReceived, checkToPublish, type MessageIssue } from './check-message.ts'
+export {
+  type CheckedMessage,
+  checkReceived,
+  checkToPublish,
+  InvalidMessage,
+  type MessageIssue,
+  parseReceived,
+} from './check-message.ts'
 export { ContractError } from './contract-error.ts'
 export { contracts } from './contracts.ts'
 export { type App, type AppOptions, defineApp, type HandledChannel } from './define-app.ts'

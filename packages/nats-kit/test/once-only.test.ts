@@ -202,7 +202,7 @@ describe('onceOnly', () => {
       defineHandler(toBot, () => void calls++),
       { store },
     )
-    await first.handle({ message: 'x' } as never, new Delivery(message, 'to-bot', connection.logs, 0))
+    await first.handle({ message: 'x' } as never, new Delivery(message, { channel: 'to-bot', logger: connection.logs }))
     start()
     await waitFor(() => passedOver().length === 1)
     await settled()

@@ -1,10 +1,10 @@
 import {
   type Channel,
-  type CheckedMessage,
-  checkReceived,
   checkToPublish,
+  InvalidMessage,
   type MessageInputOf,
-  type MessageIssue,
+  type MessageOf,
+  parseReceived,
 } from '@alarm-bus/contracts'
 import { KitError, KitErrorCode } from '../errors.ts'
 import { HeaderName, headerLine, JSON_CONTENT_TYPE } from './headers.ts'
@@ -55,13 +55,12 @@ export function contractHeaderLines(channel: Channel): string {
 const decoder = new TextDecoder('utf-8', { fatal: true })
 
 /** A received message: parsed, and checked leniently. Bytes that are not UTF-8 or not JSON are an issue like any other. */
-export function decodeMessage<C extends Channel>(channel: C, bytes: Uint8Array): CheckedMessage<C> {
+export function decodeMessage<C extends Channel>(channel: C, bytes: Uint8Array): MessageOf<C> | InvalidMessage {
   let value: unknown
   try {
     value = JSON.parse(decoder.decode(bytes))
   } catch (error) {
-    const issue: MessageIssue = { path: '', code: 'not_json', message: `not JSON: ${(error as Error).message}` }
-    return { ok: false, issues: [issue] }
+    return new InvalidMessage([{ path: '', code: 'not_json', message: `not JSON: ${(error as Error).message}` }])
   }
-  return checkReceived(channel, value)
+  return parseReceived(channel, value)
 }

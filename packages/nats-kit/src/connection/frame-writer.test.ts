@@ -4,21 +4,50 @@ import { FrameWriter } from './frame-writer.ts'
 
 function fakeClient(state = { closed: false }) {
   const sent: string[] = []
-  const protocol = { sendCommand: (frames: string) => void sent.push(frames), outMsgs: 0, outBytes: 0 }
+  const sendCommand = (frames: string | Uint8Array) => void sent.push(Buffer.from(frames as string).toString())
+  const protocol = { sendCommand, outMsgs: 0, outBytes: 0 }
   return { sent, protocol, client: { protocol, isClosed: () => state.closed } as unknown as NatsConnection }
 }
 
 const sized = (text: string) => ({ text, byteLength: Buffer.byteLength(text) })
 
+/** After the promises that are ready, before the event loop goes on. */
+const endOfTurn = () => new Promise<void>((resolve) => setImmediate(resolve))
+
 test('what is written in one turn is sent in one piece, in order, and counted', async () => {
   const { client, protocol, sent } = fakeClient()
   const frames = new FrameWriter(client)
   frames.publish('a.b', 're.1', sized('NATS/1.0\r\nA: é\r\n\r\n'), sized('{"x":"🔥"}'))
-  frames.ack('$JS.ACK.1')
-  expect(sent).toEqual([])
   await Promise.resolve()
-  expect(sent).toEqual(['HPUB a.b re.1 19 31\r\nNATS/1.0\r\nA: é\r\n\r\n{"x":"🔥"}\r\nPUB $JS.ACK.1 4\r\n+ACK\r\n'])
-  expect(protocol).toMatchObject({ outMsgs: 2, outBytes: 35 })
+  frames.publish('a.b', '', sized('NATS/1.0\r\n\r\n'), sized('{}'))
+  expect(sent).toEqual([])
+  await endOfTurn()
+  expect(sent).toEqual([
+    'HPUB a.b re.1 19 31\r\nNATS/1.0\r\nA: é\r\n\r\n{"x":"🔥"}\r\nHPUB a.b 12 14\r\nNATS/1.0\r\n\r\n{}\r\n',
+  ])
+  expect(protocol).toMatchObject({ outMsgs: 2, outBytes: 45 })
+})
+
+test('the acks of a turn are one piece too, after its messages', async () => {
+  const { client, protocol, sent } = fakeClient()
+  const frames = new FrameWriter(client)
+  frames.ack('$JS.ACK.1')
+  frames.publish('a', 'r', sized(''), sized('{}'))
+  frames.ack('$JS.ACK.é')
+  await endOfTurn()
+  expect(sent).toEqual(['HPUB a r 0 2\r\n{}\r\n', 'PUB $JS.ACK.1 4\r\n+ACK\r\nPUB $JS.ACK.é 4\r\n+ACK\r\n'])
+  expect(protocol).toMatchObject({ outMsgs: 3, outBytes: 10 })
+})
+
+test('as many acks as there are, and none twice', async () => {
+  const { client, sent } = fakeClient()
+  const frames = new FrameWriter(client)
+  const replies = Array.from({ length: 1_000 }, (_, n) => `$JS.ACK.${n}.${'é'.repeat(n % 70)}`)
+  for (const reply of replies) frames.ack(reply)
+  await endOfTurn()
+  expect(sent.join('')).toBe(replies.map((reply) => `PUB ${reply} 4\r\n+ACK\r\n`).join(''))
+  frames.flush()
+  expect(sent.length).toBeLessThan(10)
 })
 
 test('a large batch goes out within the turn, and flush sends at once', () => {

@@ -1,33 +1,34 @@
 import { ClosedConnectionError, type NatsConnection } from '@nats-io/transport-node'
 import type { SizedText } from '../codec/sized-text.ts'
 import { KitError, KitErrorCode } from '../errors.ts'
+import { ACK_BYTES, AckFrames } from './ack-frames.ts'
 
 /** Where the client's own `publish` ends: takes whole frames for the socket. Public in its class, absent from its type. */
 interface Protocol {
-  sendCommand(frames: string): void
+  sendCommand(frames: string | Uint8Array): void
   /** What `stats()` of the client tells. */
   outMsgs: number
   outBytes: number
 }
 
-const ACK_BYTES = 4
-
-/** Characters after which a batch is handed over within a turn, so that the socket is busy while the turn goes on. */
-const MAX_BATCH_CHARACTERS = 32 * 1024
+/** Characters or bytes after which they are handed over within a turn, so that the socket is busy while the turn goes on. */
+const MAX_WAITING = 32 * 1024
 
 /**
  * Publishes text, all that is sent in one turn of the event loop in one piece. The client's `publish` makes three buffers
- * and several arrays for a message; here a message is a part of one string that is encoded once.
+ * and several arrays for a message; here a message is a part of one string that is encoded once. A turn ends when
+ * no promise is left to go on with, so that messages of which each waits for the one before share a piece too.
  *
- * - Ordering: frames are sent in the order of the calls. What goes through the client itself in the same turn is sent
- *   before them, so whoever flushes the client calls `flush` first.
+ * - Ordering: messages are sent in the order of the calls, and the acks of a turn after its messages. What goes through
+ *   the client itself in the same turn is sent before them, so whoever needs another order calls `flush` first.
  * - Subjects are taken as they are, and the caller looks at the connection's state: what is written while it is down is
  *   lost, as it is with the client.
  */
 export class FrameWriter {
   readonly #client: NatsConnection
   readonly #protocol: Protocol
-  #batch = ''
+  #messages = ''
+  readonly #acks = new AckFrames()
 
   /** @throws KitError `unexpected` with a client that has no such method, so that an update of it cannot go unnoticed. */
   constructor(client: NatsConnection) {
@@ -39,34 +40,34 @@ export class FrameWriter {
     this.#protocol = protocol as Protocol
   }
 
-  /** A message with headers and a reply subject. @throws ClosedConnectionError. */
+  /** A message with headers; `reply` is empty where no answer is wanted. @throws ClosedConnectionError. */
   publish(subject: string, reply: string, headers: SizedText, payload: SizedText): void {
     const byteLength = headers.byteLength + payload.byteLength
-    this.#write(
-      `HPUB ${subject} ${reply} ${headers.byteLength} ${byteLength}\r\n${headers.text}${payload.text}\r\n`,
-      byteLength,
-    )
+    this.#begin(byteLength)
+    const target = reply === '' ? subject : `${subject} ${reply}`
+    this.#messages += `HPUB ${target} ${headers.byteLength} ${byteLength}\r\n${headers.text}${payload.text}\r\n`
+    if (this.#messages.length >= MAX_WAITING) this.flush()
   }
 
   /** A positive ack, which is most of what a consumer sends. @throws ClosedConnectionError. */
   ack(reply: string): void {
-    this.#write(`PUB ${reply} ${ACK_BYTES}\r\n+ACK\r\n`, ACK_BYTES)
+    this.#begin(ACK_BYTES)
+    this.#acks.add(reply)
+    if (this.#acks.byteLength >= MAX_WAITING) this.flush()
   }
 
   /** Hands over what this turn has written so far. */
   readonly flush = (): void => {
-    if (this.#batch === '') return
-    const batch = this.#batch
-    this.#batch = ''
-    this.#protocol.sendCommand(batch)
+    const messages = this.#messages
+    this.#messages = ''
+    if (messages !== '') this.#protocol.sendCommand(messages)
+    if (this.#acks.byteLength > 0) this.#protocol.sendCommand(this.#acks.take())
   }
 
-  #write(frame: string, byteLength: number): void {
+  #begin(byteLength: number): void {
     if (this.#client.isClosed()) throw new ClosedConnectionError()
     this.#protocol.outMsgs++
     this.#protocol.outBytes += byteLength
-    if (this.#batch === '') queueMicrotask(this.flush)
-    this.#batch += frame
-    if (this.#batch.length >= MAX_BATCH_CHARACTERS) this.flush()
+    if (this.#messages === '' && this.#acks.byteLength === 0) process.nextTick(this.flush)
   }
 }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { CheckedMessage, MessageIssue } from '@alarm-bus/contracts'
+import { InvalidMessage, type MessageIssue } from '@alarm-bus/contracts'
 import type { Connection } from '../connection/connection.ts'
 import { errorText } from '../errors.ts'
 import type { StoredSender } from '../publish/stored-sender.ts'
@@ -44,7 +44,7 @@ export function redriveReaderOf(connection: Connection, sender: StoredSender, wa
     maxDeliver: Number.POSITIVE_INFINITY,
     retry: watched.retry,
     // Checked below: a message that does not pass is a failure like any other.
-    decode: (bytes) => ({ ok: true, message: bytes }) as unknown as CheckedMessage<never>,
+    decode: (bytes) => bytes,
     handle: async (bytes: Uint8Array, delivery) => {
       const context = new RedrivenContext(delivery as Delivery, watched)
       const failure = await attempt(watched, bytes, context)
@@ -65,12 +65,12 @@ async function attempt(
     return { reason: DeadLetterReason.NeverSettled, error, issues: [] }
   }
   const decoded = watched.decode(bytes)
-  if (!decoded.ok) {
+  if (decoded instanceof InvalidMessage) {
     const error = decoded.issues.map((issue) => `${issue.path || '/'}: ${issue.message}`).join('; ')
     return { reason: DeadLetterReason.InvalidMessage, error, issues: decoded.issues }
   }
   try {
-    await orAborted(watched.handle(decoded.message, context), signal)
+    await orAborted(watched.handle(decoded as never, context), signal)
     return undefined
   } catch (error) {
     if (error instanceof DeadLetter)

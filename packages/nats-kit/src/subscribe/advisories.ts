@@ -1,4 +1,3 @@
-import type { CheckedMessage } from '@alarm-bus/contracts'
 import type { Connection } from '../connection/connection.ts'
 import type { StoredSender } from '../publish/stored-sender.ts'
 import { advisoryFilter, advisoryStreamName } from '../streams/companion-streams.ts'
@@ -45,7 +44,7 @@ export function collectorOf(connection: Connection, sender: StoredSender, watche
     // Nothing is behind the collector, so it never gives up.
     maxDeliver: Number.POSITIVE_INFINITY,
     retry: {},
-    decode: (bytes) => decode(bytes) as CheckedMessage<never>,
+    decode,
     handle: async (advisory: Advisory | undefined) => {
       if (!advisory || (advisory.kind === 'terminated' && OWN_REASONS.has(advisory.reason))) return
       const original = await fetchOriginal(connection, watched, advisory.seq)
@@ -70,23 +69,20 @@ export function collectorOf(connection: Connection, sender: StoredSender, watche
 }
 
 /** An advisory that cannot be read is passed over: the server wrote it, and no retry would change it. */
-function decode(bytes: Uint8Array): CheckedMessage<never> {
-  let advisory: Advisory | undefined
+function decode(bytes: Uint8Array): Advisory | undefined {
   try {
     const { type, stream_seq, deliveries, reason } = JSON.parse(Buffer.from(bytes).toString('utf8')) as Record<
       string,
       unknown
     >
-    if (typeof stream_seq === 'number') {
-      advisory = {
-        kind: String(type).includes('terminated') ? 'terminated' : 'max_deliver',
-        seq: stream_seq,
-        deliveries: Number(deliveries ?? 0),
-        reason: typeof reason === 'string' ? reason : '',
-      }
+    if (typeof stream_seq !== 'number') return undefined
+    return {
+      kind: String(type).includes('terminated') ? 'terminated' : 'max_deliver',
+      seq: stream_seq,
+      deliveries: Number(deliveries ?? 0),
+      reason: typeof reason === 'string' ? reason : '',
     }
   } catch {
-    advisory = undefined
+    return undefined
   }
-  return { ok: true, message: advisory as never }
 }

@@ -1,4 +1,3 @@
-import type { CheckedMessage } from '@alarm-bus/contracts'
 import { decodeMessage } from '../codec/json-codec.ts'
 import { consumerName } from './consumer-name.ts'
 import type { MessageContext, MessageHandler } from './handler.ts'
@@ -17,7 +16,8 @@ export interface ConsumerSpec {
   readonly retry: RetryDelay
   /** The stream lets a message go once it is settled. */
   readonly workQueue?: boolean
-  decode(bytes: Uint8Array): CheckedMessage<never>
+  /** What `handle` takes, or an `InvalidMessage` of the contracts. */
+  decode(bytes: Uint8Array): unknown
   handle(message: never, context: MessageContext): Promise<void> | void
 }
 
@@ -31,7 +31,7 @@ export function specOf(settings: SubscriberSettings, handler: MessageHandler): C
     filterSubject: channel.subject,
     maxDeliver: handler.maxDeliver ?? settings.maxDeliver,
     retry: handler.retry ?? settings.retry,
-    decode: (bytes) => decodeMessage(channel, bytes) as CheckedMessage<never>,
+    decode: (bytes) => decodeMessage(channel, bytes),
     handle: (message, context) => handler.handle(message, context),
   }
 }

@@ -8,7 +8,7 @@ const FIRST_SHAPE = '$JS.ACK.STREAM.consumer.3.17.5.1700000000123456789.9'
 const SECOND_SHAPE = '$JS.ACK.hub.ACCOUNTHASH.STREAM.consumer.3.17.5.1700000000123456789.9.token'
 
 test.each([FIRST_SHAPE, SECOND_SHAPE])('reads the metadata of %s', (reply) => {
-  const delivery = new Delivery({ reply, subject: 's' } as Msg, 'channel', collectLogs(), 0)
+  const delivery = new Delivery({ reply, subject: 's' } as Msg, { channel: 'channel', logger: collectLogs() })
   const { stream, consumer, deliveryCount, seq, consumerSeq } = delivery
   expect({ stream, consumer, deliveryCount, seq, consumerSeq }).toEqual({
     stream: 'STREAM',
@@ -24,7 +24,8 @@ test.each([FIRST_SHAPE, SECOND_SHAPE])('reads the metadata of %s', (reply) => {
 })
 
 test('the signal aborts whether it was asked for before or after', () => {
-  const make = () => new Delivery({ reply: FIRST_SHAPE, subject: 's' } as Msg, 'channel', collectLogs(), 0)
+  const make = () =>
+    new Delivery({ reply: FIRST_SHAPE, subject: 's' } as Msg, { channel: 'channel', logger: collectLogs() })
   const before = make()
   const { signal } = before
   before.abort(new Error('time is up'))

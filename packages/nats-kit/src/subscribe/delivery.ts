@@ -8,6 +8,9 @@ export const ACK_PREFIX = '$JS.ACK.'
 
 const ABORTED = AbortSignal.abort()
 
+/** What all deliveries of a consumer have in common: told once, not kept by each. */
+export type DeliveryScope = Pick<MessageContext, 'channel' | 'logger'>
+
 /**
  * One delivery of one message. Its metadata is in the reply subject, which has two shapes:
  * `$JS.ACK.<stream>.<consumer>.<deliveries>.<stream seq>.<consumer seq>.<nanos>.<pending>`, and the same with
@@ -15,20 +18,22 @@ const ABORTED = AbortSignal.abort()
  */
 export class Delivery implements MessageContext {
   readonly message: Msg
-  readonly reply: string
-  readonly channel: string
-  readonly startedAt: number
-  readonly #logger: Logger
+  readonly #scope: DeliveryScope
   #tokens: string[] | undefined
-  #abort: AbortController | undefined
-  #aborted = false
+  /** Made when it is asked for; `'aborted'` when the end came before. */
+  #abort: AbortController | 'aborted' | undefined
 
-  constructor(message: Msg, channel: string, logger: Logger, startedAt: number) {
+  constructor(message: Msg, scope: DeliveryScope) {
     this.message = message
-    this.reply = message.reply ?? ''
-    this.channel = channel
-    this.startedAt = startedAt
-    this.#logger = logger
+    this.#scope = scope
+  }
+
+  get reply(): string {
+    return this.message.reply ?? ''
+  }
+
+  get channel(): string {
+    return this.#scope.channel
   }
 
   get subject(): string {
@@ -69,11 +74,11 @@ export class Delivery implements MessageContext {
   }
 
   get logger(): Logger {
-    return this.#logger
+    return this.#scope.logger
   }
 
   get signal(): AbortSignal {
-    if (this.#aborted && !this.#abort) return ABORTED
+    if (this.#abort === 'aborted') return ABORTED
     this.#abort ??= new AbortController()
     return this.#abort.signal
   }
@@ -85,8 +90,8 @@ export class Delivery implements MessageContext {
 
   /** Tells the handler to stop; one that never asked for its signal has none made. */
   abort(reason: Error): void {
-    this.#aborted = true
-    this.#abort?.abort(reason)
+    if (this.#abort === undefined) this.#abort = 'aborted'
+    else if (this.#abort !== 'aborted') this.#abort.abort(reason)
   }
 
   #token(index: number): string {

@@ -56,7 +56,7 @@ export async function fetchOriginal(
       if (message.headers?.code === 404) return await goneForCertain()
       throw unreadable(message.headers?.status ?? 'no answer')
     }
-    const delivery = new Delivery(message, watched.channel, connection.logger, 0)
+    const delivery = new Delivery(message, { channel: watched.channel, logger: connection.logger })
     // The next one in line answers for a message that is gone.
     return delivery.seq === seq ? { message, storedNanos: delivery.storedNanos } : await goneForCertain()
   } finally {

@@ -1,13 +1,14 @@
-import type { MessageIssue } from '@alarm-bus/contracts'
+import { InvalidMessage, type MessageIssue } from '@alarm-bus/contracts'
 import type { Msg } from '@nats-io/transport-node'
 import type { Connection } from '../connection/connection.ts'
 import { errorText } from '../errors.ts'
 import type { StoredSender } from '../publish/stored-sender.ts'
 import { DeadLetterReason, storeDeadLetter } from './dead-letter.ts'
-import { Delivery } from './delivery.ts'
+import { Delivery, type DeliveryScope } from './delivery.ts'
 import type { ConsumerSpec } from './consumer-spec.ts'
 import type { SubscriberSettings } from './options.ts'
 import { delayOf } from './retry-policy.ts'
+import { type Place, RunningDeliveries } from './running-deliveries.ts'
 import { DeadLetter, RetryLater } from './verdicts.ts'
 
 const ACK = Buffer.from('+ACK')
@@ -33,7 +34,8 @@ export class MessageProcessor {
   readonly #settings: SubscriberSettings
   readonly #deadLetters: StoredSender
   readonly #onDone: () => void
-  readonly #running = new Set<Delivery>()
+  readonly #scope: DeliveryScope
+  readonly #running: RunningDeliveries
   /** Settlements made while the connection was down: the client would drop them. At most one a running message. */
   #unsent: { readonly reply: string; readonly verdict: Uint8Array }[] = []
   #idle: (() => void)[] = []
@@ -56,6 +58,11 @@ export class MessageProcessor {
     this.#settings = settings
     this.#deadLetters = deadLetters
     this.#onDone = onDone
+    this.#scope = { channel: spec.channel, logger: connection.logger }
+    this.#running = new RunningDeliveries(
+      (place) => this.#finish(place, ACK),
+      (place, error) => this.#failed(place, error),
+    )
     this.#keeper = setInterval(this.#keepAlive, settings.ackWaitMs / 3)
     this.#keeper.unref()
     connection.events.on('connectionStateChanged', this.#onState)
@@ -80,28 +87,25 @@ export class MessageProcessor {
     return this.#trouble
   }
 
-  /** Takes one delivery. Never throws: what calls it is the client's reader, which an exception would end. */
-  process(message: Msg): void {
-    const delivery = new Delivery(message, this.#spec.channel, this.#connection.logger, performance.now())
-    this.#running.add(delivery)
+  /**
+   * Takes one delivery, received at `now` of `performance.now()`. Never throws: what calls it is the client's reader,
+   * which an exception would end.
+   */
+  process(message: Msg, now: number): void {
+    const delivery = new Delivery(message, this.#scope)
+    const place = this.#running.add(delivery, now)
     this.#last = delivery
-    const decoded = this.#spec.decode(message.data)
-    if (!decoded.ok) {
-      const where = decoded.issues.map((issue) => `${issue.path || '/'}: ${issue.message}`).join('; ')
-      void this.#bury(delivery, DeadLetterReason.InvalidMessage, where, decoded.issues)
-      return
-    }
+    let result: unknown
     try {
-      const result = this.#spec.handle(decoded.message, delivery)
-      if (result === undefined || typeof result.then !== 'function') this.#finish(delivery, ACK)
-      else
-        result.then(
-          () => this.#finish(delivery, ACK),
-          (error: unknown) => this.#failed(delivery, error),
-        )
+      const decoded = this.#spec.decode(message.data)
+      if (decoded instanceof InvalidMessage) return this.#invalid(place, decoded.issues)
+      result = this.#spec.handle(decoded as never, delivery)
     } catch (error) {
-      this.#failed(delivery, error)
+      return this.#failed(place, error)
     }
+    if (result === undefined) return this.#finish(place, ACK)
+    // A native promise is taken as it is; what only looks like one might call back twice, so it is wrapped.
+    Promise.resolve(result).then(place.onDone, place.onFailed)
   }
 
   /**
@@ -118,21 +122,30 @@ export class MessageProcessor {
     }
     clearInterval(this.#keeper)
     this.#connection.events.off('connectionStateChanged', this.#onState)
-    return [...this.#running].map((delivery) => {
+    const abandoned: AbandonedMessage[] = []
+    this.#running.forEach((delivery) => {
       delivery.abort(new Error('shutdown ran out of time'))
       const { stream, seq, channel, deliveryCount } = delivery
-      return { stream, seq, channel, deliveryCount }
+      abandoned.push({ stream, seq, channel, deliveryCount })
     })
+    return abandoned
   }
 
-  #failed(delivery: Delivery, error: unknown): void {
+  #invalid(place: Place, issues: readonly MessageIssue[]): void {
+    const where = issues.map((issue) => `${issue.path || '/'}: ${issue.message}`).join('; ')
+    void this.#bury(place, DeadLetterReason.InvalidMessage, where, issues)
+  }
+
+  #failed(place: Place, error: unknown): void {
+    const { delivery } = place
+    if (delivery === undefined) return
     const { channel, consumer, stream, seq, deliveryCount: deliveries } = delivery
     if (error instanceof DeadLetter) {
-      void this.#bury(delivery, DeadLetterReason.HandlerGaveUp, errorText(error), [])
+      void this.#bury(place, DeadLetterReason.HandlerGaveUp, errorText(error), [])
       return
     }
     if (deliveries >= this.#spec.maxDeliver) {
-      void this.#bury(delivery, DeadLetterReason.DeliveriesExhausted, errorText(error), [])
+      void this.#bury(place, DeadLetterReason.DeliveriesExhausted, errorText(error), [])
       return
     }
     const delayMs = error instanceof RetryLater ? error.delayMs : this.#retryDelayMs(deliveries, error)
@@ -142,7 +155,7 @@ export class MessageProcessor {
       'handler failed; the message comes again',
     )
     this.#connection.events.emit('retryScheduled', detail)
-    this.#finish(delivery, Buffer.from(`-NAK {"delay":${delayMs * 1_000_000}}`))
+    this.#finish(place, Buffer.from(`-NAK {"delay":${delayMs * 1_000_000}}`))
   }
 
   /** A retry function is the app's code: what it throws, or returns that is no wait, must not cost the message. */
@@ -162,12 +175,9 @@ export class MessageProcessor {
    * Stores the dead letter, and only then ends the message. Until it is stored the message stays with this process,
    * kept alive by in-progress signals, and holds its place in the bound: it would not be delivered again.
    */
-  async #bury(
-    delivery: Delivery,
-    reason: DeadLetterReason,
-    error: string,
-    issues: readonly MessageIssue[],
-  ): Promise<void> {
+  async #bury(place: Place, reason: DeadLetterReason, error: string, issues: readonly MessageIssue[]): Promise<void> {
+    const { delivery } = place
+    if (delivery === undefined) return
     const { message, channel, subject, stream, seq, storedNanos, consumer, deliveryCount } = delivery
     const letter = {
       reason,
@@ -186,7 +196,7 @@ export class MessageProcessor {
       try {
         await storeDeadLetter(this.#connection, this.#deadLetters, letter)
         this.#trouble = undefined
-        return this.#finish(delivery, Buffer.from(`+TERM ${reason}`))
+        return this.#finish(place, Buffer.from(`+TERM ${reason}`))
       } catch (cause) {
         this.#trouble = errorText(cause)
         this.#connection.logger.error(
@@ -199,8 +209,9 @@ export class MessageProcessor {
     }
   }
 
-  #finish(delivery: Delivery, verdict: Uint8Array): void {
-    if (!this.#running.delete(delivery)) return
+  #finish(place: Place, verdict: Uint8Array): void {
+    const delivery = this.#running.remove(place)
+    if (delivery === undefined) return
     this.#settled++
     this.#send(delivery.reply, verdict)
     if (this.#running.size === 0) for (const resolve of this.#idle.splice(0)) resolve()
@@ -231,10 +242,10 @@ export class MessageProcessor {
   readonly #keepAlive = (): void => {
     const now = performance.now()
     const { ackWaitMs, maxHandlerMs } = this.#settings
-    for (const delivery of this.#running) {
-      const age = now - delivery.startedAt
+    this.#running.forEach((delivery, startedAt) => {
+      const age = now - startedAt
       if (age > maxHandlerMs) delivery.abort(new Error(`the handler ran for more than ${maxHandlerMs} ms`))
       else if (age >= ackWaitMs / 6) this.#send(delivery.reply, IN_PROGRESS)
-    }
+    })
   }
 }

@@ -95,11 +95,12 @@ export class PullSource implements DeliverySource {
 
   #onMessage(message: Msg): void {
     if (this.#ended) return
-    this.#heardAt = performance.now()
+    const now = performance.now()
+    this.#heardAt = now
     if (!message.reply?.startsWith(ACK_PREFIX)) return this.#onStatus(message)
     this.#asked--
     this.#sequences.ofMessage(message)
-    this.#context.onMessage(message)
+    this.#context.onMessage(message, now)
     this.onRoom()
   }
 

@@ -26,8 +26,8 @@ export interface DeliverySource {
 }
 
 export interface SourceContext {
-  /** Takes one delivery; never throws. */
-  readonly onMessage: (message: Msg) => void
+  /** Takes one delivery, and when it was received on the clock of `performance.now()`; never throws. */
+  readonly onMessage: (message: Msg, now: number) => void
   /** How many messages are with handlers now. */
   readonly running: () => number
   readonly stream: string
