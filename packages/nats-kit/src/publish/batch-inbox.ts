@@ -1,5 +1,6 @@
 import { type Msg, nuid, type Subscription } from '@nats-io/transport-node'
 import { EncodedHeaders, HeaderName, headerLine } from '../codec/headers.ts'
+import type { SizedText } from '../codec/sized-text.ts'
 import type { Connection } from '../connection/connection.ts'
 import { KitError, KitErrorCode } from '../errors.ts'
 import type { ConnectionState } from '../events.ts'
@@ -10,7 +11,7 @@ import type { Route } from './message-route.ts'
 
 export interface Batch {
   readonly route: Route
-  readonly messages: readonly { readonly id: string; readonly payload: Uint8Array }[]
+  readonly messages: readonly { readonly id: string; readonly payload: SizedText }[]
   readonly sharedLines: string
   /** The kit made the ids, so no message of another call can have them. */
   readonly ownIds: boolean
@@ -64,7 +65,7 @@ export class BatchInbox {
    */
   async attempt(batch: Batch, options: { readonly explain: boolean; readonly timeoutMs: number }): Promise<Outcome> {
     const { route, messages } = batch
-    const { client } = this.#connection
+    const { client, frames } = this.#connection
     refuseTooLarge(batch, client.info?.max_payload ?? Number.MAX_SAFE_INTEGER)
     const batchId = nuid.next()
     // Most publishers send no batches, so the first batch brings the inbox about.
@@ -80,12 +81,11 @@ export class BatchInbox {
       const outcome = await new Promise<Outcome | KitError>((resolve) => {
         timer = setTimeout(() => resolve(late), options.timeoutMs)
         this.#attempts.set(token, { route, settle: resolve })
-        for (let i = 0; i < messages.length; i++) {
+        for (const [i, { payload }] of messages.entries()) {
           const hears = options.explain || i === messages.length - 1
-          const reply = hears ? { reply: `${this.#inbox}${token}.${i}` } : undefined
-          // Encoded here, while the broker is busy with the first ones. The client calls encode() and nothing else.
-          const headers = encodeHeaders(batch, batchId, i) as never
-          client.publish(route.subject, messages[i]?.payload, { ...reply, headers })
+          const reply = hears ? `${this.#inbox}${token}.${i}` : ''
+          // Encoded here, while the broker is busy with the first ones.
+          frames.publish(route.subject, reply, encodeHeaders(batch, batchId, i), payload)
         }
       })
       if (outcome instanceof KitError) throw outcome
@@ -143,8 +143,8 @@ function refuseTooLarge(batch: Batch, maxPayload: number): void {
   const sharedBytes = CHARACTER_BYTES * (route.streamLine.length + sharedLines.length) + BATCH_LINES_BYTES
   for (const [i, { id, payload }] of messages.entries()) {
     // Counted only where it may matter.
-    if (payload.length + CHARACTER_BYTES * id.length + sharedBytes <= maxBytes) continue
-    const bytes = payload.length + encodeHeaders(batch, nuid.next(), i).bytes.length
+    if (payload.byteLength + CHARACTER_BYTES * id.length + sharedBytes <= maxBytes) continue
+    const bytes = payload.byteLength + encodeHeaders(batch, nuid.next(), i).byteLength
     if (bytes <= maxBytes) continue
     const why = `${bytes} bytes with its headers, ${maxBytes} are allowed on ${route.subject}`
     throw indexedError(new KitError(KitErrorCode.MessageTooLarge, why), i)

@@ -1,5 +1,5 @@
 import { type Msg, nuid, type Subscription } from '@nats-io/transport-node'
-import type { EncodedHeaders } from '../codec/headers.ts'
+import type { SizedText } from '../codec/sized-text.ts'
 import type { Connection } from '../connection/connection.ts'
 import { KitError, KitErrorCode } from '../errors.ts'
 import type { ConnectionState } from '../events.ts'
@@ -90,9 +90,10 @@ export class FastIngest {
   }
 
   /** Only while there is room. */
-  send(headers: EncodedHeaders, payload: Uint8Array): void {
+  send(headers: SizedText, payload: SizedText): void {
     const seq = ++this.#sent
-    this.#publish(seq, seq === 1 ? Op.Start : Op.Append, payload, headers)
+    const reply = this.#reply(seq, seq === 1 ? Op.Start : Op.Append)
+    this.#connection.frames.publish(this.#options.subject, reply, headers, payload)
   }
 
   /** Ends it and waits for the broker's last word. Resolves also where that does not come. */
@@ -106,14 +107,15 @@ export class FastIngest {
     return Math.min(MAX_PING_MS, this.#options.silenceMs / 3)
   }
 
-  #publish(seq: number, op: number, payload?: Uint8Array, headers?: EncodedHeaders): void {
-    const reply = `${this.#replyHead}${seq}.${op}.$FI`
-    // The client calls encode() and nothing else.
-    this.#connection.client.publish(
-      this.#options.subject,
-      payload,
-      headers ? { reply, headers: headers as never } : { reply },
-    )
+  #reply(seq: number, op: number): string {
+    return `${this.#replyHead}${seq}.${op}.$FI`
+  }
+
+  /** A word to the broker without a message, after the messages that were sent. */
+  #say(seq: number, op: number): void {
+    const { client, frames } = this.#connection
+    frames.flush()
+    client.publish(this.#options.subject, undefined, { reply: this.#reply(seq, op) })
   }
 
   /** Tells the broker that nothing more comes: its answer counts what it has. */
@@ -122,7 +124,7 @@ export class FastIngest {
     this.#isEnding = true
     this.#silentTicks = 0
     if (this.#sent === 0) this.#ended(0)
-    else this.#publish(this.#sent + 1, Op.EndOfBatch)
+    else this.#say(this.#sent + 1, Op.EndOfBatch)
     this.#wake()
   }
 
@@ -193,7 +195,7 @@ export class FastIngest {
     if (++this.#silentTicks * this.#tickMs > this.#options.silenceMs) {
       return this.#fail(unavailable(`the broker said nothing for ${this.#options.silenceMs} ms`), true)
     }
-    if (!this.#isEnding) this.#publish(this.#sent, Op.Ping)
+    if (!this.#isEnding) this.#say(this.#sent, Op.Ping)
   }
 
   readonly #onState = ({ state }: { readonly state: ConnectionState }): void => {

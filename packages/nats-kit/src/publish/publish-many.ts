@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Channel, MessageInputOf } from '@alarm-bus/contracts'
-import { encodeMessage } from '../codec/json-codec.ts'
+import { encodeJson } from '../codec/json-codec.ts'
 import type { Connection } from '../connection/connection.ts'
 import { KitError, KitErrorCode } from '../errors.ts'
 import type { Batch } from './batch-inbox.ts'
@@ -55,7 +55,7 @@ function prepareBatch<C extends Channel>(
   const sharedLines = sharedHeaderLines(route, options)
   const prepared = messages.map((message, index) => {
     try {
-      const payload = encodeMessage(channel, message)
+      const payload = encodeJson(channel, message)
       return { payload, id: ids === undefined ? randomUUID() : messageIdOf({ id: ids[index] as string }) }
     } catch (error) {
       throw indexedError(error, index)

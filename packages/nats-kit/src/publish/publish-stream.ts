@@ -1,7 +1,8 @@
 import type { Channel, MessageInputOf } from '@alarm-bus/contracts'
 import { nuid } from '@nats-io/transport-node'
 import { EncodedHeaders, HeaderName, headerLine } from '../codec/headers.ts'
-import { encodeMessage } from '../codec/json-codec.ts'
+import { encodeJson } from '../codec/json-codec.ts'
+import type { SizedText } from '../codec/sized-text.ts'
 import type { Connection } from '../connection/connection.ts'
 import { errorText, KitError, KitErrorCode } from '../errors.ts'
 import { FastIngest } from './fast-ingest.ts'
@@ -109,13 +110,13 @@ export class StreamPublisher {
     // As unique as a UUID for each, and shorter.
     const ownIds = `${nuid.next()}-`
     return (message, index) => {
-      const payload = encodeMessage(channel, message)
+      const payload = encodeJson(channel, message)
       const id = ids === undefined ? ownIds + index : messageIdOf({ id: ids(message, index) })
       const headers = new EncodedHeaders(
         // The others could not join the batch in another stream, and each header costs the broker time.
         (index === 0 ? route.streamLine : '') + headerLine(HeaderName.MessageId, id) + sharedLines,
       )
-      const bytes = headers.bytes.length + payload.length
+      const bytes = headers.byteLength + payload.byteLength
       if (bytes <= maxBytes) return { headers, payload }
       const why = `${bytes} bytes with its headers, ${maxBytes} are allowed on ${route.subject}`
       throw new KitError(KitErrorCode.MessageTooLarge, why)
@@ -123,10 +124,7 @@ export class StreamPublisher {
   }
 }
 
-type Encode<Message> = (
-  message: Message,
-  index: number,
-) => { readonly headers: EncodedHeaders; readonly payload: Uint8Array }
+type Encode<Message> = (message: Message, index: number) => { readonly headers: SizedText; readonly payload: SizedText }
 
 /** Takes a message only when there is room for it. */
 async function pump<T>(
