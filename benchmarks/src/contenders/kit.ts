@@ -41,7 +41,10 @@ export const openKit: OpenContender = async (work): Promise<Contender> => {
         },
       }
     },
-    flush: () => connection.client.flush(),
+    flush() {
+      connection.frames.flush()
+      return connection.client.flush()
+    },
     async close() {
       await publisher.close()
       await connection.close(STOP_TIMEOUT_MS)

@@ -33,6 +33,7 @@ test('a handler whose thenable calls back twice settles its own message only', a
   callAgain()
   const consumer = async () => (await manager(connection)).consumers.info(made.stream.name, 'app_to-bot')
   // Whatever a second callback would have sent reaches the broker before the answer to this.
+  connection.frames.flush()
   await connection.client.flush()
   expect(await consumer()).toMatchObject({ num_ack_pending: 1, ack_floor: { stream_seq: 1 } })
   finish()

@@ -11,8 +11,11 @@ function fakeClient(state = { closed: false }) {
 
 const sized = (text: string) => ({ text, byteLength: Buffer.byteLength(text) })
 
-/** After the promises that are ready, before the event loop goes on. */
+/** When the event loop has come round. */
 const endOfTurn = () => new Promise<void>((resolve) => setImmediate(resolve))
+
+/** When no promise is left to go on with; the event loop has not come round. */
+const endOfPromises = () => new Promise<void>((resolve) => process.nextTick(() => process.nextTick(resolve)))
 
 test('what is written in one turn is sent in one piece, in order, and counted', async () => {
   const { client, protocol, sent } = fakeClient()
@@ -21,22 +24,30 @@ test('what is written in one turn is sent in one piece, in order, and counted', 
   await Promise.resolve()
   frames.publish('a.b', '', sized('NATS/1.0\r\n\r\n'), sized('{}'))
   expect(sent).toEqual([])
-  await endOfTurn()
+  await endOfPromises()
   expect(sent).toEqual([
     'HPUB a.b re.1 19 31\r\nNATS/1.0\r\nA: é\r\n\r\n{"x":"🔥"}\r\nHPUB a.b 12 14\r\nNATS/1.0\r\n\r\n{}\r\n',
   ])
   expect(protocol).toMatchObject({ outMsgs: 2, outBytes: 45 })
 })
 
-test('the acks of a turn are one piece too, after its messages', async () => {
+test('acks wait for the end of the turn, or go with the messages before it', async () => {
   const { client, protocol, sent } = fakeClient()
   const frames = new FrameWriter(client)
   frames.ack('$JS.ACK.1')
-  frames.publish('a', 'r', sized(''), sized('{}'))
+  await endOfPromises()
   frames.ack('$JS.ACK.é')
+  await endOfPromises()
+  expect(sent).toEqual([])
   await endOfTurn()
-  expect(sent).toEqual(['HPUB a r 0 2\r\n{}\r\n', 'PUB $JS.ACK.1 4\r\n+ACK\r\nPUB $JS.ACK.é 4\r\n+ACK\r\n'])
-  expect(protocol).toMatchObject({ outMsgs: 3, outBytes: 10 })
+  const acks = 'PUB $JS.ACK.1 4\r\n+ACK\r\nPUB $JS.ACK.é 4\r\n+ACK\r\n'
+  expect(sent).toEqual([acks])
+  frames.ack('$JS.ACK.1')
+  frames.publish('a', 'r', undefined, sized('{}'))
+  frames.ack('$JS.ACK.é')
+  await endOfPromises()
+  expect(sent).toEqual([acks, 'PUB a r 2\r\n{}\r\n', acks])
+  expect(protocol).toMatchObject({ outMsgs: 5, outBytes: 18 })
 })
 
 test('as many acks as there are, and none twice', async () => {

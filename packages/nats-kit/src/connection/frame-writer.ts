@@ -16,11 +16,12 @@ const MAX_WAITING = 32 * 1024
 
 /**
  * Publishes text, all that is sent in one turn of the event loop in one piece. The client's `publish` makes three buffers
- * and several arrays for a message; here a message is a part of one string that is encoded once. A turn ends when
- * no promise is left to go on with, so that messages of which each waits for the one before share a piece too.
+ * and several arrays for a message; here a message is a part of one string that is encoded once.
  *
- * - Ordering: messages are sent in the order of the calls, and the acks of a turn after its messages. What goes through
- *   the client itself in the same turn is sent before them, so whoever needs another order calls `flush` first.
+ * - Messages go out when no promise is left to go on with, so that those of which each waits for the one before share a
+ *   piece. Acks, which nobody waits for, go with them, or at the end of the turn: after all that the socket had to read.
+ * - Ordering: messages are sent in the order of the calls, and acks after them. What goes through the client itself in
+ *   the same turn is sent before them, so whoever needs another order, or flushes the client, calls `flush` first.
  * - Subjects are taken as they are, and the caller looks at the connection's state: what is written while it is down is
  *   lost, as it is with the client.
  */
@@ -40,23 +41,28 @@ export class FrameWriter {
     this.#protocol = protocol as Protocol
   }
 
-  /** A message with headers; `reply` is empty where no answer is wanted. @throws ClosedConnectionError. */
-  publish(subject: string, reply: string, headers: SizedText, payload: SizedText): void {
-    const byteLength = headers.byteLength + payload.byteLength
-    this.#begin(byteLength)
+  /** A message, with or without headers; `reply` is empty where no answer is wanted. @throws ClosedConnectionError. */
+  publish(subject: string, reply: string, headers: SizedText | undefined, payload: SizedText): void {
+    const byteLength = (headers?.byteLength ?? 0) + payload.byteLength
+    this.#count(byteLength)
+    if (this.#messages === '') process.nextTick(this.flush)
     const target = reply === '' ? subject : `${subject} ${reply}`
-    this.#messages += `HPUB ${target} ${headers.byteLength} ${byteLength}\r\n${headers.text}${payload.text}\r\n`
+    this.#messages +=
+      headers === undefined
+        ? `PUB ${target} ${byteLength}\r\n${payload.text}\r\n`
+        : `HPUB ${target} ${headers.byteLength} ${byteLength}\r\n${headers.text}${payload.text}\r\n`
     if (this.#messages.length >= MAX_WAITING) this.flush()
   }
 
   /** A positive ack, which is most of what a consumer sends. @throws ClosedConnectionError. */
   ack(reply: string): void {
-    this.#begin(ACK_BYTES)
+    this.#count(ACK_BYTES)
+    if (this.#acks.byteLength === 0) setImmediate(this.flush)
     this.#acks.add(reply)
     if (this.#acks.byteLength >= MAX_WAITING) this.flush()
   }
 
-  /** Hands over what this turn has written so far. */
+  /** Hands over what was written so far. */
   readonly flush = (): void => {
     const messages = this.#messages
     this.#messages = ''
@@ -64,10 +70,9 @@ export class FrameWriter {
     if (this.#acks.byteLength > 0) this.#protocol.sendCommand(this.#acks.take())
   }
 
-  #begin(byteLength: number): void {
+  #count(byteLength: number): void {
     if (this.#client.isClosed()) throw new ClosedConnectionError()
     this.#protocol.outMsgs++
     this.#protocol.outBytes += byteLength
-    if (this.#messages === '' && this.#acks.byteLength === 0) process.nextTick(this.flush)
   }
 }

@@ -121,6 +121,8 @@ export class MessageProcessor {
       clearTimeout(timer)
     }
     clearInterval(this.#keeper)
+    // Acks of the last handlers, for whoever flushes or drains the client next.
+    this.#connection.frames.flush()
     this.#connection.events.off('connectionStateChanged', this.#onState)
     const abandoned: AbandonedMessage[] = []
     this.#running.forEach((delivery) => {

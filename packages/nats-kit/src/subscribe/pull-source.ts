@@ -63,11 +63,11 @@ export class PullSource implements DeliverySource {
     if (room < 1 || (this.#asked > 0 && room < concurrency / 2) || Date.now() < this.#pauseUntil) return
     if (this.#asked === 0) this.#heardAt = performance.now()
     this.#asked += room
-    const request = `{"batch":${room},"expires":${EXPIRES_MS * NANOS_PER_MS},"idle_heartbeat":${this.#context.idleHeartbeatMs * NANOS_PER_MS}}`
+    const text = `{"batch":${room},"expires":${EXPIRES_MS * NANOS_PER_MS},"idle_heartbeat":${this.#context.idleHeartbeatMs * NANOS_PER_MS}}`
     try {
-      this.#connection.client.publish(this.#nextSubject, request, {
-        reply: this.#inbox + (this.#requests++).toString(36),
-      })
+      // With the acks that made the room, in one piece.
+      const request = { text, byteLength: text.length }
+      this.#connection.frames.publish(this.#nextSubject, this.#inbox + this.#requests++, undefined, request)
     } catch (error) {
       this.end({ kind: 'refused', detail: (error as Error).message })
     }
