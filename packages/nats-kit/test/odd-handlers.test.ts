@@ -2,8 +2,13 @@ import { defineChannel, defineContracts, defineStream } from '@alarm-bus/contrac
 import { nuid } from '@nats-io/transport-node'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
-import { createJetStreamPublisher, createSubscriber, deadLetterStreamName, defineHandler } from '../src/index.ts'
-import { ensureStreams } from '../src/index.ts'
+import {
+  createJetStreamPublisher,
+  createSubscriber,
+  deadLetterStreamName,
+  defineHandler,
+  ensureStreams,
+} from '../src/index.ts'
 import { waitFor } from '../src/testing.ts'
 import { countMessages, manager, onEnd, open, openWithStreams, useBroker } from './harness.ts'
 
@@ -15,7 +20,11 @@ test('a handler whose thenable calls back twice settles its own message only', a
   const seen: string[] = []
   let callAgain = (): void => undefined
   let finish = (): void => undefined
-  const twice = { then: (done: () => void) => (done(), (callAgain = done)) } as unknown as Promise<void>
+  const twice = {} as Promise<void>
+  Reflect.set(twice, 'then', (done: () => void) => {
+    done()
+    callAgain = done
+  })
   const handler = defineHandler(made.toBot, ({ message }) => {
     seen.push(message)
     return message === 'odd' ? twice : new Promise((resolve) => (finish = resolve))
