@@ -157,8 +157,8 @@ export class ConsumerRunner {
       consumer: this.name,
       concurrency: this.#settings.concurrency,
       idleHeartbeatMs: this.#settings.idleHeartbeatMs,
-      onMessage: (message: Msg) => {
-        if (!this.#stale.isStale()) this.#processor.process(message)
+      onMessage: (message: Msg, now: number) => {
+        if (!this.#stale.isStale()) this.#processor.process(message, now)
       },
       running: () => this.#processor.running,
     }
