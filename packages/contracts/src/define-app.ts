@@ -30,6 +30,8 @@ export interface AppOptions {
   readonly idempotency?: boolean
   /** The channels that it handles; a channel alone stands for one without settings of its own. Default none. */
   readonly handles?: readonly (Channel | HandledChannel)[]
+  /** Whether it keeps in the stream's KV bucket which messages it handled, which takes permissions of its own. Default false. */
+  readonly onceOnly?: boolean
   /** How many instances may run with `DELIVERY=fan-out`, numbered from 0. Default 3. */
   readonly fanOutInstances?: number
 }
@@ -42,6 +44,7 @@ export interface App {
   readonly publishes: readonly Channel[]
   readonly idempotency: boolean
   readonly handles: readonly HandledChannel[]
+  readonly onceOnly: boolean
   readonly fanOutInstances: number
 }
 
@@ -51,7 +54,7 @@ export interface App {
  * @throws ContractError naming the app, when a name, a number or a list cannot work.
  */
 export function defineApp(options: AppOptions): App {
-  const { name, description, owner, publishes = [], idempotency = false } = options
+  const { name, description, owner, publishes = [], idempotency = false, onceOnly = false } = options
   const { fanOutInstances = DEFAULT_FAN_OUT_INSTANCES } = options
   const refuse = (why: string): never => {
     throw new ContractError(`app ${JSON.stringify(name)}: ${why}`)
@@ -66,11 +69,13 @@ export function defineApp(options: AppOptions): App {
   const twice =
     firstTwice(publishes.map((channel) => channel.name)) ?? firstTwice(handles.map(({ channel }) => channel.name))
   if (twice !== undefined) refuse(`channel ${JSON.stringify(twice)} is declared twice`)
+  if (idempotency && publishes.length === 0) refuse('it declares idempotency and publishes nothing')
+  if (onceOnly && handles.length === 0) refuse('it declares onceOnly and handles nothing')
   for (const { channel, maxDeliver } of handles) {
     if (maxDeliver !== undefined && (!Number.isSafeInteger(maxDeliver) || maxDeliver < 1))
       refuse(`channel ${JSON.stringify(channel.name)}: maxDeliver must be a whole number from 1, not ${maxDeliver}`)
   }
-  return Object.freeze({ name, description, owner, publishes, idempotency, handles, fanOutInstances })
+  return Object.freeze({ name, description, owner, publishes, idempotency, handles, onceOnly, fanOutInstances })
 }
 
 function firstTwice(names: readonly string[]): string | undefined {

@@ -1,4 +1,5 @@
 export { alarmToBot, alarmToLog } from './alarms.ts'
+export { appVariable } from './app-variable.ts'
 export {
   type CheckedMessage,
   checkReceived,

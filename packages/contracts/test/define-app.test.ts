@@ -13,6 +13,7 @@ test('a channel alone stands for one without settings, and defaults are filled i
     publishes: [],
     idempotency: false,
     handles: [{ channel: alarmToBot }, { channel: alarmToLog, maxDeliver: 7, retry }],
+    onceOnly: false,
     fanOutInstances: 3,
   })
 })
@@ -25,6 +26,8 @@ test.each<[Partial<AppOptions>, string]>([
   [{ handles: [alarmToBot, { channel: alarmToBot }] }, '"alarm-to-bot" is declared twice'],
   [{ publishes: [alarmToLog, alarmToLog] }, '"alarm-to-log" is declared twice'],
   [{ handles: [{ channel: alarmToBot, maxDeliver: 0 }] }, 'maxDeliver must be a whole number from 1, not 0'],
+  [{ idempotency: true }, 'declares idempotency and publishes nothing'],
+  [{ handles: [], publishes: [alarmToBot], onceOnly: true }, 'declares onceOnly and handles nothing'],
   [{ fanOutInstances: 1.5 }, 'fanOutInstances must be a whole number from 0 to 32, not 1.5'],
 ])('%j is refused, and says why', (options, why) => {
   expect(() => declare(options)).toThrow(ContractError)

@@ -1,6 +1,6 @@
 import { createServer } from 'node:net'
 import { expect, test } from 'vitest'
-import { type BusOptions, defineHandler, KitErrorCode, startBus } from '../src/index.ts'
+import { type BusOptions, defineHandler, ensureStreams, KitErrorCode, startBus } from '../src/index.ts'
 import { collectLogs, waitFor } from '../src/testing.ts'
 import { freePort, makeContracts, manager, onEnd, open, startBroker } from './harness.ts'
 
@@ -53,7 +53,6 @@ test('verify: a missing stream makes the app not ready and says what to run; app
   await waitFor(() => notOk(bus).some((line) => line.includes('not on the broker; run: streams:apply')))
   const said = () => logger.lines.filter((line) => line.fields['event'] === 'streamsNotReady')
   expect(said()).toHaveLength(1)
-  const { ensureStreams } = await import('../src/index.ts')
   const admin = await open(server)
   await ensureStreams(admin, [made.stream], { mode: 'apply' })
   await waitFor(() => bus.health().ready)
@@ -61,6 +60,26 @@ test('verify: a missing stream makes the app not ready and says what to run; app
   await (await manager(admin)).streams.delete(made.stream.name)
   await waitFor(() => !bus.health().ready, { deadlineMs: 20_000 })
   expect(said()).toHaveLength(2)
+})
+
+test('verify: only the streams that the app uses are looked at', async () => {
+  const server = await startBroker()
+  const made = makeContracts()
+  const options = { contracts: made.contracts, streams: { mode: 'verify' } } as const
+  const admin = await open(server)
+  await ensureStreams(admin, [made.stream], { mode: 'apply' })
+  const { streams } = await manager(admin)
+  await streams.delete(`${made.stream.name}_DLQ`)
+  await streams.delete(`${made.stream.name}_IDEMPOTENCY`)
+  const publishes = start(server.url, { ...options, publisher: {} })
+  await waitFor(() => publishes.bus.health().ready)
+  const claims = start(server.url, { ...options, publisher: { idempotency: true } })
+  await waitFor(() => notOk(claims.bus).some((line) => line.includes(`${made.stream.name}_IDEMPOTENCY is not on`)))
+  const handles = start(server.url, {
+    ...options,
+    subscriber: { handlers: [defineHandler(made.toBot, () => undefined)] },
+  })
+  await waitFor(() => notOk(handles.bus).some((line) => line.includes(`${made.stream.name}_DLQ is not on`)))
 })
 
 test('a lost connection makes it not ready, and ready again', async () => {

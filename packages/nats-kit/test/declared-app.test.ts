@@ -41,6 +41,10 @@ test('what is not as declared is refused at start', () => {
     code,
     message: expect.stringContaining('declares no channel to publish on'),
   })
+  expect(refused({ publishes: [made.toBot] }, { publisher: { idempotency: true } })).toMatchObject({
+    code,
+    message: expect.stringContaining('holds ids to one message without declaring so'),
+  })
   expect(
     refused({ publishes: [made.toBot] }, { publisher: {}, connection: { servers: ['127.0.0.1:1'], name: 'other' } }),
   ).toMatchObject({ code, message: expect.stringContaining('the connection is called "other"') })

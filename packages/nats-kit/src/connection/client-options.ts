@@ -4,7 +4,7 @@ import { KitError, KitErrorCode } from '../errors.ts'
 import type { ConnectionAuth, ConnectionOptions, ConnectionTls } from './options.ts'
 
 /** The inbox prefix of an app: a token that permissions can name. */
-export function inboxPrefixOf(options: ConnectionOptions): string {
+export function inboxPrefixOf(options: Pick<ConnectionOptions, 'name' | 'inboxPrefix'>): string {
   return options.inboxPrefix ?? `_INBOX_${options.name.replaceAll(/[^A-Za-z0-9_-]/g, '_')}`
 }
 

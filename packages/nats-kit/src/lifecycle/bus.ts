@@ -16,6 +16,7 @@ import { resolveSubscriberOptions, type SubscriberOptions } from '../subscribe/o
 import type { AbandonedMessage } from '../subscribe/process-message.ts'
 import { createSubscriber, type Subscriber } from '../subscribe/subscriber.ts'
 import { checkedLagMs, EventLoopWatch } from '../watchdog/event-loop-watch.ts'
+import { usedStreams } from '../streams/used-streams.ts'
 import { onDeclaredChannels, refuseUndeclared, storedOnDeclaredChannels, withDeclaredSettings } from './declared-app.ts'
 import { type Health, type HealthCheck, healthOf } from './health.ts'
 import { StreamKeeper } from './stream-keeper.ts'
@@ -86,7 +87,9 @@ export function startBus(options: BusOptions): Bus {
   const { app } = options
   if (app) {
     const handlers = options.subscriber?.handlers ?? []
-    refuseUndeclared(app, options.connection.name, { publishes: options.publisher !== undefined, handlers })
+    const { publisher } = options
+    const does = { publishes: publisher !== undefined, idempotency: publisher?.idempotency === true, handlers }
+    refuseUndeclared(app, options.connection.name, does)
   }
   const subscriberOptions = options.subscriber && {
     ...options.subscriber,
@@ -102,7 +105,11 @@ export function startBus(options: BusOptions): Bus {
   const failed = new Promise<KitError>((resolve) => (fail = resolve))
 
   const build = (connection: Connection): Parts => {
-    const keeper = new StreamKeeper(connection, contracts.streams, { mode: 'apply', ...options.streams })
+    const keeper = new StreamKeeper(connection, contracts.streams, {
+      mode: 'apply',
+      ...options.streams,
+      ...onlyUsed(options),
+    })
     const made = options.publisher && createJetStreamPublisher(connection, { ...options.publisher, contracts })
     const claimed =
       made && options.publisher?.idempotency
@@ -168,6 +175,17 @@ export function startBus(options: BusOptions): Bus {
       return parts ? shutDown(parts, Math.max(0, endsAt - performance.now()), logger) : { clean: true, abandoned: [] }
     },
   }
+}
+
+/** What an app does not use is others' to look after, and its user may not look at it. */
+function onlyUsed({ contracts, app, publisher, subscriber }: BusOptions): { readonly only?: readonly string[] } {
+  if (!publisher && !subscriber) return {}
+  const only = usedStreams(contracts, {
+    publishes: publisher ? (app?.publishes ?? contracts.channels) : [],
+    idempotency: publisher?.idempotency === true,
+    handles: (subscriber?.handlers ?? []).map(({ channel }) => channel),
+  })
+  return { only }
 }
 
 function checksOf(parts: Parts | undefined): readonly HealthCheck[] {

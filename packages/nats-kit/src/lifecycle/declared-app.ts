@@ -7,13 +7,15 @@ import type { MessageHandler } from '../subscribe/handler.ts'
 export function refuseUndeclared(
   app: App,
   name: string,
-  does: { readonly publishes: boolean; readonly handlers: readonly MessageHandler[] },
+  does: { readonly publishes: boolean; readonly idempotency: boolean; readonly handlers: readonly MessageHandler[] },
 ): void {
   const refuse = (why: string): never => {
     throw new KitError(KitErrorCode.InvalidOptions, `app ${JSON.stringify(app.name)}: ${why}`)
   }
   if (name !== app.name) refuse(`the connection is called ${JSON.stringify(name)}; it takes the declared name`)
   if (does.publishes && app.publishes.length === 0) refuse('it has a publisher, but declares no channel to publish on')
+  if (does.idempotency && !app.idempotency)
+    refuse('it holds ids to one message without declaring so; add idempotency to its declaration')
   const handled = new Set(does.handlers.map(({ channel }) => channel.name))
   const declared = new Set(app.handles.map(({ channel }) => channel.name))
   const extra = [...handled].filter((channel) => !declared.has(channel))

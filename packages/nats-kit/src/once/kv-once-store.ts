@@ -3,7 +3,7 @@ import { EncodedHeaders, HeaderName, headerLine } from '../codec/headers.ts'
 import type { Connection } from '../connection/connection.ts'
 import { errorText, KitError, KitErrorCode } from '../errors.ts'
 import { StoredSender } from '../publish/stored-sender.ts'
-import { onceBucketName, onceSubject } from './once-bucket.ts'
+import { onceLookupSubject, onceSubject } from './once-bucket.ts'
 import type { OnceClaim, OnceKey, OnceStore } from './once-store.ts'
 
 /** The server's answer when the subject's last message is not the one that was named. */
@@ -31,9 +31,8 @@ export function checkedLeaseMs({ leaseMs = 30_000 }: KvOnceStoreOptions): number
  * A store in the stream's KV bucket, made by `ensureOnceBucket`: shared by all instances, and by all apps, each with
  * keys of its own. Written through the kit's own sender, which knows how to outlast a lost connection.
  *
- * What the app's user needs for each consumer, and nothing of the bucket's administration:
- * - publish `$KV.<stream>_ONCE.<consumer>.>`
- * - publish `$JS.API.DIRECT.GET.KV_<stream>_ONCE.$KV.<stream>_ONCE.<consumer>.>`
+ * What the app's user needs for each consumer is in `onceSubjects`, and nothing of the bucket's administration. An app
+ * that declares `onceOnly: true` has it from `pnpm ops permissions`.
  *
  * @throws KitError `invalid_options`.
  */
@@ -65,11 +64,7 @@ export function createKvOnceStore(connection: Connection, options: KvOnceStoreOp
 
   const read = async (stream: string, subject: string): Promise<{ readonly value: string; readonly seq: number }> => {
     try {
-      const message = await connection.client.request(
-        `$JS.API.DIRECT.GET.KV_${onceBucketName(stream)}.${subject}`,
-        undefined,
-        { timeout: 5_000 },
-      )
+      const message = await connection.client.request(onceLookupSubject(stream, subject), undefined, { timeout: 5_000 })
       if (message.headers?.code === NOT_FOUND) return { value: FREE, seq: 0 }
       return { value: message.string(), seq: Number(message.headers?.get('Nats-Sequence')) }
     } catch (error) {

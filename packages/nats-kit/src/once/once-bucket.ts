@@ -21,6 +21,17 @@ export function onceSubject({ stream, consumer, seq, storedAt }: OnceKey): strin
   return `$KV.${onceBucketName(stream)}.${consumer}.${seq}.${storedAt.getTime()}`
 }
 
+/** Where the record on one of these subjects is asked for. */
+export function onceLookupSubject(stream: string, subject: string): string {
+  return `$JS.API.DIRECT.GET.KV_${onceBucketName(stream)}.${subject}`
+}
+
+/** The subjects that `createKvOnceStore` publishes on for one consumer, as permissions name them. */
+export function onceSubjects(stream: string, consumer: string): readonly string[] {
+  const records = `$KV.${onceBucketName(stream)}.${consumer}.>`
+  return [records, onceLookupSubject(stream, records)]
+}
+
 export interface OnceBucketOptions {
   /** Copies in a cluster. Default 1. */
   readonly replicas?: number

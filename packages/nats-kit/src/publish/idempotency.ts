@@ -4,7 +4,7 @@ import { EncodedHeaders, HeaderName, headerLine } from '../codec/headers.ts'
 import { encodeMessage } from '../codec/json-codec.ts'
 import type { Connection } from '../connection/connection.ts'
 import { KitError, KitErrorCode } from '../errors.ts'
-import { idempotencyStreamName, idempotencySubject } from '../streams/companion-streams.ts'
+import { idempotencyLookupSubject, idempotencyStreamName, idempotencySubject } from '../streams/companion-streams.ts'
 import { checkedTtlSeconds, messageIdOf } from './publish-options.ts'
 import type { MessagePublisher, PublishOptions, PublishReceipt } from './publisher.ts'
 import type { StoredSenderOptions } from './stored-ack.ts'
@@ -73,14 +73,10 @@ export function withIdempotency(
 
   const read = async (stream: string, subject: string, timeoutMs: number): Promise<string | undefined> => {
     try {
-      const message = await connection.client.request(
-        `$JS.API.DIRECT.GET.${idempotencyStreamName(stream)}.${subject}`,
-        undefined,
-        {
-          // A look-up takes a moment; one that takes longer has lost its answer.
-          timeout: Math.max(1, Math.min(5_000, timeoutMs)),
-        },
-      )
+      const message = await connection.client.request(idempotencyLookupSubject(stream, subject), undefined, {
+        // A look-up takes a moment; one that takes longer has lost its answer.
+        timeout: Math.max(1, Math.min(5_000, timeoutMs)),
+      })
       return message.headers?.code === NOT_FOUND ? undefined : message.string()
     } catch (error) {
       throw new KitError(KitErrorCode.BrokerUnavailable, 'the claim behind this id cannot be read now; try again', {

@@ -34,6 +34,11 @@ export function advisoryFilter(stream: string, consumer: string): string {
   return `${ADVISORY_PREFIX}.*.${stream}.${consumer}`
 }
 
+/** Who reads the advisories of a consumer. */
+export function advisoryConsumerName(consumer: string): string {
+  return `${consumer}_advisories`
+}
+
 /** Where dead letters wait that were sent again, each for the one consumer that had failed. */
 export function redriveStreamName(stream: string): string {
   return `${stream}_REDRIVE`
@@ -70,6 +75,11 @@ export function idempotencyStreamName(stream: string): string {
 /** `idempotency.<stream>.<hash of the key>`. */
 export function idempotencySubject(stream: string, keyHash: string): string {
   return `idempotency.${stream}.${keyHash}`
+}
+
+/** Where the last message on one subject of those is asked for. */
+export function idempotencyLookupSubject(stream: string, subject: string): string {
+  return `$JS.API.DIRECT.GET.${idempotencyStreamName(stream)}.${subject}`
 }
 
 /**

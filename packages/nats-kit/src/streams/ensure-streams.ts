@@ -18,6 +18,8 @@ export type StreamMode = 'apply' | 'create' | 'verify'
 
 export interface EnsureStreamsOptions {
   readonly mode: StreamMode
+  /** With `verify`: the streams to look at, companions among them. Not given: all of them. */
+  readonly only?: readonly string[]
   /** Copies of each stream. Not given: new streams get their declaration's, existing ones keep theirs. */
   readonly replicas?: number
   /** What to run when a stream is missing or differs; part of the error. */
@@ -41,6 +43,7 @@ export async function ensureStreams(
   const plans: StreamPlan[] = []
   for (const stream of streams) {
     for (const declared of withCompanions(stream, options.replicas)) {
+      if (options.mode === 'verify' && options.only?.includes(declared.name) === false) continue
       plans.push(await ensureStream(connection, manager, declared, options))
     }
   }

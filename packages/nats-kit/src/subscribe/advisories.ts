@@ -1,6 +1,6 @@
 import type { Connection } from '../connection/connection.ts'
 import type { StoredSender } from '../publish/stored-sender.ts'
-import { advisoryFilter, advisoryStreamName } from '../streams/companion-streams.ts'
+import { advisoryConsumerName, advisoryFilter, advisoryStreamName } from '../streams/companion-streams.ts'
 import type { ConsumerSpec } from './consumer-spec.ts'
 import { DeadLetterReason, storeDeadLetter } from './dead-letter.ts'
 import type { SubscriberSettings } from './options.ts'
@@ -38,7 +38,7 @@ export function collectorOf(connection: Connection, sender: StoredSender, watche
   return {
     stream: advisoryStreamName(watched.stream),
     workQueue: true,
-    name: `${watched.name}_advisories`,
+    name: advisoryConsumerName(watched.name),
     channel: `${watched.channel} advisories`,
     filterSubject: advisoryFilter(watched.stream, watched.name),
     // Nothing is behind the collector, so it never gives up.

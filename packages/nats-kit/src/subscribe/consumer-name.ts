@@ -7,11 +7,17 @@ import type { SubscriberSettings } from './options.ts'
  */
 export function consumerName(settings: SubscriberSettings, channel: Channel): string {
   const shared = settings.delivery === 'queue-group' && settings.lifetime === 'durable'
-  const name = sharedConsumerName(settings.app, channel)
-  return shared ? name : `${name}_${settings.instanceId}`
+  return shared
+    ? sharedConsumerName(settings.app, channel)
+    : instanceConsumerName(settings.app, channel, settings.instanceId)
 }
 
 /** The durable that all instances of an app share: `<app>_<channel>`. */
 export function sharedConsumerName(app: string, channel: Channel): string {
   return `${app}_${channel.name}`
+}
+
+/** The consumer of one instance of an app: `<app>_<channel>_<instance>`. */
+export function instanceConsumerName(app: string, channel: Channel, instanceId: string): string {
+  return `${sharedConsumerName(app, channel)}_${instanceId}`
 }

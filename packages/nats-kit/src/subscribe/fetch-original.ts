@@ -4,6 +4,7 @@ import type { Connection } from '../connection/connection.ts'
 import { KitError, KitErrorCode } from '../errors.ts'
 import { ACK_PREFIX, Delivery } from './delivery.ts'
 import type { ConsumerSpec } from './consumer-spec.ts'
+import { nextSubject, recoverConsumerName } from './consumer-subjects.ts'
 
 /** The server's code for a consumer of that name with another configuration. */
 const CONSUMER_EXISTS = 10148
@@ -23,7 +24,7 @@ export async function fetchOriginal(
   seq: number,
 ): Promise<{ readonly message: Msg; readonly storedNanos: string } | undefined> {
   const manager = await jetstreamManager(connection.client, { checkAPI: false, timeout: 5_000 })
-  const name = `${watched.name}_recover`
+  const name = recoverConsumerName(watched.name)
   const make = () =>
     manager.consumers.add(watched.stream, {
       name,
@@ -50,7 +51,7 @@ export async function fetchOriginal(
     return undefined
   }
   try {
-    const message = await takeOne(connection, `$JS.API.CONSUMER.MSG.NEXT.${watched.stream}.${name}`)
+    const message = await takeOne(connection, nextSubject(watched.stream, name))
     if (!message.reply?.startsWith(ACK_PREFIX)) {
       // 404: nothing from there on.
       if (message.headers?.code === 404) return await goneForCertain()
@@ -68,7 +69,7 @@ export async function fetchOriginal(
  * One message or status from a consumer. On an inbox of its own: the client tells the answers of its requests apart by
  * their subject, and a message keeps the subject it was published on.
  */
-function takeOne(connection: Connection, nextSubject: string): Promise<Msg> {
+function takeOne(connection: Connection, subject: string): Promise<Msg> {
   const inbox = `${connection.inboxPrefix}.one.${nuid.next()}`
   return new Promise((resolve, reject) => {
     connection.client.subscribe(inbox, {
@@ -76,6 +77,6 @@ function takeOne(connection: Connection, nextSubject: string): Promise<Msg> {
       timeout: 5_000,
       callback: (error, message) => (error ? reject(error) : resolve(message)),
     })
-    connection.client.publish(nextSubject, '{"batch":1,"no_wait":true}', { reply: inbox })
+    connection.client.publish(subject, '{"batch":1,"no_wait":true}', { reply: inbox })
   })
 }

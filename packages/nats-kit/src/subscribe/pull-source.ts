@@ -1,6 +1,7 @@
 import { type Msg, nuid, type Subscription } from '@nats-io/transport-node'
 import type { Connection } from '../connection/connection.ts'
 import type { ConnectionState } from '../events.ts'
+import { nextSubject } from './consumer-subjects.ts'
 import { ACK_PREFIX } from './delivery.ts'
 import { HEARTBEAT_GRACE_MS, LastSequences, reportSilence } from './heartbeat.ts'
 import type { DeliverySource, SourceContext, SourceEnd } from './source.ts'
@@ -37,7 +38,7 @@ export class PullSource implements DeliverySource {
   constructor(connection: Connection, context: SourceContext) {
     this.#connection = connection
     this.#context = context
-    this.#nextSubject = `$JS.API.CONSUMER.MSG.NEXT.${context.stream}.${context.consumer}`
+    this.#nextSubject = nextSubject(context.stream, context.consumer)
     this.#inbox = `${connection.inboxPrefix}.pull.${nuid.next()}.`
   }
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseEnv } from 'node:util'
-import { contracts } from '@alarm-bus/contracts'
+import { appVariable, contracts } from '@alarm-bus/contracts'
 import { type NatsServer, startNatsServer } from '@alarm-bus/nats-server'
 import { applyStreams } from '../apply-streams.ts'
 import { readEnvironment } from '../config.ts'
@@ -56,5 +56,5 @@ function defaultSettings(): Record<string, string> {
 }
 
 function anyPort(app: string): Record<string, string> {
-  return { [`${app.replaceAll('-', '_').toUpperCase()}_PORT`]: '0' }
+  return { [appVariable(app, 'PORT')]: '0' }
 }

@@ -1,3 +1,4 @@
+import { appVariable } from '@alarm-bus/contracts'
 import type { ConnectionAuth, ConnectionOptions, ConnectionTls } from '@alarm-bus/nats-kit'
 import { z } from 'zod'
 import { ALWAYS, existingFile } from './pieces.ts'
@@ -42,9 +43,9 @@ function serverProblem(server: string): string | undefined {
   return undefined
 }
 
-/** The variable with one app's password: `NATS_ALARM_CONSUMER_PASSWORD`. One `.env` file can serve all apps. */
+/** The variable with one app's password: `NATS_ALARM_CONSUMER_PASSWORD`. */
 export function passwordVariable(app: string): string {
-  return `NATS_${app.replaceAll('-', '_').toUpperCase()}_PASSWORD`
+  return `NATS_${appVariable(app, 'PASSWORD')}`
 }
 
 /** `connection` from NATS_*: servers, credentials, TLS. */

@@ -1,3 +1,4 @@
+import { appVariable } from '@alarm-bus/contracts'
 import type { ConnectionOptions } from '@alarm-bus/nats-kit'
 import { z } from 'zod'
 import { connectionConfig } from './connection-config.ts'
@@ -70,7 +71,7 @@ function spineConfig(app: string) {
 
 /** Each app has a port variable of its own, so that one `.env` file can serve all apps. */
 function portConfig({ app, defaultPort }: AppIdentity) {
-  const portVariable = `${app.replaceAll('-', '_').toUpperCase()}_PORT`
+  const portVariable = appVariable(app, 'PORT')
   return z
     .object({ [portVariable]: port.default(defaultPort) })
     .transform((raw) => ({ http: { port: raw[portVariable] ?? defaultPort, portVariable } }))

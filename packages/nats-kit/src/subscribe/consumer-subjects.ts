@@ -1,0 +1,69 @@
+import {
+  advisoryConsumerName,
+  advisoryFilter,
+  advisoryStreamName,
+  deadLetterSubject,
+  redriveConsumerName,
+  redriveFilter,
+  redriveStreamName,
+} from '../streams/companion-streams.ts'
+import type { ConsumerSpec } from './consumer-spec.ts'
+import { ACK_PREFIX } from './delivery.ts'
+
+/** Where a consumer is and what it is held to. */
+export type ConsumerPlace = Pick<ConsumerSpec, 'stream' | 'name' | 'filterSubject'>
+
+const API_PREFIX = '$JS.API.CONSUMER'
+
+/** Where messages of a consumer are asked for. */
+export function nextSubject(stream: string, consumer: string): string {
+  return `${API_PREFIX}.MSG.NEXT.${stream}.${consumer}`
+}
+
+/** The consumer of the moment that fetches a message which the server gave up on. */
+export function recoverConsumerName(consumer: string): string {
+  return `${consumer}_recover`
+}
+
+/**
+ * Every subject that the kit publishes on for one handler's consumer, as permissions name them: the consumer itself, its
+ * dead letters, the reader of its advisories, the reader of what is redriven to it, the recovery of a message. The
+ * filter is the last part of the request that makes a consumer, so whoever has these can read nothing else.
+ */
+export function consumerSubjects({ stream, name, filterSubject }: ConsumerPlace): readonly string[] {
+  const recover = recoverConsumerName(name)
+  return [
+    ...handlingSubjects({ stream, name, filterSubject }),
+    deadLetterSubject(stream, name, '*', '*'),
+    ...handlingSubjects({
+      stream: advisoryStreamName(stream),
+      name: advisoryConsumerName(name),
+      filterSubject: advisoryFilter(stream, name),
+    }),
+    ...handlingSubjects({
+      stream: redriveStreamName(stream),
+      name: redriveConsumerName(name),
+      filterSubject: redriveFilter(stream, name),
+    }),
+    createSubject({ stream, name: recover, filterSubject }),
+    nextSubject(stream, recover),
+    `${API_PREFIX}.DELETE.${stream}.${recover}`,
+  ]
+}
+
+/** Making a consumer, looking it up, asking it for messages, settling them. */
+function handlingSubjects(place: ConsumerPlace): readonly string[] {
+  const { stream, name } = place
+  return [
+    createSubject(place),
+    `${API_PREFIX}.INFO.${stream}.${name}`,
+    nextSubject(stream, name),
+    `${ACK_PREFIX}${stream}.${name}.>`,
+    // The form of acks with the server's feature flag `js_ack_fc_v2`: domain and account come first.
+    `${ACK_PREFIX}*.*.${stream}.${name}.>`,
+  ]
+}
+
+function createSubject({ stream, name, filterSubject }: ConsumerPlace): string {
+  return `${API_PREFIX}.CREATE.${stream}.${name}.${filterSubject}`
+}
