@@ -66,16 +66,24 @@ const schema = z
       .default('4222'),
     NATS_ADMIN_USER: z.string().default('admin'),
     NATS_ADMIN_PASSWORD: z.string().optional(),
+    NATS_ADMIN_NKEY_SEED: z
+      .string()
+      .regex(/^SU[A-Z2-7]{56}$/, 'must be a user nkey seed: 58 characters that begin with SU')
+      .optional(),
     NATS_TLS_CA_FILE: file,
     NATS_TLS_CERT_FILE: file,
     NATS_TLS_KEY_FILE: file,
     NATS_TLS_HANDSHAKE_FIRST: z.enum(['true', 'false'], 'must be true or false').default('false'),
     STREAM_REPLICAS: z.enum(['1', '3', '5'], 'must be 1, 3 or 5').optional(),
   })
-  .refine((raw) => raw.NODE_ENV !== 'production' || !raw.NATS_ADMIN_PASSWORD?.startsWith('dev-only'), {
+  .refine((raw) => raw.NODE_ENV !== 'production' || !usesDevPassword(raw), {
     path: ['NATS_ADMIN_PASSWORD'],
     message: 'is a password of the development set-up, refused with NODE_ENV=production',
   })
+
+function usesDevPassword(raw: { readonly [name: string]: unknown }): boolean {
+  return raw['NATS_ADMIN_NKEY_SEED'] === undefined && String(raw['NATS_ADMIN_PASSWORD']).startsWith('dev-only')
+}
 
 /**
  * Reads who and where from the environment; an empty variable counts as not set.
@@ -92,18 +100,23 @@ export function readEnvironment(environment: Readonly<Record<string, string | un
   }
   const raw = parsed.data
   const tls = tlsOf(raw)
+  const auth = authOf(raw)
   return {
     servers: serversOf(raw),
-    // Without a password: a bare broker, which knows no users.
-    ...(raw.NATS_ADMIN_PASSWORD === undefined
-      ? {}
-      : { auth: { user: raw.NATS_ADMIN_USER, password: raw.NATS_ADMIN_PASSWORD } }),
+    ...(auth === undefined ? {} : { auth }),
     ...(tls === undefined ? {} : { tls }),
     ...(raw.STREAM_REPLICAS === undefined ? {} : { replicas: Number(raw.STREAM_REPLICAS) }),
   }
 }
 
 type Raw = z.output<typeof schema>
+
+/** A seed goes before a password, of which `.env.example` always has one. With neither: a bare broker without users. */
+function authOf(raw: Raw): ConnectionAuth | undefined {
+  if (raw.NATS_ADMIN_NKEY_SEED !== undefined) return { nkeySeed: raw.NATS_ADMIN_NKEY_SEED }
+  if (raw.NATS_ADMIN_PASSWORD === undefined) return undefined
+  return { user: raw.NATS_ADMIN_USER, password: raw.NATS_ADMIN_PASSWORD }
+}
 
 /** Without NATS_SERVERS: the broker that `pnpm dev` or compose started on this machine. */
 function serversOf(raw: Raw): readonly string[] {

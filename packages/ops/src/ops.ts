@@ -1,16 +1,22 @@
 import { runConsumers } from './consumers/run-consumers.ts'
 import { runDlq } from './dlq/run-dlq.ts'
+import { runNkey } from './nkey/run-nkey.ts'
+import { runPermissions } from './permissions/run-permissions.ts'
 
 /** What an operator can do, each with its own flags and `--help`. A command gets what stands behind its name. */
 const COMMANDS: Readonly<Record<string, (argv: readonly string[]) => Promise<number>>> = {
   consumers: runConsumers,
   dlq: runDlq,
+  nkey: runNkey,
+  permissions: runPermissions,
 }
 
 const HELP = `pnpm ops <command>
 
-  consumers   those that nobody owns any more: prune
-  dlq         dead letters: list, show, redrive, discard
+  consumers    those that nobody owns any more: prune
+  dlq          dead letters: list, show, redrive, discard
+  nkey         a key for a user of the broker
+  permissions  what each app may do on the broker, from what it declares
 
 Each command has --help.`
 

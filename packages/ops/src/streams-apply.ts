@@ -11,8 +11,8 @@ const HELP = `Makes the broker's streams what the contracts declare. Never delet
   --json         one JSON document in place of lines
   --wait-ms N    waits this long for the broker, in milliseconds (default 30000)
 
-Environment: NATS_SERVERS (default the broker on this machine, NATS_PORT), NATS_ADMIN_USER, NATS_ADMIN_PASSWORD,
-NATS_TLS_CA_FILE, NATS_TLS_CERT_FILE, NATS_TLS_KEY_FILE, NATS_TLS_HANDSHAKE_FIRST, STREAM_REPLICAS.
+Environment: NATS_SERVERS (default the broker on this machine, NATS_PORT), NATS_ADMIN_USER, NATS_ADMIN_PASSWORD or
+NATS_ADMIN_NKEY_SEED, NATS_TLS_CA_FILE, NATS_TLS_CERT_FILE, NATS_TLS_KEY_FILE, NATS_TLS_HANDSHAKE_FIRST, STREAM_REPLICAS.
 `
 
 /** Waiting for the broker is said on standard error; standard output is for the result. */

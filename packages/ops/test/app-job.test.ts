@@ -1,98 +1,198 @@
-import { alarmToBot, alarmToLog, type Channel, contracts } from '@alarm-bus/contracts'
-import { createJetStreamPublisher, defineHandler, startBus } from '@alarm-bus/nats-kit'
+import { type App, type Channel, contracts, defineApp } from '@alarm-bus/contracts'
+import {
+  type Connection,
+  createJetStreamPublisher,
+  defineHandler,
+  KitErrorCode,
+  redriveDeadLetters,
+  startBus,
+  type SubscriberOptions,
+} from '@alarm-bus/nats-kit'
 import { collectLogs, waitFor } from '@alarm-bus/nats-kit/testing'
-import { jetstreamManager } from '@nats-io/jetstream'
+import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream'
 import { describe, expect, test } from 'vitest'
+import { readApps } from '../src/apps/read-apps.ts'
 import { applyStreams } from '../src/index.ts'
-import { authOf, startBroker } from './harness.ts'
+import { filled, filledApp, filledContracts } from './any-message.ts'
+import { authOf, startBroker, type TestBroker } from './harness.ts'
 
-const APPS = [
-  { app: 'alarm-consumer', channels: [alarmToBot] },
-  { app: 'log-consumer', channels: [alarmToBot, alarmToLog] },
-] as const
-const WAYS = (['pull', 'push'] as const).flatMap((mode) =>
-  (['queue-group', 'fan-out'] as const).flatMap((delivery) => [
-    { mode, delivery, acks: 'v1' as const },
-    { mode, delivery, acks: 'v2' as const },
-  ]),
-)
-const CASES = APPS.flatMap(({ app, channels }) => WAYS.map((way) => ({ app, channels, ...way })))
+// Of every app there is, so that a new one is covered without a test of its own.
+const apps = await readApps()
+const handling = apps.filter(({ handles }) => handles.length > 0)
+const publishing = apps.filter(({ publishes }) => publishes.length > 0)
 
-describe('a consumer’s user does its whole job', () => {
-  test.each(CASES)('$app, $mode, $delivery, acks $acks', async ({ app, channels, mode, delivery, acks }) => {
-    await using broker = await startBroker(acks === 'v2' ? 'feature_flags { js_ack_fc_v2: true }' : undefined)
-    const servers = [broker.server.url]
-    await applyStreams({ servers, auth: authOf('admin'), streams: contracts.streams })
+const WAYS = (['pull', 'push'] as const).flatMap((mode) => [
+  { mode, acks: 'v1' as const },
+  { mode, acks: 'v2' as const },
+])
+const CASES = handling.flatMap((app) => WAYS.map((way) => ({ name: app.name, app, ...way })))
 
-    const handled: string[] = []
-    const shapes = new Set<number>()
-    const logger = collectLogs()
-    // A second process of the app, for what the kit would not do.
-    const beside = await broker.raw(app)
-    const bus = startBus({
-      contracts,
-      logger,
-      connection: { servers, name: app, auth: authOf(app) },
-      streams: { mode: 'verify' },
-      subscriber: {
-        mode,
-        delivery,
-        instanceId: '0',
-        retry: { baseMs: 10, capMs: 20 },
-        handlers: channels.map((channel: Channel) =>
-          defineHandler(channel, (message, context) => {
-            const { message: text } = message as { message: string }
-            const { reply } = context as unknown as { readonly reply: string }
-            shapes.add(reply.split('.').length)
-            if (text === 'elsewhere') beside.publish(reply, '+TERM by hand')
+async function prepare(
+  extra?: string,
+): Promise<TestBroker & { readonly admin: Connection; manager: JetStreamManager }> {
+  const broker = await startBroker(extra === undefined ? {} : { extra })
+  await applyStreams({ servers: [broker.server.url], auth: authOf('admin'), streams: contracts.streams })
+  const admin = await broker.kit('admin')
+  return Object.assign(broker, { admin, manager: await jetstreamManager(admin.client, { checkAPI: false }) })
+}
+
+/** What the kit says when the broker refuses something, whether or not anything came of it. */
+function troubleOf({ lines }: ReturnType<typeof collectLogs>): readonly unknown[] {
+  const isTrouble = /errorOccurred|gapLookFailed|consumerLookFailed|ephemeralLeft/
+  return lines.filter(
+    (line) => isTrouble.test(String(line.fields['event'])) || /permissions violation/i.test(JSON.stringify(line)),
+  )
+}
+
+/** One instance of an app, with a handler for each channel that does what the message's text says. */
+async function startInstance(
+  broker: TestBroker,
+  declared: App,
+  how: Pick<SubscriberOptions, 'mode' | 'delivery' | 'instanceId'>,
+) {
+  const app = filledApp(declared)
+  const seen = { handled: [] as string[], letters: [] as string[], shapes: new Set<number>() }
+  const logger = collectLogs()
+  // A second process of the app, for what the kit would not do.
+  const beside = await broker.raw(app.name)
+  const bus = startBus({
+    contracts: filledContracts,
+    app,
+    logger,
+    connection: { servers: [broker.server.url], name: app.name, auth: authOf(app.name) },
+    streams: { mode: 'verify' },
+    subscriber: {
+      ...how,
+      handlers: app.handles.map(({ channel }) =>
+        defineHandler(
+          filled(channel),
+          ({ text }, context) => {
+            // A redriven message is settled by the reader beside, out of a handler's reach.
+            const { reply } = context as unknown as { readonly reply?: string }
+            if (reply !== undefined) seen.shapes.add(reply.split('.').length)
+            if (text === 'elsewhere' && reply !== undefined) beside.publish(reply, '+TERM by hand')
             if (text === 'twice' && context.deliveryCount === 1) throw new Error('not yet')
-            handled.push(`${channel.name} ${text} ${context.deliveryCount}`)
-          }),
+            seen.handled.push(`${channel.name} ${text} ${context.deliveryCount}`)
+          },
+          { maxDeliver: 3, retry: { baseMs: 10, capMs: 20 } },
         ),
-      },
-    })
-    const letters: string[] = []
-    bus.events.on('deadLetterStored', ({ channel, reason }) => letters.push(`${channel} ${reason}`))
-    try {
-      await waitFor(() => bus.health().ready, { what: `${app} to be ready` })
+      ),
+    },
+  })
+  bus.events.on('deadLetterStored', ({ channel, reason }) => seen.letters.push(`${channel} ${reason}`))
+  await waitFor(() => bus.health().ready, { what: `${app.name} (${how.delivery}) to be ready` })
+  return { ...seen, logger, stop: () => bus.stop(5_000) }
+}
 
-      const producer = await broker.kit('producer')
-      const publisher = createJetStreamPublisher(producer, { contracts })
-      for (const channel of channels) {
-        for (const message of ['once', 'twice', 'elsewhere']) await publisher.publish(channel, { message })
-        producer.client.publish(channel.subject, 'not JSON')
-      }
-      const expected = channels
-        .flatMap(({ name }) => [`${name} once 1`, `${name} twice 2`, `${name} elsewhere 1`])
-        .sort()
-      await waitFor(() => handled.length >= expected.length, { what: 'every alarm to be handled' })
-      expect(handled.toSorted()).toEqual(expected)
-      expect([...shapes]).toEqual([acks === 'v2' ? 11 : 9])
+/** Stores four messages on a channel, as an app that may publish there. */
+async function fill(broker: TestBroker, channel: Channel): Promise<void> {
+  const writer = publishing.find(({ publishes }) => publishes.some(({ name }) => name === channel.name))
+  if (!writer) throw new Error(`no app publishes ${channel.name}`)
+  const connection = await broker.kit(writer.name)
+  const publisher = createJetStreamPublisher(connection, { contracts: filledContracts })
+  for (const text of ['once', 'twice', 'elsewhere']) await publisher.publish(filled(channel), { text })
+  await connection.client.request(channel.subject, 'not JSON')
+}
 
-      // The broker's own word that everything is settled.
-      const manager = await jetstreamManager((await broker.kit('admin')).client, { checkAPI: false })
-      for (const { name } of channels) {
-        const durable = `${app}_${name}${delivery === 'fan-out' ? '_0' : ''}`
+describe('an app that handles does its whole job', () => {
+  test.each(CASES)('$name, $mode, acks $acks', async ({ app, mode, acks }) => {
+    await using broker = await prepare(acks === 'v2' ? 'feature_flags { js_ack_fc_v2: true }' : undefined)
+    const { manager } = broker
+    const shared = await startInstance(broker, app, { mode, delivery: 'queue-group' })
+    // The last of the instances that are declared.
+    const instanceId = String(app.fanOutInstances - 1)
+    const own = app.fanOutInstances > 0 && (await startInstance(broker, app, { mode, delivery: 'fan-out', instanceId }))
+    const running = own ? [shared, own] : [shared]
+    const endings = own ? ['', `_${instanceId}`] : ['']
+    for (const { channel } of app.handles) await fill(broker, channel)
+
+    const names = app.handles.map(({ channel }) => channel.name)
+    const handled = names.flatMap((name) => [`${name} once 1`, `${name} twice 2`, `${name} elsewhere 1`])
+    const letters = names.flatMap((name) => [`${name} invalid_message`, `${name} terminated_elsewhere`])
+    for (const instance of running) {
+      await waitFor(() => instance.handled.length >= handled.length, { what: 'every message to be handled' })
+      expect(instance.handled.toSorted()).toEqual(handled.toSorted())
+      expect([...instance.shapes]).toEqual([acks === 'v2' ? 11 : 9])
+      // The collector's part: it reads the advisories, gets the message that was ended elsewhere, and keeps it as well.
+      await waitFor(() => instance.letters.length >= letters.length, { what: 'every dead letter to be stored' })
+      expect(instance.letters.toSorted()).toEqual(letters.toSorted())
+    }
+    // The broker's own word that everything is settled: four messages, one of them twice.
+    for (const { channel } of app.handles) {
+      const stream = contracts.streamOf(channel).name
+      for (const ending of endings) {
+        const durable = `${app.name}_${channel.name}${ending}`
         await waitFor(
           async () => {
-            const { ack_floor, num_ack_pending, num_pending } = await manager.consumers.info('BASQUIAT_STREAM', durable)
-            // Four messages, one of them twice.
+            const { ack_floor, num_ack_pending, num_pending } = await manager.consumers.info(stream, durable)
             return num_ack_pending === 0 && num_pending === 0 && ack_floor.consumer_seq === 5
           },
           { what: `${durable} to have settled everything` },
         )
       }
-      // The collector's part: it reads the advisories, gets the message that was ended elsewhere, and keeps it as well.
-      const all = channels.flatMap(({ name }) => [`${name} invalid_message`, `${name} terminated_elsewhere`])
-      await waitFor(() => letters.length >= all.length, { what: 'every dead letter to be stored' })
-      expect(letters.toSorted()).toEqual(all.sort())
-      expect((await manager.streams.info('BASQUIAT_STREAM_DLQ')).state.messages).toBe(all.length)
-      await waitFor(async () => (await manager.streams.info('BASQUIAT_STREAM_ADVISORIES')).state.messages === 0, {
-        what: 'every advisory to be dealt with',
-      })
-    } finally {
-      expect(await bus.stop(5_000)).toMatchObject({ clean: true })
     }
-    expect(logger.lines.filter(({ fields }) => (fields as { event?: string }).event === 'errorOccurred')).toEqual([])
+
+    // The letters of what was ended elsewhere, sent to their consumers again.
+    for (const { name } of contracts.streams)
+      await redriveDeadLetters(
+        broker.admin,
+        name,
+        { reason: 'terminated_elsewhere' },
+        { dryRun: false, ratePerSecond: 1_000 },
+      )
+    for (const instance of running) {
+      await waitFor(() => instance.handled.length >= handled.length + names.length, { what: 'every redriven message' })
+      expect(instance.handled.toSorted()).toEqual(
+        [...handled, ...names.map((name) => `${name} elsewhere 1`)].toSorted(),
+      )
+    }
+    const left = async (ending: string): Promise<number> => {
+      const infos = contracts.streams.map(({ name }) => manager.streams.info(`${name}_${ending}`))
+      return (await Promise.all(infos)).reduce((sum, { state }) => sum + state.messages, 0)
+    }
+    for (const ending of ['ADVISORIES', 'REDRIVE'])
+      await waitFor(async () => (await left(ending)) === 0, { what: `every message of ${ending} to be dealt with` })
+    expect(await left('DLQ')).toBe(names.length * running.length)
+
+    for (const instance of running) {
+      expect(await instance.stop()).toMatchObject({ clean: true })
+      expect(troubleOf(instance.logger)).toEqual([])
+    }
   })
 })
+
+test.each(publishing.map((app) => ({ name: app.name, app })))(
+  '$name publishes in every way on every channel that it declares',
+  async ({ app: declared }) => {
+    await using broker = await prepare()
+    const app = filledApp(declared)
+    const logger = collectLogs()
+    const bus = startBus({
+      contracts: filledContracts,
+      app: defineApp({ ...app, handles: [], onceOnly: false }),
+      logger,
+      connection: { servers: [broker.server.url], name: app.name, auth: authOf(app.name) },
+      streams: { mode: 'verify' },
+      publisher: { idempotency: app.idempotency },
+    })
+    await waitFor(() => bus.health().ready, { what: `${app.name} to be ready` })
+    for (const channel of app.publishes.map(filled)) {
+      const options = { id: `${channel.name}-1`, ttlSeconds: 60 }
+      const first = await bus.publisher.publish(channel, { text: 'one' }, options)
+      expect(first).toMatchObject({ stream: filledContracts.streamOf(channel).name, duplicate: false })
+      expect(await bus.publisher.publish(channel, { text: 'one' }, options)).toEqual({ ...first, duplicate: true })
+      if (app.idempotency) {
+        // The look at the claim that is there is a right of its own.
+        await expect(bus.publisher.publish(channel, { text: 'two' }, { id: options.id })).rejects.toMatchObject({
+          code: KitErrorCode.IdempotencyConflict,
+        })
+      }
+      const many = [{ text: 'three' }, { text: 'four' }]
+      expect(await bus.publisher.publishMany(channel, many)).toMatchObject({ lastSeq: first.seq + 2 })
+      expect(await bus.publisher.publishStream(channel, many)).toMatchObject({ lastSeq: first.seq + 4 })
+      await bus.corePublisher.publish(channel, { text: 'at most once' })
+    }
+    expect(await bus.stop(5_000)).toMatchObject({ clean: true })
+    expect(troubleOf(logger)).toEqual([])
+  },
+)

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { PINNED_VERSION } from '@alarm-bus/nats-server'
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
-import { devEnvironment, repository } from './harness.ts'
+import { devEnvironment, repository, wholeConf } from './harness.ts'
 
 interface Service {
   readonly image: string
@@ -26,7 +26,7 @@ const compose = parse(text, { merge: true }) as {
   readonly configs: Readonly<Record<string, { readonly content: string }>>
 }
 const { nats, streams, nui } = compose.services
-const conf = readFileSync(`${repository}nats.setup.conf`, 'utf8')
+const conf = wholeConf()
 
 describe('docker-compose.yml', () => {
   test.each(Object.entries(compose.services))(
@@ -45,7 +45,13 @@ describe('docker-compose.yml', () => {
   })
 
   test('the broker runs on nats.setup.conf, keeps its files, syncs always, and gets time to end', () => {
-    expect(nats.volumes).toEqual(['./nats.setup.conf:/etc/nats/nats.setup.conf:ro', 'nats-data:/data'])
+    const files = ['nats.setup.conf', 'nats.permissions.conf', 'nats.admin.conf']
+    expect(nats.volumes).toEqual([...files.map((file) => `./${file}:/etc/nats/${file}:ro`), 'nats-data:/data'])
+    // Each file that another includes is beside it in the container.
+    const included = files.flatMap((file) =>
+      [...readFileSync(`${repository}${file}`, 'utf8').matchAll(/^ *include "([^"]+)"$/gm)].map((match) => match[1]),
+    )
+    expect(included.sort()).toEqual(files.filter((file) => file !== 'nats.setup.conf').sort())
     expect(compose.volumes).toHaveProperty('nats-data')
     expect(nats.environment).toMatchObject({ NATS_STORE_DIR: '/data', NATS_SYNC_INTERVAL: 'always' })
     expect(nats.restart).toBe('unless-stopped')

@@ -1,13 +1,15 @@
 import { execFile } from 'node:child_process'
-import { readFileSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { findNatsServer, startNatsServer } from '@alarm-bus/nats-server'
 import { connect } from '@nats-io/transport-node'
 import { describe, expect, test } from 'vitest'
-import { authOf, confPath, devEnvironment, startBroker, type User } from './harness.ts'
+import { readApps } from '../src/apps/read-apps.ts'
+import { passwordVariable } from '../src/permissions/user-variables.ts'
+import { authOf, confPath, devEnvironment, startBroker, wholeConf } from './harness.ts'
 
-const conf = readFileSync(confPath, 'utf8')
-/** Every variable that the file refers to, outside its comments. */
+const conf = wholeConf()
+const apps = (await readApps()).map(({ name }) => name)
+/** Every variable that the file and what it includes refer to, outside of comments. */
 const variables = [
   ...new Set([...conf.replaceAll(/#.*$/gm, '').matchAll(/:\s*\$([A-Z_]+)/g)].map((match) => match[1] as string)),
 ]
@@ -54,13 +56,7 @@ describe('nats.setup.conf', () => {
       max_request_batch: 1000,
       max_duplicate_window: 600e9,
     })
-    for (const user of [
-      'producer',
-      'alarm-consumer',
-      'log-consumer',
-      'admin',
-      'sys',
-    ] as const satisfies readonly User[]) {
+    for (const user of [...apps, 'admin', 'sys']) {
       expect((await broker.raw(user)).info?.headers, user).toBe(true)
     }
   })
@@ -76,9 +72,11 @@ describe('nats.setup.conf', () => {
 
   test('names its variables in the head, and .env.example has them', () => {
     const head = conf.split('\n\n')[0] as string
-    expect(variables).toHaveLength(9)
+    const ofApps = apps.map(passwordVariable)
+    expect(variables).toEqual(expect.arrayContaining(ofApps))
+    expect(head).toContain('NATS_<APP>_PASSWORD')
     for (const variable of variables) {
-      expect(head).toContain(variable)
+      if (!ofApps.includes(variable)) expect(head).toContain(variable)
       expect(devEnvironment).toHaveProperty(variable)
     }
   })

@@ -2,6 +2,8 @@ import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
+import { readApps } from '../src/apps/read-apps.ts'
+import { passwordVariable } from '../src/permissions/user-variables.ts'
 import { devEnvironment, repository } from './harness.ts'
 
 const path = `${repository}.env.example`
@@ -14,11 +16,12 @@ describe('.env.example', () => {
     expect(JSON.parse(stdout)).toEqual(devEnvironment)
   })
 
-  test('has passwords that the apps refuse in production, each another, and that the broker’s file can hold', () => {
+  test('has passwords that the apps refuse in production, each another, and that the broker’s file can hold', async () => {
     const passwords = Object.entries(devEnvironment).filter(([name]) => name.endsWith('_PASSWORD'))
-    expect(passwords).toHaveLength(5)
+    const users = [...(await readApps()).map(({ name }) => name), 'admin', 'sys']
+    expect(passwords.map(([name]) => name).sort()).toEqual(users.map(passwordVariable).sort())
     for (const [, value] of passwords) expect(value).toMatch(/^dev-only-[a-z-]+$/)
-    expect(new Set(passwords.map(([, value]) => value)).size).toBe(5)
+    expect(new Set(passwords.map(([, value]) => value)).size).toBe(users.length)
   })
 
   test('starts the broker of `pnpm dev`: no server is named, the ports are', () => {

@@ -4,17 +4,27 @@ import { parseEnv } from 'node:util'
 import { connect as connectKit, type Connection } from '@alarm-bus/nats-kit'
 import { collectLogs, type NatsServer, startTestBroker } from '@alarm-bus/nats-kit/testing'
 import { connect, type NatsConnection } from '@nats-io/transport-node'
+import { passwordVariable } from '../src/permissions/user-variables.ts'
 
 export const repository = fileURLToPath(new URL('../../..', import.meta.url))
 export const confPath = `${repository}nats.setup.conf`
 
+/** nats.setup.conf with what it includes in place, so that it can stand anywhere; `users` for nats.permissions.conf. */
+export function wholeConf(users?: string): string {
+  const read = (file: string): string =>
+    file === 'nats.permissions.conf' && users !== undefined ? users : readFileSync(`${repository}${file}`, 'utf8')
+  const put = (text: string): string => text.replaceAll(/^ *include "([^"]+)"$/gm, (_, file: string) => put(read(file)))
+  return put(read('nats.setup.conf'))
+}
+
 /** The development values: what .env.example says is what the tests run on. */
 export const devEnvironment = parseEnv(readFileSync(`${repository}.env.example`, 'utf8')) as Record<string, string>
 
-export type User = 'producer' | 'alarm-consumer' | 'log-consumer' | 'admin' | 'sys'
+/** An app's name, `admin` or `sys`. */
+export type User = string
 
-export function authOf(user: User): { readonly user: User; readonly password: string } {
-  return { user, password: devEnvironment[`NATS_${user.replaceAll('-', '_').toUpperCase()}_PASSWORD`] as string }
+export function authOf(user: User, environment = devEnvironment): { readonly user: User; readonly password: string } {
+  return { user, password: environment[passwordVariable(user)] as string }
 }
 
 export interface TestBroker extends AsyncDisposable {
@@ -25,16 +35,28 @@ export interface TestBroker extends AsyncDisposable {
   kit(user: User): Promise<Connection>
 }
 
-/** The real broker on nats.setup.conf, on a free port unless one is given. `extra` is put at the end of the file. */
-export async function startBroker(extra?: string, port = 0): Promise<TestBroker> {
-  const conf =
-    extra === undefined ? { config: confPath } : { configText: `${readFileSync(confPath, 'utf8')}\n${extra}` }
-  const server = await startTestBroker({ ...conf, port, env: devEnvironment })
+export interface TestBrokerOptions {
+  /** Put at the end of nats.setup.conf. */
+  readonly extra?: string
+  /** In place of nats.permissions.conf. */
+  readonly users?: string
+  /** Default a free one. */
+  readonly port?: number
+  /** Beside the development values. */
+  readonly env?: Readonly<Record<string, string>>
+}
+
+/** The real broker on nats.setup.conf. */
+export async function startBroker({ extra, users, port = 0, env = {} }: TestBrokerOptions = {}): Promise<TestBroker> {
+  const isPlain = extra === undefined && users === undefined
+  const conf = isPlain ? { config: confPath } : { configText: `${wholeConf(users)}\n${extra ?? ''}` }
+  const environment = { ...devEnvironment, ...env }
+  const server = await startTestBroker({ ...conf, port, env: environment })
   const opened: (() => Promise<unknown>)[] = []
   return {
     server,
     async raw(user) {
-      const { password } = authOf(user)
+      const { password } = authOf(user, environment)
       const client = await connect({
         servers: server.url,
         name: user,
@@ -47,7 +69,7 @@ export async function startBroker(extra?: string, port = 0): Promise<TestBroker>
     },
     async kit(user) {
       const connection = await connectKit(
-        { servers: [server.url], name: user, auth: authOf(user) },
+        { servers: [server.url], name: user, auth: authOf(user, environment) },
         { logger: collectLogs() },
       )
       opened.push(() => connection.close(1_000))

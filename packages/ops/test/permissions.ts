@@ -41,7 +41,7 @@ export function allOf(attempts: readonly Attempt[]): readonly string[] {
   )
 }
 
-/** The declared stream and its companions, as the kit makes them. */
+/** The declared streams and their companions, as the kit makes them. */
 export const STREAM_NAMES = contracts.streams.flatMap((stream) => withCompanions(stream)).map(({ name }) => name)
 
 /** Everything about streams that reads messages, administers or destroys. */
@@ -62,21 +62,17 @@ export const STREAM_POWERS: readonly Attempt[] = STREAM_NAMES.flatMap((stream) =
 
 /**
  * What one consumer of a channel is used with: itself, its dead letters, its advisories, what is redriven to it, the
- * recovery of a message.
+ * recovery of a message. Spelled here once more, as the broker sees it: what is generated is held against it.
  */
-export function consumerSubjects(durable: string, subject: string): readonly Attempt[] {
+export function consumerSubjects(durable: string, subject: string, stream = 'BASQUIAT_STREAM'): readonly Attempt[] {
   return [
-    ...handling('BASQUIAT_STREAM', durable, subject),
-    `dead-letter.BASQUIAT_STREAM.${durable}.17.1700000000000000000`,
-    ...handling(
-      'BASQUIAT_STREAM_ADVISORIES',
-      `${durable}_advisories`,
-      `$JS.EVENT.ADVISORY.CONSUMER.*.BASQUIAT_STREAM.${durable}`,
-    ),
-    ...handling('BASQUIAT_STREAM_REDRIVE', `${durable}_redrive`, `redrive.BASQUIAT_STREAM.${durable}.>`),
-    `$JS.API.CONSUMER.CREATE.BASQUIAT_STREAM.${durable}_recover.${subject}`,
-    `$JS.API.CONSUMER.MSG.NEXT.BASQUIAT_STREAM.${durable}_recover`,
-    `$JS.API.CONSUMER.DELETE.BASQUIAT_STREAM.${durable}_recover`,
+    ...handling(stream, durable, subject),
+    `dead-letter.${stream}.${durable}.17.1700000000000000000`,
+    ...handling(`${stream}_ADVISORIES`, `${durable}_advisories`, `$JS.EVENT.ADVISORY.CONSUMER.*.${stream}.${durable}`),
+    ...handling(`${stream}_REDRIVE`, `${durable}_redrive`, `redrive.${stream}.${durable}.>`),
+    `$JS.API.CONSUMER.CREATE.${stream}.${durable}_recover.${subject}`,
+    `$JS.API.CONSUMER.MSG.NEXT.${stream}.${durable}_recover`,
+    `$JS.API.CONSUMER.DELETE.${stream}.${durable}_recover`,
   ].map((publish) => ({ publish }))
 }
 
@@ -91,18 +87,16 @@ function handling(stream: string, durable: string, filter: string): readonly str
 }
 
 /** What no app may do with a consumer, its own among them. */
-export function consumerPowers(durable: string): readonly Attempt[] {
+export function consumerPowers(durable: string, stream = 'BASQUIAT_STREAM'): readonly Attempt[] {
   return [
-    `$JS.API.CONSUMER.DELETE.BASQUIAT_STREAM.${durable}`,
-    `$JS.API.CONSUMER.DELETE.BASQUIAT_STREAM_ADVISORIES.${durable}_advisories`,
-    `$JS.API.CONSUMER.DELETE.BASQUIAT_STREAM_REDRIVE.${durable}_redrive`,
-    `$JS.API.CONSUMER.PAUSE.BASQUIAT_STREAM.${durable}`,
-    `$JS.API.CONSUMER.DURABLE.CREATE.BASQUIAT_STREAM.${durable}`,
-    `$JS.API.CONSUMER.CREATE.BASQUIAT_STREAM.${durable}`,
-    '$JS.API.CONSUMER.CREATE.BASQUIAT_STREAM',
-    '$JS.API.CONSUMER.LIST.BASQUIAT_STREAM',
-    '$JS.API.CONSUMER.NAMES.BASQUIAT_STREAM',
+    `$JS.API.CONSUMER.DELETE.${stream}.${durable}`,
+    `$JS.API.CONSUMER.DELETE.${stream}_ADVISORIES.${durable}_advisories`,
+    `$JS.API.CONSUMER.DELETE.${stream}_REDRIVE.${durable}_redrive`,
+    `$JS.API.CONSUMER.PAUSE.${stream}.${durable}`,
+    `$JS.API.CONSUMER.DURABLE.CREATE.${stream}.${durable}`,
+    `$JS.API.CONSUMER.CREATE.${stream}.${durable}`,
+    `$JS.API.CONSUMER.CREATE.${stream}`,
+    `$JS.API.CONSUMER.LIST.${stream}`,
+    `$JS.API.CONSUMER.NAMES.${stream}`,
   ].map((publish) => ({ publish }))
 }
-
-export const INSTANCES = ['', '_0', '_1', '_2'] as const

@@ -138,7 +138,7 @@ describe('streams:apply', () => {
     const env = { NATS_SERVERS: `nats://127.0.0.1:${port}`, NATS_ADMIN_PASSWORD: authOf('admin').password }
     const running = start(env)
     await waitFor(() => running.said.err.includes('cannot be reached yet'), { what: 'the first failed attempt' })
-    await using broker = await startBroker(undefined, port)
+    await using broker = await startBroker({ port })
     expect(broker.server.port).toBe(port)
     expect(await running.ended).toMatchObject({ code: 0, out: expect.stringContaining('BASQUIAT_STREAM: created') })
   })

@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { App } from '@alarm-bus/contracts'
 
-const REPOSITORY = fileURLToPath(new URL('../../../../', import.meta.url))
+/** The checkout's root. */
+export const REPOSITORY = fileURLToPath(new URL('../../../../', import.meta.url))
 
 /**
  * What every app of the repository says of itself, by name: `app` of each `apps/<name>/src/declaration.ts`. Found by

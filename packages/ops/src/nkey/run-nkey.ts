@@ -1,0 +1,62 @@
+import { parseArgs } from 'node:util'
+import { createUser } from '@nats-io/nkeys'
+import { readApps } from '../apps/read-apps.ts'
+import { UsageError } from '../config.ts'
+import type { Output } from '../output.ts'
+import { nkeyVariable } from '../permissions/user-variables.ts'
+
+const ADMIN = 'admin'
+
+const HELP = `A new key for a user of the broker: its public half for the broker, its seed for the app.
+
+  pnpm ops nkey NAME     NAME is an app or admin
+
+  --json                 one JSON document in place of lines
+
+The seed is shown once and kept nowhere: put it into the app's secrets at once. The broker gets the public key, which is
+no secret, and a file of users from \`pnpm ops permissions --nkeys --out FILE\`. Needs no broker.`
+
+/** The process's exit code: 0 when a key was shown, else 1. */
+export async function runNkey(argv: readonly string[], output: Output = console): Promise<number> {
+  try {
+    const { values, positionals } = parse(argv)
+    if (values.help || argv.length === 0) {
+      output.log(HELP)
+      return 0
+    }
+    const user = await userOf(positionals)
+    const pair = createUser()
+    const publicKey = pair.getPublicKey()
+    const seed = new TextDecoder().decode(pair.getSeed())
+    pair.clear()
+    const [forBroker, forUser] = [nkeyVariable(user), user === ADMIN ? 'NATS_ADMIN_NKEY_SEED' : 'NATS_NKEY_SEED']
+    if (values.json) {
+      output.log(
+        JSON.stringify({ user, publicKey, seed, variables: { [forBroker]: publicKey, [forUser]: seed } }, null, 2),
+      )
+      return 0
+    }
+    output.log(`# for the broker\n${forBroker}=${publicKey}\n# for ${user} alone; shown once\n${forUser}=${seed}`)
+    return 0
+  } catch (error) {
+    output.error(`ops nkey: ${(error as Error).message}`)
+    return 1
+  }
+}
+
+function parse(argv: readonly string[]) {
+  try {
+    const options = { json: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } } as const
+    return parseArgs({ args: [...argv], options, allowPositionals: true })
+  } catch (error) {
+    throw new UsageError((error as Error).message, { cause: error })
+  }
+}
+
+async function userOf(positionals: readonly string[]): Promise<string> {
+  const users = [...(await readApps()).map(({ name }) => name), ADMIN]
+  const [name, ...rest] = positionals
+  if (name === undefined || rest.length > 0 || !users.includes(name))
+    throw new UsageError(`give one user: ${users.join(', ')}`)
+  return name
+}

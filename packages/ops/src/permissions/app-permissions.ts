@@ -1,0 +1,79 @@
+import type { App, Contracts, HandledChannel } from '@alarm-bus/contracts'
+import {
+  channelSubjects,
+  type ConsumerPlace,
+  consumerSubjects,
+  idempotencySubjects,
+  inboxPrefixOf,
+  instanceConsumerName,
+  onceSubjects,
+  sharedConsumerName,
+  streamLookupSubject,
+  usedStreams,
+} from '@alarm-bus/nats-kit'
+
+/** Subjects that belong together, and what for. */
+export interface SubjectGroup {
+  readonly what: string
+  readonly subjects: readonly string[]
+}
+
+/** All that an app's user may do on the broker; anything else is refused. */
+export interface AppPermissions {
+  readonly app: App
+  readonly publish: readonly SubjectGroup[]
+  readonly subscribe: readonly string[]
+}
+
+/** What an app needs for what it declares, and nothing else. The subjects are the kit's, from beside the code that uses them. */
+export function appPermissions(app: App, contracts: Contracts): AppPermissions {
+  const handles = app.handles.map(({ channel }) => channel)
+  const lookups = usedStreams(contracts, { ...app, handles }).map(streamLookupSubject)
+  return {
+    app,
+    publish: [
+      ...publishing(app, contracts),
+      ...app.handles.flatMap((handled) => handling(app, handled, contracts)),
+      { what: 'STREAMS=verify, and whether a stream was made anew.', subjects: lookups },
+    ],
+    // Answers, deliveries and statuses. With a common prefix each app could read what is sent to the others.
+    subscribe: [`${inboxPrefixOf(app)}.>`],
+  }
+}
+
+function publishing(app: App, contracts: Contracts): readonly SubjectGroup[] {
+  const { publishes, idempotency } = app
+  const channels = publishes.map((channel) => ({
+    what: `${channel.name}: stored, and (core.) at most once.`,
+    subjects: channelSubjects(channel),
+  }))
+  const streams = new Set(publishes.map((channel) => contracts.streamOf(channel).name))
+  const claims = [...streams].map((stream) => ({
+    what: `Ids held to one message of ${stream}: claims, and a look at the claim that was there first.`,
+    subjects: idempotencySubjects(stream),
+  }))
+  return idempotency ? [...channels, ...claims] : channels
+}
+
+/** The consumer that all instances share, and one for each instance: a permission has no wildcard for a part of a token. */
+function handling(app: App, { channel }: HandledChannel, contracts: Contracts): readonly SubjectGroup[] {
+  const instances = Array.from({ length: app.fanOutInstances }, (_, index) => String(index))
+  return [undefined, ...instances].map((instance) => {
+    const place: ConsumerPlace = {
+      stream: contracts.streamOf(channel).name,
+      name:
+        instance === undefined
+          ? sharedConsumerName(app.name, channel)
+          : instanceConsumerName(app.name, channel, instance),
+      filterSubject: channel.subject,
+    }
+    const who =
+      instance === undefined
+        ? 'shared by all instances (DELIVERY=queue-group)'
+        : `instance ${instance} alone (DELIVERY=fan-out)`
+    return {
+      what: `${channel.name}, ${who}.`,
+      subjects: [...consumerSubjects(place), ...(app.onceOnly ? onceSubjects(place.stream, place.name) : [])],
+    }
+  })
+}

@@ -1,0 +1,82 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { contracts } from '@alarm-bus/contracts'
+import { readApps, REPOSITORY } from '../apps/read-apps.ts'
+import { UsageError } from '../config.ts'
+import type { Output } from '../output.ts'
+import { appPermissions, type AppPermissions } from './app-permissions.ts'
+import { differenceOf } from './difference.ts'
+import { type PermissionsCommand, readCommand } from './flags.ts'
+import { HELP } from './help.ts'
+import { renderPermissions } from './render-permissions.ts'
+
+/** Beside nats.setup.conf, since the server looks for an include in the folder of the file that has it. */
+const NAME = 'nats.permissions.conf'
+const FILE = join(REPOSITORY, NAME)
+/** Lines of a difference that are shown; a renamed channel touches hundreds. */
+const SHOWN_LINES = 60
+
+/** The process's exit code: 0 when it is done, 1 when something failed or the file is not what the declarations say. */
+export async function runPermissions(argv: readonly string[], output: Output = console): Promise<number> {
+  try {
+    const command = readCommand(argv)
+    if (!command) {
+      output.log(HELP)
+      return 0
+    }
+    const all = (await readApps()).map((app) => appPermissions(app, contracts))
+    if (command.json || command.app !== undefined) {
+      print(command.app === undefined ? all : [find(all, command.app)], command.json, output)
+      return 0
+    }
+    return bringAbout(renderPermissions(all, command.nkeys ? 'nkey' : 'password'), command, output)
+  } catch (error) {
+    output.error(`ops permissions: ${(error as Error).message}`)
+    return 1
+  }
+}
+
+function bringAbout(wanted: string, { check, out = FILE }: PermissionsCommand, output: Output): number {
+  const shown = out === FILE ? NAME : out
+  const lines = differenceOf(existsSync(out) ? readFileSync(out, 'utf8') : '', wanted)
+  if (lines.length === 0) {
+    output.log(`${shown} is what the apps declare`)
+    return 0
+  }
+  if (!check) {
+    writeFileSync(out, wanted)
+    output.log(`${shown} written: ${lines.length} lines changed`)
+    return 0
+  }
+  output.error(
+    `${shown} is not what the apps declare; \`pnpm ops permissions\` makes it so (- is there, + is missing):`,
+  )
+  for (const line of lines.slice(0, SHOWN_LINES)) output.error(line)
+  if (lines.length > SHOWN_LINES) output.error(`and ${lines.length - SHOWN_LINES} lines more`)
+  return 1
+}
+
+function find(all: readonly AppPermissions[], name: string): AppPermissions {
+  const found = all.find(({ app }) => app.name === name)
+  if (found) return found
+  throw new UsageError(
+    `there is no app ${JSON.stringify(name)}; there is: ${all.map(({ app }) => app.name).join(', ')}`,
+  )
+}
+
+function print(all: readonly AppPermissions[], json: boolean, output: Output): void {
+  if (json) {
+    const apps = all.map(({ app, publish, subscribe }) => ({ app: app.name, publish, subscribe }))
+    output.log(JSON.stringify({ apps }, null, 2))
+    return
+  }
+  for (const { app, publish, subscribe } of all) {
+    output.log(`${app.name} may publish on`)
+    for (const { what, subjects } of publish) {
+      output.log(`  # ${what}`)
+      for (const subject of subjects) output.log(`  ${subject}`)
+    }
+    output.log('and subscribe to')
+    for (const subject of subscribe) output.log(`  ${subject}`)
+  }
+}

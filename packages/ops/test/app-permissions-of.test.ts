@@ -1,0 +1,55 @@
+import { alarmToBot, alarmToLog, contracts, defineApp } from '@alarm-bus/contracts'
+import { expect, test } from 'vitest'
+import { readApps } from '../src/apps/read-apps.ts'
+import { appPermissions } from '../src/permissions/app-permissions.ts'
+import { renderPermissions } from '../src/permissions/render-permissions.ts'
+import { mayDo } from './neighbours.ts'
+
+const apps = await readApps()
+const declare = { name: 'new-app', owner: 'team', description: 'Does something.' }
+const subjectsOf = (app: Parameters<typeof appPermissions>[0]): readonly string[] =>
+  appPermissions(app, contracts).publish.flatMap(({ subjects }) => subjects)
+
+/** Whether a permission grants a literal subject. */
+function grants(permission: string, subject: string): boolean {
+  const pattern = permission
+    .split('.')
+    .map((token) => (token === '*' ? '[^.]+' : token === '>' ? '.+' : token.replaceAll(/\W/g, '\\$&')))
+    .join('\\.')
+  return new RegExp(`^${pattern}$`).test(subject)
+}
+
+const everything = [
+  ...apps,
+  defineApp({ ...declare, publishes: [alarmToLog], handles: [alarmToBot], onceOnly: true, fanOutInstances: 5 }),
+]
+
+test.each(everything.map((app) => ({ name: app.name, app })))(
+  '$name is granted what it needs and no more',
+  ({ app }) => {
+    const needed = mayDo(app).flatMap((attempt) => ('publish' in attempt ? [attempt.publish] : []))
+    const granted = subjectsOf(app)
+    expect(new Set(granted).size).toBe(granted.length)
+    expect(needed.filter((subject) => !granted.some((permission) => grants(permission, subject)))).toEqual([])
+    expect(granted.filter((permission) => !needed.some((subject) => grants(permission, subject)))).toEqual([])
+    expect(appPermissions(app, contracts).subscribe).toEqual([`_INBOX_${app.name}.>`])
+  },
+)
+
+test('instances, ids and streams follow the declaration', () => {
+  const handles = defineApp({ ...declare, handles: [alarmToBot], fanOutInstances: 0 })
+  expect(subjectsOf(handles).join('\n')).not.toMatch(/alarm-to-bot_\d|idempotency|IDEMPOTENCY|alarm-to-log/)
+  const publishes = defineApp({ ...declare, publishes: [alarmToLog] })
+  expect(subjectsOf(publishes)).toEqual(['alarm.to.log', 'core.alarm.to.log', '$JS.API.STREAM.INFO.BASQUIAT_STREAM'])
+})
+
+test('what people write in a declaration stays a comment', () => {
+  const app = defineApp({ ...declare, description: 'One.\n} # "two"', owner: 'a\nteam', handles: [alarmToBot] })
+  const text = renderPermissions([appPermissions(app, contracts)])
+  expect(text).toContain('  # new-app: One. } # "two" Owner: a team.\n  {\n')
+})
+
+test('no app takes the place of another user', () => {
+  const app = defineApp({ ...declare, name: 'admin', handles: [alarmToBot] })
+  expect(() => renderPermissions([appPermissions(app, contracts)])).toThrow('no app can be called "admin"')
+})

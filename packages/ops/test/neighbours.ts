@@ -1,0 +1,115 @@
+import { type App, type Channel, contracts } from '@alarm-bus/contracts'
+import { type Attempt, consumerPowers, consumerSubjects, STREAM_NAMES, STREAM_POWERS } from './permissions.ts'
+
+const streamOf = (channel: Channel): string => contracts.streamOf(channel).name
+const publishes = (subjects: readonly string[]): readonly Attempt[] => subjects.map((publish) => ({ publish }))
+const subscribes = (subjects: readonly string[]): readonly Attempt[] => subjects.map((subscribe) => ({ subscribe }))
+
+/** Every consumer that an app may have: the shared one of each channel that it handles, and one for each instance. */
+export function consumersOf({ name, handles, fanOutInstances }: App) {
+  const endings = ['', ...Array.from({ length: fanOutInstances }, (_, instance) => `_${instance}`)]
+  return handles.flatMap(({ channel }) =>
+    endings.map((ending) => ({ durable: `${name}_${channel.name}${ending}`, channel, stream: streamOf(channel) })),
+  )
+}
+
+/** All that an app may do, spelled from what it declares, one attempt for each line of its permissions. */
+export function mayDo(app: App): readonly Attempt[] {
+  const handled = app.handles.map(({ channel }) => channel)
+  const streams = [...new Set([...app.publishes, ...handled].map(streamOf))]
+  const readsFrom = new Set(handled.map(streamOf))
+  const claimsFor = app.idempotency ? [...new Set(app.publishes.map(streamOf))] : []
+  return [
+    ...publishes(app.publishes.flatMap(({ subject }) => [subject, `core.${subject}`])),
+    ...publishes(
+      claimsFor.flatMap((stream) => [
+        `idempotency.${stream}.abc`,
+        `$JS.API.DIRECT.GET.${stream}_IDEMPOTENCY.idempotency.${stream}.abc`,
+      ]),
+    ),
+    ...consumersOf(app).flatMap(({ durable, channel, stream }) => [
+      ...consumerSubjects(durable, channel.subject, stream),
+      ...(app.onceOnly ? onceAttempts(durable, stream) : []),
+    ]),
+    ...publishes(
+      [
+        ...streams,
+        ...[...readsFrom].flatMap((stream) => ['DLQ', 'ADVISORIES', 'REDRIVE'].map((kind) => `${stream}_${kind}`)),
+        ...claimsFor.map((stream) => `${stream}_IDEMPOTENCY`),
+      ].map((stream) => `$JS.API.STREAM.INFO.${stream}`),
+    ),
+    ...subscribes([`_INBOX_${app.name}.>`]),
+  ]
+}
+
+export function onceAttempts(durable: string, stream: string): readonly Attempt[] {
+  const record = `$KV.${stream}_ONCE.${durable}.17.1700000000000`
+  return publishes([record, `$JS.API.DIRECT.GET.KV_${stream}_ONCE.${record}`])
+}
+
+/** All that is next to what an app may do: what others may, what is beyond its own, what nobody may. */
+export function mayNotDo(app: App, all: readonly App[]): readonly Attempt[] {
+  const others = all.filter(({ name }) => name !== app.name)
+  const own = new Set(mayDo(app).map((attempt) => JSON.stringify(attempt)))
+  const attempts = [
+    ...others.flatMap(mayDo),
+    ...contracts.channels.flatMap(({ subject }) => publishes([subject, `core.${subject}`])),
+    ...all.flatMap(consumersOf).flatMap(({ durable, stream }) => consumerPowers(durable, stream)),
+    ...all.flatMap(consumersOf).flatMap(({ durable, stream }) => onceAttempts(durable, stream)),
+    ...beyond(app),
+    ...STREAM_POWERS,
+    ...publishes(STREAM_NAMES.map((stream) => `$JS.API.STREAM.INFO.${stream}`)),
+    ...publishes(STREAM_NAMES.map((stream) => `$JS.API.DIRECT.GET.${stream}`)),
+    ...contracts.streams.flatMap(({ name }) => publishes(pastStream(name, [app, ...others]))),
+    ...publishes(['INFO', 'STREAM.LIST', 'STREAM.NAMES', 'STREAM.INFO.ANOTHER'].map((verb) => `$JS.API.${verb}`)),
+    ...publishes(['$SYS.REQ.SERVER.PING', '$SYS.REQ.ACCOUNT.ALARM_BUS.INFO', 'alarm.to.nobody']),
+    // What is delivered to an app comes from the server alone.
+    ...publishes([`_INBOX_${app.name}.x`, ...others.map(({ name }) => `_INBOX_${name}.push.x`), '_INBOX_admin.x']),
+    ...subscribes(['>', '*.>', '*.pull.>', '_INBOX.>', '_INBOX_admin.>', '_INBOX_sys.>', `_INBOX_${app.name}`]),
+    ...subscribes(contracts.channels.flatMap(({ subject }) => [subject, `core.${subject}`])),
+    ...subscribes(['core.>', 'dead-letter.>', 'redrive.>', 'idempotency.>', '$KV.>']),
+    ...subscribes(['$JS.EVENT.ADVISORY.>', '$JS.ACK.>', '$JS.API.>', '$SYS.>']),
+  ]
+  const distinct = new Map(attempts.map((attempt) => [JSON.stringify(attempt), attempt]))
+  return [...distinct].flatMap(([key, attempt]) => (own.has(key) ? [] : [attempt]))
+}
+
+/** Its own consumers, of an instance or a channel that it does not declare, or held to more than its channel. */
+function beyond(app: App): readonly Attempt[] {
+  const handled = new Set(app.handles.map(({ channel }) => channel.name))
+  const unhandled = contracts.channels.filter(({ name }) => !handled.has(name))
+  return [
+    ...app.handles.flatMap(({ channel }) =>
+      consumerSubjects(`${app.name}_${channel.name}_${app.fanOutInstances}`, channel.subject, streamOf(channel)),
+    ),
+    ...unhandled.flatMap((channel) =>
+      consumerSubjects(`${app.name}_${channel.name}`, channel.subject, streamOf(channel)),
+    ),
+    ...consumersOf(app).flatMap(({ durable, channel, stream }) => {
+      const create = '$JS.API.CONSUMER.CREATE'
+      const filters = ['>', ...contracts.channels.filter((one) => one !== channel).map(({ subject }) => subject)]
+      return publishes([
+        ...filters.flatMap((filter) => [
+          `${create}.${stream}.${durable}.${filter}`,
+          `${create}.${stream}.${durable}_recover.${filter}`,
+        ]),
+        `${create}.${stream}_ADVISORIES.${durable}_advisories.>`,
+        `${create}.${stream}_REDRIVE.${durable}_redrive.>`,
+        `${create}.${stream}_REDRIVE.${durable}_redrive.redrive.${stream}.another-app_${channel.name}.>`,
+        // Its own name in another stream.
+        `${create}.${stream}_DLQ.${durable}.dead-letter.>`,
+        `${create}.${stream}_IDEMPOTENCY.${durable}.idempotency.>`,
+      ])
+    }),
+  ]
+}
+
+/** What companions hold that is not the app's to put or read: redriving is the admin's, also to the app's own consumers. */
+function pastStream(stream: string, apps: readonly App[]): readonly string[] {
+  return [
+    `idempotency.${stream}.abc`,
+    `$JS.API.DIRECT.GET.${stream}_IDEMPOTENCY.idempotency.${stream}.abc`,
+    `dead-letter.${stream}.another-app_channel.1.1`,
+    ...apps.flatMap((app) => consumersOf(app)).map(({ durable }) => `redrive.${stream}.${durable}.1.1.1`),
+  ]
+}
