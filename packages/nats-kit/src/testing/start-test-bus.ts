@@ -1,0 +1,62 @@
+import type { NatsServer } from '@alarm-bus/nats-server'
+import { type Bus, type BusOptions, startBus } from '../lifecycle/bus.ts'
+import { collectLogs, type LogLine } from './collect-logs.ts'
+import { startTestBroker } from './start-test-broker.ts'
+import { waitFor } from './wait-for.ts'
+
+export interface TestBusOptions extends Pick<BusOptions, 'contracts'> {
+  /** The app's name. Default `test-app`. */
+  readonly app?: string
+  /** Given: the bus subscribes. */
+  readonly subscriber?: NonNullable<BusOptions['subscriber']>
+  /** A broker that is there already, which stays. Default: one of its own, which ends with the bus. */
+  readonly broker?: Pick<NatsServer, 'url'>
+}
+
+/** A bus on a real broker. Whoever starts it stops it: `await using`, or `stop()`. */
+export interface TestBus extends Bus, AsyncDisposable {
+  /** Where the broker listens: `nats://127.0.0.1:41234`. */
+  readonly url: string
+  readonly logs: readonly LogLine[]
+}
+
+/** What a test gives its bus to stop, in milliseconds. */
+const STOP_MS = 5_000
+
+/**
+ * A broker and a bus that publishes and, with `subscriber`, handles; streams and consumers are there when it resolves.
+ *
+ * @throws KitError `invalid_options`; Error when it is not ready within 10 s, saying what is not well.
+ */
+export async function startTestBus(options: TestBusOptions): Promise<TestBus> {
+  const own = options.broker ? undefined : await startTestBroker()
+  const url = (options.broker ?? own)?.url ?? ''
+  const logs = collectLogs()
+  let bus: Bus | undefined
+  const stop = async (timeoutMs: number): ReturnType<Bus['stop']> => {
+    const report = (await bus?.stop(timeoutMs)) ?? { clean: true, abandoned: [] }
+    await own?.stop()
+    return report
+  }
+  try {
+    const started = startBus({
+      contracts: options.contracts,
+      connection: { name: options.app ?? 'test-app', servers: [url] },
+      logger: logs,
+      publisher: {},
+      ...(options.subscriber && { subscriber: options.subscriber }),
+    })
+    bus = started
+    await waitFor(() => assertReady(started), { what: 'the bus is ready' })
+    return { ...started, stop, url, logs: logs.lines, [Symbol.asyncDispose]: async () => void (await stop(STOP_MS)) }
+  } catch (error) {
+    await stop(STOP_MS)
+    throw error
+  }
+}
+
+function assertReady(bus: Bus): true {
+  const unwell = bus.health().checks.filter(({ ok }) => !ok)
+  if (unwell.length > 0) throw new Error(unwell.map(({ name, detail }) => `${name}: ${detail}`).join('; '))
+  return true
+}
