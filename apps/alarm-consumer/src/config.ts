@@ -1,7 +1,9 @@
-import { consumerConfig, readConfig, serviceConfig } from '@alarm-bus/service'
+import { consumerConfig, readConfig, serviceConfig, versionOf } from '@alarm-bus/service'
 import { app } from './declaration.ts'
 
-const schema = serviceConfig({ app: app.name, defaultPort: 3001 }).and(consumerConfig)
+export const version = versionOf(import.meta.url)
+
+const schema = serviceConfig({ app: app.name, defaultPort: 3001, version }).and(consumerConfig)
 
 export type AlarmConsumerConfig = ReturnType<typeof readAlarmConsumerConfig>
 

@@ -1,16 +1,19 @@
 import { contracts } from '@alarm-bus/contracts'
 import { type Bus, KitError, KitErrorCode, startBus } from '@alarm-bus/nats-kit'
-import type { Service, ServiceLogger } from '@alarm-bus/service'
+import { createMetrics, type Service, type ServiceLogger } from '@alarm-bus/service'
 import type { ProducerConfig } from './config.ts'
 import { app } from './declaration.ts'
 import { createProducerHttp } from './http/producer-http.ts'
 
 /** Puts the app together: HTTP hands messages to the bus and answers with its receipts. */
 export async function createProducer(config: ProducerConfig, logger: ServiceLogger): Promise<Service> {
+  const metrics = createMetrics(config)
   let bus: Bus | undefined
   const http = await createProducerHttp({
     contracts,
+    config,
     logger,
+    metrics,
     health: () => bus?.health(),
     // HTTP is first to listen, so a very early request meets no bus.
     publish: async (channel, message, options) => {
@@ -21,13 +24,15 @@ export async function createProducer(config: ProducerConfig, logger: ServiceLogg
   return {
     http,
     startBus: () =>
-      (bus = startBus({
-        contracts,
-        app,
-        connection: config.connection,
-        logger,
-        streams: config.streams,
-        publisher: { ...config.publisher, idempotency: true },
-      })),
+      (bus = metrics.observe(
+        startBus({
+          contracts,
+          app,
+          connection: config.connection,
+          logger,
+          streams: config.streams,
+          publisher: { ...config.publisher, idempotency: true },
+        }),
+      )),
   }
 }

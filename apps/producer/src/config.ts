@@ -1,4 +1,4 @@
-import { readConfig, serviceConfig, wholeNumber } from '@alarm-bus/service'
+import { readConfig, serviceConfig, versionOf, wholeNumber } from '@alarm-bus/service'
 import { z } from 'zod'
 import { app } from './declaration.ts'
 
@@ -20,7 +20,9 @@ const publisherConfig = z
     },
   }))
 
-const schema = serviceConfig({ app: app.name, defaultPort: 3000 }).and(publisherConfig)
+export const version = versionOf(import.meta.url)
+
+const schema = serviceConfig({ app: app.name, defaultPort: 3000, version }).and(publisherConfig)
 
 export type ProducerConfig = ReturnType<typeof readProducerConfig>
 

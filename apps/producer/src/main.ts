@@ -1,6 +1,6 @@
 import { runService } from '@alarm-bus/service'
 import { createProducer } from './app.ts'
-import { readProducerConfig } from './config.ts'
+import { readProducerConfig, version } from './config.ts'
 import { app } from './declaration.ts'
 
-await runService({ app: app.name, readConfig: readProducerConfig, create: createProducer })
+await runService({ app: app.name, version, readConfig: readProducerConfig, create: createProducer })

@@ -1,6 +1,9 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { waitFor } from '@alarm-bus/nats-kit/testing'
 import { type AppProcess, type Stack, startStack } from '@alarm-bus/ops/stack'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { repository } from './harness.ts'
 
 let stack: Stack
 
@@ -48,6 +51,24 @@ test('each of 20 alarms for the bot reaches both apps once, and an alarm for the
   const line = logConsumer.lines().find((one) => one['id'] === forLog.id)
   expect(line).toMatchObject({ channel: 'alarm-to-log', message: 'backup done', seq: forLog.seq })
 })
+
+test.each(['producer', 'alarm-consumer', 'log-consumer'])(
+  '%s says its version in logs, /readyz, metrics and its connection’s name',
+  async (name) => {
+    const app = [stack.producer, stack.alarmConsumer, stack.logConsumer].find((one) => one.name === name)
+    const { version } = JSON.parse(readFileSync(join(repository, 'apps', name, 'package.json'), 'utf8')) as {
+      readonly version: string
+    }
+    expect(app?.lines().every((line) => line['version'] === version)).toBe(true)
+    expect(await (await fetch(`${app?.url}/readyz`)).json()).toMatchObject({ app: name, version })
+    const metrics = await (await fetch(`${app?.url}/metrics`)).text()
+    expect(metrics).toContain(`alarm_bus_app_info{app="${name}",version="${version}"} 1`)
+    const { connections } = (await (await fetch(`${stack.broker.monitorUrl}/connz`)).json()) as {
+      readonly connections: readonly { readonly name: string }[]
+    }
+    expect(connections.map((connection) => connection.name)).toContain(`${name}@${version}`)
+  },
+)
 
 test('SIGTERM ends each app with 0, and nothing is logged as an error', async () => {
   for (const app of [stack.producer, stack.alarmConsumer, stack.logConsumer]) {

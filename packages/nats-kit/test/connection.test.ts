@@ -29,6 +29,14 @@ test('at boot it keeps trying, visibly, until the broker is there', async () => 
   })
 })
 
+test('the broker is shown the app with its version, and nothing else is called after it', async () => {
+  const broker = await startBroker()
+  const connection = await attempt({ servers: [broker.url], name: 'my-app', version: '1.2.3' })
+  const response = await fetch(`${broker.monitorUrl}/connz`)
+  expect(await response.json()).toMatchObject({ connections: [{ name: 'my-app@1.2.3' }] })
+  expect([connection.name, connection.inboxPrefix]).toEqual(['my-app', '_INBOX_my-app'])
+})
+
 test('waiting for a broker can be called off', async () => {
   const calledOff = new AbortController()
   const connecting = connect(

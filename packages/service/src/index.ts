@@ -6,4 +6,6 @@ export { type AppIdentity, type LogLevel, type ServiceConfig, serviceConfig } fr
 export { createHttp, type HttpOptions } from './http/create-http.ts'
 export { runService, type ServiceDefinition } from './lifecycle/run-service.ts'
 export type { Service } from './lifecycle/service.ts'
+export { createMetrics, type Metrics } from './metrics/create-metrics.ts'
 export { createLogger, type ServiceLogger } from './logger.ts'
+export { versionOf } from './version-of.ts'

@@ -1,5 +1,6 @@
+import { hostname } from 'node:os'
 import { type Logger as PinoLogger, pino } from 'pino'
-import type { LogLevel } from './config/service-config.ts'
+import type { ServiceConfig } from './config/service-config.ts'
 import { redact } from './redact.ts'
 
 export type ServiceLogger = PinoLogger
@@ -8,9 +9,10 @@ export type ServiceLogger = PinoLogger
  * JSON lines on standard output, written at once: the last line before an exit is not lost. Times are ISO 8601, so that
  * a person can read them.
  */
-export function createLogger(options: { readonly app: string; readonly logLevel: LogLevel }): ServiceLogger {
+export function createLogger(options: Pick<ServiceConfig, 'app' | 'version' | 'logLevel'>): ServiceLogger {
   return pino({
     name: options.app,
+    base: { pid: process.pid, hostname: hostname(), version: options.version },
     level: options.logLevel,
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label) => ({ level: label }), log: redact },

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ConfigError, consumerConfig, type Environment, readConfig, serviceConfig } from '../src/index.ts'
 
-const schema = serviceConfig({ app: 'alarm-consumer', defaultPort: 3001 }).and(consumerConfig)
+const schema = serviceConfig({ app: 'alarm-consumer', defaultPort: 3001, version: '1.2.3' }).and(consumerConfig)
 const read = (environment: Environment) => readConfig(schema, environment)
 const SEED = `SU${'A'.repeat(56)}`
 
@@ -30,9 +30,10 @@ afterAll(() => rmSync(folder, { recursive: true }))
 test('an empty environment gives the documented defaults, without credentials', () => {
   const defaults = {
     app: 'alarm-consumer',
+    version: '1.2.3',
     logLevel: 'info',
     http: { host: '127.0.0.1', port: 3001, portVariable: 'ALARM_CONSUMER_PORT' },
-    connection: { name: 'alarm-consumer', servers: ['nats://127.0.0.1:4222'] },
+    connection: { name: 'alarm-consumer', version: '1.2.3', servers: ['nats://127.0.0.1:4222'] },
     streams: { mode: 'verify', hint: 'run: pnpm streams:apply' },
     shutdownTimeoutMs: 10_000,
     subscriber: { delivery: 'queue-group', mode: 'pull', concurrency: 16, maxDeliver: 3, ackWaitMs: 30_000 },
@@ -68,9 +69,11 @@ test('every variable is read', () => {
     }),
   ).toEqual({
     app: 'alarm-consumer',
+    version: '1.2.3',
     logLevel: 'debug',
     http: { host: '0.0.0.0', port: 0, portVariable: 'ALARM_CONSUMER_PORT' },
     connection: {
+      version: '1.2.3',
       name: 'alarm-consumer',
       servers: ['nats://a:1', 'b:2', 'tls://[::1]:3'],
       auth: { user: 'someone', password: 'pass' },

@@ -1,6 +1,7 @@
 import { createServer } from 'node:net'
 import { type NatsServer, startTestBroker } from '@alarm-bus/nats-kit/testing'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { versionOf } from '../src/index.ts'
 import { type AppProcess, startApp } from '../src/testing.ts'
 
 const FIXTURE = new URL('fixtures/service.ts', import.meta.url)
@@ -94,6 +95,18 @@ describe('start', () => {
     await using accepted = startFixture({ NATS_SERVERS: guarded.url, NATS_FIXTURE_PASSWORD: 'right' })
     await accepted.line('ready')
   })
+})
+
+test('its version is in every log line and in /readyz, and /metrics is for Prometheus', async () => {
+  await using app = startFixture()
+  const url = await app.url()
+  await app.line('ready')
+  const version = versionOf(import.meta.url)
+  expect(app.lines.filter((line) => line['version'] !== version)).toEqual([])
+  expect(await (await fetch(`${url}/readyz`)).json()).toMatchObject({ app: 'fixture', version, ready: true })
+  const response = await fetch(`${url}/metrics`)
+  expect(response.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8')
+  expect(await response.text()).toContain(`alarm_bus_app_info{app="fixture",version="${version}"} 1`)
 })
 
 describe('readiness', () => {

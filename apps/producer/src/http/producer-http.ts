@@ -8,7 +8,8 @@ import { serveOpenApi } from './openapi.ts'
 import { Problem, PROBLEM_CONTENT_TYPE } from './problem.ts'
 import { toProblem } from './to-problem.ts'
 
-export interface ProducerHttpOptions extends ChannelRoutesOptions, Pick<HttpOptions, 'logger' | 'health'> {}
+export interface ProducerHttpOptions
+  extends ChannelRoutesOptions, Pick<HttpOptions, 'config' | 'logger' | 'health' | 'metrics'> {}
 
 /** The producer's whole HTTP side; it does not listen yet. Every failure is answered with a problem (RFC 9457). */
 export async function createProducerHttp(options: ProducerHttpOptions): Promise<FastifyInstance> {
@@ -35,8 +36,10 @@ export async function createProducerHttp(options: ProducerHttpOptions): Promise<
     return reply.code(problem.status).type(PROBLEM_CONTENT_TYPE).send(problem.toBody(request.id))
   }
   const http = createHttp({
+    config: options.config,
     logger,
     health: options.health,
+    metrics: options.metrics,
     fastify: {
       // An unknown channel is a 404 however long its name: Node's own bound on a request's head comes first.
       routerOptions: { maxParamLength: 16_384 },

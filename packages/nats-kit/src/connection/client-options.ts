@@ -18,7 +18,7 @@ export function toClientOptions(options: ConnectionOptions): ClientOptions {
   const jitterMs = options.reconnectJitterMs ?? 500
   return {
     servers: options.servers.map(checkedServer),
-    name: options.name,
+    name: options.version === undefined ? options.name : `${options.name}@${options.version}`,
     inboxPrefix: checkedInboxPrefix(inboxPrefixOf(options)),
     timeout: options.connectTimeoutMs ?? 5_000,
     pingInterval: options.pingIntervalMs ?? 5_000,

@@ -20,6 +20,8 @@ export interface ConnectionOptions {
   readonly servers: readonly string[]
   /** The app's name, shown by the broker's monitoring, and the default for its inbox prefix. */
   readonly name: string
+  /** The app's version: the broker's monitoring then shows `<name>@<version>`. Nothing else is called after it. */
+  readonly version?: string
   readonly auth?: ConnectionAuth
   readonly tls?: ConnectionTls
   /** Subjects of replies begin with it; each app has its own, so that none can read another's. Default `_INBOX_<name>`. */

@@ -69,6 +69,7 @@ export class ConsumerWatch {
     this.#runningSince = performance.now()
     this.#progress = { at: performance.now(), settled: this.#work.settled, settledByAll: settledByAll(info) }
     this.#conditions.set(WatchdogCondition.ConsumerDeleted, false, 'the consumer is there again')
+    this.#tell(info)
   }
 
   onEnd(end: SourceEnd): void {
@@ -90,7 +91,13 @@ export class ConsumerWatch {
     )
     this.#lookAtCap(info, moved)
     this.#lookAtLag(info)
+    this.#tell(info)
     await withoutHarm(this.#connection, this.#spec.name, async () => this.#gaps?.onLook(manager, info))
+  }
+
+  #tell({ num_pending: pendingMessages, num_ack_pending: ackPending }: ConsumerInfo): void {
+    const { stream, name: consumer, channel } = this.#spec
+    this.#connection.events.emit('consumerLooked', { stream, consumer, channel, pendingMessages, ackPending })
   }
 
   /** Leaves behind what the next start compares with. */

@@ -49,7 +49,7 @@ export function passwordVariable(app: string): string {
 }
 
 /** `connection` from NATS_*: servers, credentials, TLS. */
-export function connectionConfig(app: string) {
+export function connectionConfig({ app, version }: { readonly app: string; readonly version: string }) {
   const ownPassword = passwordVariable(app)
   return z
     .object({
@@ -81,7 +81,7 @@ export function connectionConfig(app: string) {
       const tls = tlsOf(raw as Variables)
       // The computed name in the shape hides the types of the others.
       const servers = raw.NATS_SERVERS as readonly string[]
-      return { connection: { name: app, servers, ...(auth && { auth }), ...(tls && { tls }) } }
+      return { connection: { name: app, version, servers, ...(auth && { auth }), ...(tls && { tls }) } }
     })
 }
 

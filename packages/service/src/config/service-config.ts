@@ -9,6 +9,8 @@ export interface AppIdentity {
   /** In kebab case: the name in logs, the default user on the broker, the prefix of consumers. */
   readonly app: string
   readonly defaultPort: number
+  /** In logs, `/readyz`, metrics and the connection's name; `versionOf(import.meta.url)`. */
+  readonly version: string
 }
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal'
@@ -16,6 +18,7 @@ export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal'
 /** What every app is configured with. */
 export interface ServiceConfig {
   readonly app: string
+  readonly version: string
   readonly logLevel: LogLevel
   readonly http: {
     readonly host: string
@@ -34,10 +37,10 @@ const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const
 
 /** What every app reads from the environment. An app adds its own with `.and()`. */
 export function serviceConfig(identity: AppIdentity) {
-  return spineConfig(identity.app).and(portConfig(identity)).and(connectionConfig(identity.app))
+  return spineConfig(identity).and(portConfig(identity)).and(connectionConfig(identity))
 }
 
-function spineConfig(app: string) {
+function spineConfig({ app, version }: AppIdentity) {
   return z
     .object({
       NODE_ENV: z.string().optional(),
@@ -58,6 +61,7 @@ function spineConfig(app: string) {
     }, ALWAYS)
     .transform((raw) => ({
       app,
+      version,
       logLevel: raw.LOG_LEVEL satisfies LogLevel,
       http: { host: raw.HTTP_HOST },
       streams: {

@@ -6,8 +6,11 @@ import Fastify, {
   type FastifyServerOptions,
   LogController,
 } from 'fastify'
+import type { ServiceConfig } from '../config/service-config.ts'
 import type { ServiceLogger } from '../logger.ts'
+import type { Metrics } from '../metrics/create-metrics.ts'
 import { healthRoutes } from './health-routes.ts'
+import { metricsRoute } from './metrics-route.ts'
 
 /** The whole request has to arrive within this, in milliseconds: a slow sender does not hold a connection. */
 const REQUEST_TIMEOUT_MS = 30_000
@@ -19,15 +22,18 @@ const KEEP_ALIVE_TIMEOUT_MS = 72_000
 const BODY_LIMIT_BYTES = 1_024
 
 export interface HttpOptions {
+  /** Who answers: `/readyz` says it. */
+  readonly config: Pick<ServiceConfig, 'app' | 'version'>
   readonly logger: ServiceLogger
   /** Of the bus; undefined until it is started. */
   readonly health: () => Health | undefined
+  readonly metrics: Metrics
   /** Fastify's own options, over the defaults here. */
   readonly fastify?: FastifyServerOptions
 }
 
 /**
- * An HTTP server with limits, request ids and the health routes; it does not listen yet. While it closes, requests on
+ * An HTTP server with limits, request ids, the health routes and metrics; it does not listen yet. While it closes, requests on
  * open connections are still answered, each answer asks the client to connect anew, and `/readyz` is 503.
  */
 export function createHttp(options: HttpOptions): FastifyInstance {
@@ -65,7 +71,9 @@ export function createHttp(options: HttpOptions): FastifyInstance {
       'request finished',
     )
   })
-  http.register(healthRoutes, { health: () => healthNow(options.health(), closing) })
+  const { app, version } = options.config
+  http.register(healthRoutes, { app, version, health: () => healthNow(options.health(), closing) })
+  http.register(metricsRoute, { metrics: options.metrics })
   return http
 }
 

@@ -9,6 +9,7 @@ import { watchReadiness } from './watch-readiness.ts'
 
 export interface ServiceDefinition<Config extends ServiceConfig> {
   readonly app: string
+  readonly version: string
   /** @throws ConfigError */
   readConfig(): Config
   /** Puts the app together; opens nothing. */
@@ -30,7 +31,7 @@ export async function runService<Config extends ServiceConfig>(definition: Servi
   try {
     config = definition.readConfig()
   } catch (error) {
-    const logger = createLogger({ app: definition.app, logLevel: 'info' })
+    const logger = createLogger({ app: definition.app, version: definition.version, logLevel: 'info' })
     if (!(error instanceof ConfigError)) throw error
     logger.fatal({ event: 'badConfiguration', problems: error.problems }, error.message)
     process.exit(1)

@@ -1,0 +1,101 @@
+import { alarmToBot, alarmToLog, contracts } from '@alarm-bus/contracts'
+import { type Bus, DeadLetter, defineHandler, RetryLater, startBus } from '@alarm-bus/nats-kit'
+import { collectLogs, type NatsServer, startTestBroker, waitFor } from '@alarm-bus/nats-kit/testing'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createMetrics, type Metrics } from '../src/index.ts'
+
+let broker: NatsServer
+let bus: Bus
+let metrics: Metrics
+beforeAll(async () => {
+  broker = await startTestBroker()
+  metrics = createMetrics({ app: 'metered', version: '1.2.3' })
+  const failing = new Set(['fail once'])
+  bus = metrics.observe(
+    startBus({
+      contracts,
+      connection: { name: 'metered', servers: [broker.url] },
+      logger: collectLogs(),
+      publisher: {},
+      subscriber: {
+        watchdog: { lookMs: 100 },
+        handlers: metrics.handlers([
+          defineHandler(alarmToBot, async ({ message }) => {
+            if (message === 'give up') throw new DeadLetter('given up')
+            if (failing.delete(message)) throw new RetryLater(1)
+          }),
+          defineHandler(alarmToLog, () => undefined),
+        ]),
+      },
+    }),
+  )
+  await waitFor(() => bus.health().ready, { what: 'the bus is ready' })
+})
+afterAll(async () => {
+  await bus.stop(5_000)
+  await broker.stop()
+})
+
+/** Every sample of a metric with its labels, as Prometheus would read it. */
+async function samples(name: string): Promise<Readonly<Record<string, number>>> {
+  const lines = (await metrics.text())
+    .split('\n')
+    .filter((line) => line === name || /^[ {]/.test(line.slice(name.length)))
+  const own = lines.filter((line) => line.startsWith(name))
+  return Object.fromEntries(
+    own.map((line) => {
+      const at = line.lastIndexOf(' ')
+      return [line.slice(name.length, at), Number(line.slice(at + 1))]
+    }),
+  )
+}
+
+test('who it is, that it is ready and connected, and Node’s own', async () => {
+  expect(await samples('alarm_bus_app_info')).toEqual({ '{app="metered",version="1.2.3"}': 1 })
+  expect(await samples('alarm_bus_ready')).toEqual({ '': 1 })
+  expect(await samples('alarm_bus_connected')).toEqual({ '': 1 })
+  expect(await samples('alarm_bus_consumer_running')).toMatchObject({ '{consumer="metered_alarm-to-bot"}': 1 })
+  expect(await metrics.text()).toContain('nodejs_eventloop_lag_seconds')
+})
+
+test('publishes by channel and result', async () => {
+  const { publisher } = bus
+  await publisher.publish(alarmToLog, { message: 'one' }, { id: 'same' })
+  await publisher.publish(alarmToLog, { message: 'one' }, { id: 'same' })
+  await publisher.publishMany(alarmToLog, [{ message: 'two' }, { message: 'three' }])
+  await publisher.publishStream(alarmToLog, [{ message: 'four' }, { message: 'five' }, { message: 'six' }])
+  await expect(publisher.publish(alarmToLog, { message: '' })).rejects.toMatchObject({ code: 'invalid_message' })
+  expect(await samples('alarm_bus_published_total')).toEqual({
+    '{channel="alarm-to-log",result="stored"}': 6,
+    '{channel="alarm-to-log",result="duplicate"}': 1,
+    '{channel="alarm-to-log",result="failed"}': 1,
+  })
+  await waitFor(async () => {
+    const handled = await samples('alarm_bus_handler_duration_seconds_count')
+    return handled['{channel="alarm-to-log",result="handled"}'] === 6
+  })
+})
+
+test('deliveries that were handled, failed, are retried, and end as dead letters', async () => {
+  for (const message of ['well', 'fail once', 'give up']) await bus.publisher.publish(alarmToBot, { message })
+  const labels = 'channel="alarm-to-bot",consumer="metered_alarm-to-bot"'
+  await waitFor(async () => {
+    const calls = await samples('alarm_bus_handler_duration_seconds_count')
+    const letters = await samples('alarm_bus_dead_letters_total')
+    return calls['{channel="alarm-to-bot",result="handled"}'] === 2 && Object.keys(letters).length > 0
+  })
+  expect(await samples('alarm_bus_handler_duration_seconds_count')).toMatchObject({
+    '{channel="alarm-to-bot",result="handled"}': 2,
+    '{channel="alarm-to-bot",result="failed"}': 2,
+  })
+  expect(await samples('alarm_bus_retries_total')).toEqual({ [`{${labels}}`]: 1 })
+  expect(await samples('alarm_bus_dead_letters_total')).toEqual({ [`{${labels},reason="handler_gave_up"}`]: 1 })
+})
+
+test('how far a consumer is behind', async () => {
+  const name = 'alarm_bus_consumer_pending_messages'
+  await waitFor(async () => (await samples(name))['{consumer="metered_alarm-to-log"}'] === 0)
+  expect(await samples('alarm_bus_consumer_ack_pending_messages')).toMatchObject({
+    '{consumer="metered_alarm-to-log"}': 0,
+  })
+})
