@@ -23,10 +23,14 @@ export interface Command {
 }
 
 /** Starts it in a process group of its own, as a shell does; what is left of the group is killed when the test ends. */
-export function run(command: readonly string[], env: Readonly<Record<string, string>> = {}): Command {
+export function run(
+  command: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  cwd: string = repository,
+): Command {
   const [program = '', ...args] = command
   const child = spawn(program, args, {
-    cwd: repository,
+    cwd,
     env: { ...machineEnvironment(), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,

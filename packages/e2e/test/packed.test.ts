@@ -1,0 +1,110 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { repository, run } from './harness.ts'
+
+// What npm would publish, in a project that knows nothing of the workspace.
+
+const PUBLISHED = ['contracts', 'nats-kit', 'nats-server']
+/** An empty npm cache and a busy machine; this only bounds a test that would hang. */
+const DEADLINE_MS = 180_000
+
+const APP = `import { alarmToBot, contracts } from '@alarm-bus/contracts'
+import { defineHandler } from '@alarm-bus/nats-kit'
+import { deliver, startTestBus, waitFor } from '@alarm-bus/nats-kit/testing'
+
+const handled: string[] = []
+const handler = defineHandler(alarmToBot, async ({ message }) => {
+  handled.push(message)
+})
+await using bus = await startTestBus({ contracts, subscriber: { handlers: [handler] } })
+const { seq } = await bus.publisher.publish(alarmToBot, { message: 'fire' })
+await waitFor(() => handled.includes('fire'))
+const { reason } = await deliver(handler, Buffer.from('{'))
+console.log(JSON.stringify({ seq, handled, reason }))
+
+// @ts-expect-error The types are not lost on the way: a number is no text.
+export const wrong = (): unknown => bus.publisher.publish(alarmToBot, { message: 17 })
+`
+
+let folder: string
+let project: string
+const files = new Map<string, readonly string[]>()
+
+async function output(command: readonly string[], cwd: string): Promise<string> {
+  const started = run(command, {}, cwd)
+  const { code } = await started.exited
+  if (code !== 0) throw new Error(`${command.join(' ')} ended with ${code}:\n${started.output()}`)
+  return started.output()
+}
+
+function versionHere(name: string): string {
+  const { version } = JSON.parse(readFileSync(join(repository, 'node_modules', name, 'package.json'), 'utf8')) as {
+    readonly version: string
+  }
+  return version
+}
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'alarm-bus-packed-'))
+  project = join(folder, 'project')
+  mkdirSync(project)
+  const tarballs: string[] = []
+  for (const name of PUBLISHED) {
+    const tarball = join(folder, `${name}.tgz`)
+    await output(['pnpm', 'pack', '--out', tarball], join(repository, 'packages', name))
+    tarballs.push(tarball)
+    files.set(name, (await output(['tar', '-tzf', tarball], folder)).trim().split('\n').toSorted())
+  }
+  writeFileSync(join(project, 'package.json'), '{ "name": "elsewhere", "private": true, "type": "module" }\n')
+  writeFileSync(join(project, 'app.ts'), APP)
+  const compilerOptions = {
+    strict: true,
+    noEmit: true,
+    skipLibCheck: false,
+    target: 'es2024',
+    lib: ['es2024', 'esnext.disposable'],
+    module: 'nodenext',
+    types: ['node'],
+  }
+  writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['app.ts'] }))
+  const others = ['typescript', '@types/node'].map((name) => `${name}@${versionHere(name)}`)
+  const quiet = ['--no-audit', '--no-fund', '--prefer-offline', '--ignore-scripts']
+  await output(['npm', 'install', ...quiet, ...tarballs, ...others], project)
+}, DEADLINE_MS)
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+test.each(PUBLISHED)('%s: what is built, what explains it, and nothing else', (name) => {
+  const packed = files.get(name) ?? []
+  expect(packed).toEqual(
+    expect.arrayContaining(
+      ['LICENSE', 'README.md', 'dist/index.js', 'dist/index.d.ts'].map((file) => `package/${file}`),
+    ),
+  )
+  const known = /^package\/(LICENSE|README\.md|CHANGELOG\.md|package\.json|dist\/.*\.(js|d\.ts))$/
+  expect(packed.filter((file) => !known.test(file) || /\.test\./.test(file))).toEqual([])
+})
+
+test.each(PUBLISHED)('%s: its package.json means something outside of the workspace', (name) => {
+  const manifest = readFileSync(join(project, 'node_modules/@alarm-bus', name, 'package.json'), 'utf8')
+  expect(manifest).not.toMatch(/workspace:|catalog:|@alarm-bus\/source|src\//)
+})
+
+test(
+  'it typechecks, declarations of the packages included',
+  async () => {
+    await output(['node', 'node_modules/typescript/bin/tsc'], project)
+  },
+  DEADLINE_MS,
+)
+
+test.each([[[]], [['--conditions=@alarm-bus/source']]])(
+  'it publishes and handles on a real broker: node %j',
+  async (flags) => {
+    const said = await output(['node', ...flags, 'app.ts'], project)
+    const line = said.split('\n').find((one) => one.startsWith('{"seq"'))
+    expect(JSON.parse(line ?? said)).toEqual({ seq: 1, handled: ['fire'], reason: 'invalid_message' })
+  },
+)
