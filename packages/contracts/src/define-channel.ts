@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { assertComparable } from './assert-comparable.ts'
 import { ContractError } from './contract-error.ts'
 
 /** Bytes of one encoded message when a channel says nothing else: 64 KiB, a quarter of the broker's `max_payload`. */
@@ -51,6 +52,14 @@ export interface Channel<Name extends string = string, Schema extends z.ZodType 
   readonly maxMessageBytes: number
   /** The schema as JSON Schema (draft 2020-12), for documents and for people. */
   readonly jsonSchema: Readonly<Record<string, unknown>>
+  /** The version before this one, live beside it; undefined where there is none. See `defineVersion`. */
+  readonly previous: PreviousVersion | undefined
+}
+
+/** The version of a channel before another one, and how its messages become the other's. */
+export interface PreviousVersion {
+  readonly channel: Channel
+  readonly upcast: (message: never) => unknown
 }
 
 /** What a consumer of the channel receives. */
@@ -82,6 +91,7 @@ export function defineChannel<const Name extends string, Schema extends z.ZodTyp
   assertWholeNumber(name, 'version', version)
   assertWholeNumber(name, 'maxMessageBytes', maxMessageBytes)
   const jsonSchema = toJsonSchema(name, schema)
+  assertComparable(name, schema, compatibility === 'none')
   return Object.freeze({
     name,
     subject,
@@ -92,6 +102,7 @@ export function defineChannel<const Name extends string, Schema extends z.ZodTyp
     version,
     maxMessageBytes,
     jsonSchema,
+    previous: undefined,
   })
 }
 

@@ -15,7 +15,7 @@ export interface Contracts<C extends readonly Channel[] = readonly Channel[]> {
 /**
  * Puts channels and streams together.
  *
- * @throws ContractError naming the channel: two of one name, two on one subject, one in no stream or in two.
+ * @throws ContractError naming the channel: two of one name, two on one subject, one in no stream or in two, a version without the one before it.
  */
 export function defineContracts<const C extends readonly Channel[]>(declared: {
   readonly channels: C
@@ -35,6 +35,13 @@ export function defineContracts<const C extends readonly Channel[]>(declared: {
     }
     byName.set(channel.name, channel)
     bySubject.set(channel.subject, channel)
+  }
+  for (const { name, previous } of declared.channels) {
+    if (previous && byName.get(previous.channel.name) !== previous.channel) {
+      throw new ContractError(
+        `channel ${JSON.stringify(name)} is the next version of ${JSON.stringify(previous.channel.name)}, which is not declared; declare both, or once the old one is gone ${JSON.stringify(name)} with defineChannel`,
+      )
+    }
   }
   const streamByChannel = mapStreams(declared.streams, byName)
   for (const channel of declared.channels) {

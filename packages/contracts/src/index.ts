@@ -18,8 +18,11 @@ export {
   defineChannel,
   type MessageInputOf,
   type MessageOf,
+  type PreviousVersion,
 } from './define-channel.ts'
 export { type Contracts, defineContracts } from './define-contracts.ts'
+export { defineVersion, type VersionName, type VersionOptions, versionsOf } from './define-version.ts'
 export { defineStream, type Stream, type StreamOptions } from './define-stream.ts'
 export type { RetryPolicy } from './retry-policy.ts'
 export { basquiatStream } from './streams.ts'
+export { upcastMessage } from './upcast-message.ts'

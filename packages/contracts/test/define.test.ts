@@ -92,11 +92,25 @@ test.each([
     { schema: z.object({ at: z.string().transform(Number) }) },
     /carried as JSON/,
   ],
+  ['a trimmed text, which would not arrive as it was sent', { schema: z.object({ a: z.string().trim() }) }, /changes/],
+  ['a coerced number', { schema: z.object({ a: z.array(z.coerce.number()) }) }, /changes what was sent \(z.coerce\)/],
+  ['a value in place of a wrong one', { schema: z.object({ a: z.string().catch('x') }) }, /changes what was sent/],
+  ['a codec', { schema: z.object({ a: z.stringbool() }) }, /changes what was sent/],
+  ['a rule that no JSON Schema shows', { schema: z.object({ a: z.string().refine(() => true) }) }, /refine/],
+  ['a rule over several fields', { schema: z.object({ a: z.string() }).refine(() => true) }, /refine/],
+  ['a default that is not valid itself', { schema: z.object({ a: z.string().min(2).default('x') }) }, /default "x"/],
   ['a strict object', { schema: z.strictObject({ a: z.string() }) }, /\/ is strict/],
   ['a strict object inside', { schema: z.object({ a: z.strictObject({}) }) }, /\/properties\/a is strict/],
 ])('a channel with %s is refused, naming the channel', (_, options, why) => {
   expect(() => channel(options)).toThrow(why)
   expect(() => channel(options)).toThrow((options as ChannelChange).name ?? 'a-channel')
+})
+
+test('where nothing is promised, a rule may be one that no JSON Schema shows', () => {
+  expect(channel({ schema: z.object({ a: z.string() }).refine(() => true), compatibility: 'none' }).name).toBe(
+    'a-channel',
+  )
+  expect(channel({ schema: z.object({ a: z.email(), b: z.iso.datetime(), c: z.int() }) }).name).toBe('a-channel')
 })
 
 test.each([
