@@ -1,0 +1,58 @@
+import { adviceFor } from './advice.ts'
+import type { CheckedChannel, CheckResult, JudgedDifference } from './check-contracts.ts'
+import { ChangeKind, Party } from './difference.ts'
+
+/** Characters of one value in a line; the whole of it is in the JSON. */
+const MAX_VALUE_CHARACTERS = 80
+
+/** The result for people, a line each. */
+export function describeResult({ channels, outcome }: CheckResult): readonly string[] {
+  const changed = channels.filter(({ differences }) => differences.length > 0)
+  if (changed.length === 0) return [`contracts: ${channels.length} channels, as released`]
+  const breaking = changed.filter((channel) => channel.outcome === 'breaking').map(({ channel }) => channel)
+  const summary = {
+    compatible: 'contracts: every change is compatible',
+    accepted: 'contracts: what breaks is announced, and the old version stays beside the new one',
+    breaking: `contracts: ${breaking.join(', ')} would break others`,
+  }[outcome]
+  return [...changed.flatMap(describeChannel), '', summary]
+}
+
+function describeChannel(channel: CheckedChannel): readonly string[] {
+  const { differences, outcome, modes, missing } = channel
+  return [
+    '',
+    `${channel.channel} (${modes.join(' → ')}): ${outcome}`,
+    ...differences.flatMap((difference) => describeDifference(difference, channel)),
+    ...(missing.length === 0 ? [] : ['  it passes with:', ...missing.map((what) => `    - ${what}`)]),
+  ]
+}
+
+function describeDifference(difference: JudgedDifference, channel: CheckedChannel): readonly string[] {
+  const { path, kind, before, after, breaking, breaks } = difference
+  const where = path === '' ? '/' : path
+  const line = `  ${breaking ? '✗' : '✓'} ${where}  ${kind}  ${show(before)} → ${show(after)}`
+  if (breaks.length === 0) return [line]
+  const who = breaks.map((party) => `      ${whoBreaks(party, kind, channel)}`)
+  return [line, ...who, ...(breaking ? [`      instead: ${adviceFor(kind)}`] : [])]
+}
+
+/** Who breaks, by name, and how it shows. */
+export function whoBreaks(party: Party, kind: ChangeKind, { publishedBy, handledBy }: CheckedChannel): string {
+  const names = (apps: readonly string[]): string => (apps.length === 0 ? 'no app of this repository' : apps.join(', '))
+  const isGone = kind === ChangeKind.ChannelRemoved
+  switch (party) {
+    case Party.NewConsumer:
+      return `handlers built with it (${names(handledBy)}) ${isGone ? 'have nothing to handle' : 'cannot rely on older messages'}`
+    case Party.OldConsumer:
+      return `handlers not yet built with it (${names(handledBy)}) ${isGone ? 'get no more messages' : 'cannot rely on newer messages'}`
+    case Party.Producer:
+      return `publishers (${names(publishedBy)}) are refused with what they sent before`
+  }
+}
+
+function show(value: unknown): string {
+  if (value === null) return 'none'
+  const text = typeof value === 'string' ? value : JSON.stringify(value)
+  return text.length > MAX_VALUE_CHARACTERS ? `${text.slice(0, MAX_VALUE_CHARACTERS)}…` : text
+}

@@ -1,0 +1,39 @@
+import type { JsonSchema } from './json-schema.ts'
+
+/** Which messages have to stay readable between two releases of a contract. */
+export type CompatibilityMode = 'backward' | 'forward' | 'full' | 'none'
+
+/** A channel as it was released, or as it would be. */
+export interface ReleasedChannel {
+  readonly name: string
+  readonly version: number
+  readonly compatibility: CompatibilityMode
+  readonly subject: string
+  /** The stream's name. */
+  readonly stream: string
+  readonly maxMessageBytes: number
+  /** The channel that this one is the next version of; null where it stands alone. */
+  readonly previous: string | null
+  /** The input side, as zod writes it. */
+  readonly schema: JsonSchema
+}
+
+/** A stream with its limits. */
+export interface ReleasedStream {
+  readonly name: string
+  readonly storage: 'file' | 'memory'
+  readonly maxAgeMs: number
+  readonly maxMessages: number
+  readonly maxBytes: number
+  readonly maxMessageBytes: number
+  readonly discard: 'old' | 'new'
+  readonly allowMessageTtl: boolean
+  readonly duplicateWindowMs: number
+  readonly replicas: number
+}
+
+/** All contracts of one release. */
+export interface ReleasedContracts {
+  readonly channels: readonly ReleasedChannel[]
+  readonly streams: readonly ReleasedStream[]
+}

@@ -1,0 +1,90 @@
+import { createHash } from 'node:crypto'
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { z } from 'zod'
+import { CheckError } from '../compatibility/check-error.ts'
+import type { ReleasedContracts } from '../compatibility/released.ts'
+
+/** The contracts of the last release, as they stand in the repository. */
+export interface Snapshot extends ReleasedContracts {
+  /** The version of `@alarm-bus/contracts` that was released with them. */
+  readonly contractsVersion: string
+}
+
+const count = z.int().min(1)
+const schema = z.object({
+  contractsVersion: z.string(),
+  digest: z.string(),
+  channels: z.array(
+    z.object({
+      name: z.string(),
+      version: count,
+      compatibility: z.enum(['backward', 'forward', 'full', 'none']),
+      subject: z.string(),
+      stream: z.string(),
+      maxMessageBytes: count,
+      previous: z.string().nullable(),
+      schema: z.record(z.string(), z.unknown()),
+    }),
+  ),
+  streams: z.array(
+    z.object({
+      name: z.string(),
+      storage: z.enum(['file', 'memory']),
+      maxAgeMs: count,
+      maxMessages: count,
+      maxBytes: count,
+      maxMessageBytes: count,
+      discard: z.enum(['old', 'new']),
+      allowMessageTtl: z.boolean(),
+      duplicateWindowMs: count,
+      replicas: count,
+    }),
+  ),
+})
+
+const BY_THE_RELEASE = 'the release step writes it (pnpm version-packages)'
+
+/** The snapshot of a file, or undefined where there is none. @throws CheckError for one that was edited by hand. */
+export function readSnapshot(file: string): Snapshot | undefined {
+  const text = textOf(file)
+  if (text === undefined) return undefined
+  let json: unknown
+  try {
+    json = JSON.parse(text)
+  } catch (cause) {
+    throw new CheckError(`${file} is not JSON; restore it, ${BY_THE_RELEASE}`, { cause })
+  }
+  const parsed = schema.safeParse(json)
+  if (!parsed.success) {
+    const where = parsed.error.issues.map(({ path, message }) => `/${path.join('/')}: ${message}`).join('; ')
+    throw new CheckError(`${file} is no snapshot (${where}); restore it, ${BY_THE_RELEASE}`)
+  }
+  const { digest, ...snapshot } = parsed.data
+  if (digest !== digestOf(snapshot)) {
+    throw new CheckError(`${file} was edited after it was written; restore it, ${BY_THE_RELEASE}`)
+  }
+  return snapshot
+}
+
+/** Writes the snapshot, whole or not at all. */
+export function writeSnapshot(file: string, snapshot: Snapshot): void {
+  const { contractsVersion, channels, streams } = snapshot
+  const content = { contractsVersion, digest: digestOf({ contractsVersion, channels, streams }), channels, streams }
+  mkdirSync(dirname(file), { recursive: true })
+  writeFileSync(`${file}.new`, `${JSON.stringify(content, null, 2)}\n`)
+  renameSync(`${file}.new`, file)
+}
+
+function textOf(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw new CheckError(`${file} cannot be read: ${(error as Error).message}`, { cause: error })
+  }
+}
+
+function digestOf({ contractsVersion, channels, streams }: Snapshot): string {
+  return createHash('sha256').update(JSON.stringify({ contractsVersion, channels, streams })).digest('hex')
+}

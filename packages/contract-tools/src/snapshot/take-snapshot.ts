@@ -1,0 +1,51 @@
+import type { Channel, Contracts, Stream } from '@alarm-bus/contracts'
+import type { JsonSchema } from '../compatibility/json-schema.ts'
+import type { ReleasedChannel, ReleasedContracts, ReleasedStream } from '../compatibility/released.ts'
+
+/** Today's contracts as a release keeps them. The same contracts give the same snapshot, in whatever order they stand. */
+export function takeSnapshot(contracts: Contracts): ReleasedContracts {
+  const byName = (a: { readonly name: string }, b: { readonly name: string }): number => (a.name < b.name ? -1 : 1)
+  return {
+    channels: contracts.channels.map((channel) => channelOf(channel, contracts.streamOf(channel))).sort(byName),
+    streams: contracts.streams.map(streamOf).sort(byName),
+  }
+}
+
+function channelOf(channel: Channel, stream: Stream): ReleasedChannel {
+  const { name, version, compatibility, subject, maxMessageBytes, previous } = channel
+  return {
+    name,
+    version,
+    compatibility,
+    subject,
+    stream: stream.name,
+    maxMessageBytes,
+    previous: previous?.channel.name ?? null,
+    schema: inOrder(channel.jsonSchema) as JsonSchema,
+  }
+}
+
+function streamOf(stream: Stream): ReleasedStream {
+  const { name, storage, maxAgeMs, maxMessages, maxBytes, maxMessageBytes } = stream
+  const { discard, allowMessageTtl, duplicateWindowMs, replicas } = stream
+  return {
+    name,
+    storage,
+    maxAgeMs,
+    maxMessages,
+    maxBytes,
+    maxMessageBytes,
+    discard,
+    allowMessageTtl,
+    duplicateWindowMs,
+    replicas,
+  }
+}
+
+/** Keys by their names: another order of fields is no other contract. Lists keep theirs, since a union's members have one. */
+function inOrder(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(inOrder)
+  if (typeof value !== 'object' || value === null) return value
+  const entries = Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1))
+  return Object.fromEntries(entries.map(([key, child]) => [key, inOrder(child)]))
+}
