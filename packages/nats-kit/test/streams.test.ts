@@ -77,12 +77,26 @@ test('verify touches nothing: a missing stream is named with what to run', async
 test('verify touches nothing: a different stream is named field by field', async () => {
   const { apply, live, stream } = await setUp()
   await apply()
-  await expect(apply('verify', { ...stream, maxMessages: 5 })).rejects.toMatchObject({
+  await expect(apply('verify', { ...stream, maxMessages: 500_000 })).rejects.toMatchObject({
     code: KitErrorCode.StreamDifferent,
-    message: expect.stringMatching(/max_msgs: 100000 → 5; run: set it up$/),
+    message: expect.stringMatching(/max_msgs: 100000 → 500000; run: set it up$/),
   })
   expect((await live()).max_msgs).toBe(100_000)
   await apply('verify')
+})
+
+test('verify is content with what a newer release added: a channel, a higher limit', async () => {
+  const { apply, live, stream, toBot, toLog } = await setUp()
+  await apply()
+  const older = { ...stream, channels: [toBot], maxMessages: 5, maxAgeMs: 600_000, description: 'Older words.' }
+  await apply('verify', older)
+  await expect(apply('verify', { ...older, discard: 'new' })).rejects.toMatchObject({
+    message: expect.not.stringContaining('max_msgs'),
+  })
+  await expect(apply('verify', { ...older, discard: 'new' })).rejects.toThrow('discard: "old" → "new"')
+  expect((await live()).subjects).toEqual([toBot.subject, toLog.subject].sort())
+  await apply('apply', { ...stream, channels: [toBot] })
+  await expect(apply('verify')).rejects.toMatchObject({ code: KitErrorCode.StreamDifferent })
 })
 
 test('create makes what is missing and refuses to change what is there', async () => {

@@ -3,6 +3,7 @@ import {
   type Bus,
   type Connection,
   type DiscardOptions,
+  type MessageContext,
   type MessageHandler,
   type PrunedConsumer,
   type PublishReceipt,
@@ -198,6 +199,13 @@ async function handledOnce({
   expect(logged('redeliveryPassedOver')).toHaveLength(before.length)
 }
 
+async function handledAsTheNewest({ versions }: { versions: readonly MessageHandler[] }): Promise<void> {
+  expect(versions.map(({ channel }) => channel.name)).toEqual(['alarm-to-bot-v2', 'alarm-to-bot'])
+  const context = { signal: new AbortController().signal } as MessageContext
+  await versions[1]?.handle({ message: 'two\nlines' } as never, context)
+  expect(told.at(-1)).toBe('two; lines')
+}
+
 async function testedOnABroker({ broker }: { broker: NatsServer }): Promise<void> {
   await broker.stop()
 }
@@ -211,5 +219,6 @@ export const examples = {
   'Subscribing 3': example(['bus'], watched),
   'When something goes wrong 1': example(['connection', 'report', 'old', 'orphans'], redriven),
   'When something goes wrong 2': example(['connection', 'publisher', 'tellOnce'], handledOnce),
+  'Changing a channel 1': example(['versions'], handledAsTheNewest),
   'Your own tests 1': example(['broker'], testedOnABroker),
 }

@@ -8,7 +8,7 @@ import type { ConsumerSpec } from '../subscribe/consumer-spec.ts'
 import { DeadLetterReason, storeDeadLetter } from '../subscribe/dead-letter.ts'
 import type { Delivery } from '../subscribe/delivery.ts'
 import type { SubscriberSettings } from '../subscribe/options.ts'
-import { DeadLetter } from '../subscribe/verdicts.ts'
+import { DeadLetter, UpcastFailed } from '../subscribe/verdicts.ts'
 import { RedrivenContext } from './redriven-context.ts'
 
 /** Between two attempts to store a dead letter that the broker does not take. */
@@ -73,6 +73,8 @@ async function attempt(
     await orAborted(watched.handle(decoded as never, context), signal)
     return undefined
   } catch (error) {
+    if (error instanceof UpcastFailed)
+      return { reason: DeadLetterReason.UpcastFailed, error: errorText(error), issues: error.issues }
     if (error instanceof DeadLetter)
       return { reason: DeadLetterReason.HandlerGaveUp, error: errorText(error), issues: [] }
     // Told to stop, by shutdown or for its time: what the last delivery would have come to is not known.

@@ -3,7 +3,7 @@ import { JetStreamApiError, type JetStreamManager, jetstreamManager, type Stream
 import type { Connection } from '../connection/connection.ts'
 import { errorText, KitError, KitErrorCode } from '../errors.ts'
 import { withCompanions } from './companion-streams.ts'
-import { describeChange, type FieldChange, planStream, type StreamPlan } from './plan.ts'
+import { describeChange, type FieldChange, isMoreThanDeclared, planStream, type StreamPlan } from './plan.ts'
 import type { DeclaredStreamConfig } from './to-stream-config.ts'
 
 /** The server's code for a stream that is not there. */
@@ -12,7 +12,8 @@ const STREAM_NOT_FOUND = 10059
 /**
  * - `apply`: create what is missing, update what differs. Never deletes.
  * - `create`: create what is missing; a difference is an error.
- * - `verify`: touch nothing; a missing or different stream is an error.
+ * - `verify`: touch nothing; a stream that is missing or lacks something is an error. More than declared is none: the
+ *   channels or the higher limits of a newer release.
  */
 export type StreamMode = 'apply' | 'create' | 'verify'
 
@@ -64,7 +65,7 @@ async function ensureStream(
 ): Promise<StreamPlan> {
   const { logger, events } = connection
   const live = await findStream(manager, declared.name)
-  const plan = planStream(declared, live?.config, { ignoreReplicas: options.replicas === undefined })
+  const plan = planFor(declared, live, options)
   const hint = options.hint === undefined ? '' : `; ${options.hint}`
   switch (plan.action) {
     case 'none':
@@ -97,6 +98,18 @@ async function ensureStream(
       return plan
     }
   }
+}
+
+/** An app that only looks is content with more than it declares: a newer release has been set up beside it. */
+function planFor(
+  declared: DeclaredStreamConfig,
+  live: StreamInfo | undefined,
+  { mode, replicas }: EnsureStreamsOptions,
+): StreamPlan {
+  const plan = planStream(declared, live?.config, { ignoreReplicas: replicas === undefined })
+  if (mode !== 'verify' || (plan.action !== 'update' && plan.action !== 'refuse')) return plan
+  const changes = plan.changes.filter((change) => !isMoreThanDeclared(change))
+  return changes.length === 0 ? { action: 'none', stream: plan.stream } : { ...plan, changes }
 }
 
 function replicasFor(

@@ -19,6 +19,7 @@ const OWN_REASONS = new Set<string>([
   DeadLetterReason.InvalidMessage,
   DeadLetterReason.DeliveriesExhausted,
   DeadLetterReason.HandlerGaveUp,
+  DeadLetterReason.UpcastFailed,
 ])
 
 /**

@@ -27,6 +27,8 @@ export const DeadLetterReason = {
   DeliveriesExhausted: 'deliveries_exhausted',
   /** The handler threw `DeadLetter`. */
   HandlerGaveUp: 'handler_gave_up',
+  /** A message of an older version could not be brought to the handler's: the upcast threw, or made a wrong shape. */
+  UpcastFailed: 'upcast_failed',
   /** Every delivery passed without an answer: the process died, or the handler hung. */
   NeverSettled: 'never_settled',
   /** Something other than the kit terminated it. */

@@ -9,7 +9,7 @@ import type { ConsumerSpec } from './consumer-spec.ts'
 import type { SubscriberSettings } from './options.ts'
 import { delayOf } from './retry-policy.ts'
 import { type Place, RunningDeliveries } from './running-deliveries.ts'
-import { DeadLetter, RetryLater } from './verdicts.ts'
+import { DeadLetter, RetryLater, UpcastFailed } from './verdicts.ts'
 
 const ACK = Buffer.from('+ACK')
 const IN_PROGRESS = Buffer.from('+WPI')
@@ -142,6 +142,10 @@ export class MessageProcessor {
     const { delivery } = place
     if (delivery === undefined) return
     const { channel, consumer, stream, seq, deliveryCount: deliveries } = delivery
+    if (error instanceof UpcastFailed) {
+      void this.#bury(place, DeadLetterReason.UpcastFailed, errorText(error), error.issues)
+      return
+    }
     if (error instanceof DeadLetter) {
       void this.#bury(place, DeadLetterReason.HandlerGaveUp, errorText(error), [])
       return

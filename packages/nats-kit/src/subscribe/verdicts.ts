@@ -1,3 +1,5 @@
+import type { MessageIssue } from '@alarm-bus/contracts'
+
 /** Thrown by a handler: deliver the message again after this long, whatever the retry policy says. It counts as a delivery. */
 export class RetryLater extends Error {
   override readonly name = 'RetryLater'
@@ -17,5 +19,15 @@ export class DeadLetter extends Error {
   /** @param reason what a person who reads the dead letters should know. */
   constructor(reason: string, options?: ErrorOptions) {
     super(reason, options)
+  }
+}
+
+/** Thrown in place of a handler that never ran: its message, of an older version, could not be brought to its own. */
+export class UpcastFailed extends DeadLetter {
+  readonly issues: readonly MessageIssue[]
+
+  constructor(reason: string, issues: readonly MessageIssue[]) {
+    super(reason)
+    this.issues = issues
   }
 }

@@ -20,14 +20,15 @@ export interface Worker {
 }
 
 export function startConsumer(settings: ConsumerSettings): Worker {
-  return start('consumer-process.ts', settings)
+  return startWorker('consumer-process.ts', settings)
 }
 
 export function startPublisher(settings: PublisherSettings): Worker {
-  return start('publisher-process.ts', settings)
+  return startWorker('publisher-process.ts', settings)
 }
 
-function start(script: string, settings: object): Worker {
+/** Starts a script of this folder, or of one beside it, as a process. */
+export function startWorker(script: string, settings: object): Worker {
   const path = join(import.meta.dirname, script)
   const child = spawn(
     process.execPath,
