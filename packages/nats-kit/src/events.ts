@@ -60,7 +60,7 @@ export interface KitEventMap {
     delayMs: number
     error: string
   }
-  /** A consumer started to run, or stopped running and says why. */
+  /** A consumer started to run, or stopped running and says why: it recovers, the app paused it, or it was stopped. */
   consumerStateChanged: { stream: string; consumer: string; state: ConsumerState; reason?: string }
   /** A consumer was looked at: how many messages wait for it, and how many deliveries are without an ack. */
   consumerLooked: { stream: string; consumer: string; channel: string; pendingMessages: number; ackPending: number }
@@ -88,7 +88,7 @@ export interface KitEventMap {
   streamChanged: { stream: string; action: 'created' | 'updated'; changes: readonly object[] }
 }
 
-export type ConsumerState = 'starting' | 'running' | 'recovering' | 'stopped'
+export type ConsumerState = 'starting' | 'running' | 'recovering' | 'paused' | 'stopped'
 
 type Listener<K extends keyof KitEventMap> = (detail: KitEventMap[K]) => void
 

@@ -67,6 +67,7 @@ export { defineHandler, type HandlerOptions, type MessageContext, type MessageHa
 export { instanceConsumerName, sharedConsumerName } from './subscribe/consumer-name.ts'
 export { handleVersions } from './subscribe/handle-versions.ts'
 export { DEFAULT_MAX_DELIVER, type SubscriberOptions } from './subscribe/options.ts'
+export type { Resume } from './subscribe/pauses.ts'
 export type { AbandonedMessage } from './subscribe/process-message.ts'
 export type { RetryPolicy } from '@alarm-bus/contracts'
 export { DEFAULT_RETRY_POLICY, type RetryDelay, retryDelayMs } from './subscribe/retry-policy.ts'

@@ -1,4 +1,4 @@
-import type { App, Contracts } from '@alarm-bus/contracts'
+import type { App, Channel, Contracts } from '@alarm-bus/contracts'
 import { connect } from '../connection/connect.ts'
 import type { Connection } from '../connection/connection.ts'
 import type { ConnectionOptions } from '../connection/options.ts'
@@ -13,6 +13,7 @@ import type { MessagePublisher, SentReceipt, StoredPublisher } from '../publish/
 import type { StoredSenderOptions } from '../publish/stored-ack.ts'
 import type { StreamMode } from '../streams/ensure-streams.ts'
 import { resolveSubscriberOptions, type SubscriberOptions } from '../subscribe/options.ts'
+import { Pauses, type Resume } from '../subscribe/pauses.ts'
 import type { AbandonedMessage } from '../subscribe/process-message.ts'
 import { createSubscriber, type Subscriber } from '../subscribe/subscriber.ts'
 import { checkedLagMs, EventLoopWatch } from '../watchdog/event-loop-watch.ts'
@@ -58,6 +59,12 @@ export interface Bus {
   /** At most once, nothing stored. Rejects as `publisher` does. */
   readonly corePublisher: MessagePublisher<SentReceipt>
   health(): Health
+  /**
+   * Stops asking for messages of a channel, or of all, until the returned function is called; see `Subscriber.pause`.
+   *
+   * @throws KitError `invalid_options` for a channel without a handler, and in an app that does not subscribe.
+   */
+  pause(reason: string, channel?: Channel): Resume
   /** Resolves with the reason when the bus cannot go on: refused credentials, or a connection that is closed for good. */
   readonly failed: Promise<KitError>
   /**
@@ -99,6 +106,7 @@ export function startBus(options: BusOptions): Bus {
   }
   if (subscriberOptions) resolveSubscriberOptions(subscriberOptions)
   if (options.eventLoopLagMs !== undefined) checkedLagMs(options.eventLoopLagMs)
+  const pauses = subscriberOptions && new Pauses(subscriberOptions.handlers.map(({ channel }) => channel.name))
   const calledOff = new AbortController()
   let parts: Parts | undefined
   let fail: (error: KitError) => void
@@ -118,7 +126,7 @@ export function startBus(options: BusOptions): Bus {
     const publisher = app && claimed ? storedOnDeclaredChannels(app, claimed) : claimed
     const core = options.publisher && createCorePublisher(connection, { contracts })
     const corePublisher = app && core ? onDeclaredChannels(app, core) : core
-    const subscriber = subscriberOptions && createSubscriber(connection, subscriberOptions)
+    const subscriber = subscriberOptions && createSubscriber(connection, subscriberOptions, pauses)
     const eventLoop = new EventLoopWatch(connection, options.eventLoopLagMs)
     keeper.start()
     subscriber?.start()
@@ -167,6 +175,10 @@ export function startBus(options: BusOptions): Bus {
     corePublisher: late((ready) => ready.corePublisher),
     failed,
     health: () => healthOf(checksOf(parts)),
+    pause(reason, channel) {
+      if (pauses) return pauses.pause(reason, channel)
+      throw new KitError(KitErrorCode.InvalidOptions, 'this bus was started without a subscriber, so nothing can pause')
+    },
     async stop(timeoutMs) {
       const endsAt = performance.now() + timeoutMs
       calledOff.abort()

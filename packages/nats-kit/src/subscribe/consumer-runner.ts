@@ -13,7 +13,9 @@ import { toConsumerConfig } from './consumer-config.ts'
 import { ConsumerProgress } from './consumer-progress.ts'
 import type { ConsumerSpec } from './consumer-spec.ts'
 import { ensureConsumer, findConsumer } from './ensure-consumer.ts'
+import { nextChange } from './next-change.ts'
 import type { SubscriberSettings } from './options.ts'
+import type { Pauses } from './pauses.ts'
 import { type AbandonedMessage, MessageProcessor } from './process-message.ts'
 import { PullSource } from './pull-source.ts'
 import { PushSource } from './push-source.ts'
@@ -24,6 +26,8 @@ import { StaleDeliveries } from './stale-deliveries.ts'
 /** Wait before trying again after the first failure; doubled each time, up to the cap. */
 const FIRST_BACKOFF_MS = 250
 const MAX_BACKOFF_MS = 5_000
+
+const LEVELS: Partial<Record<ConsumerState, 'error' | 'warn'>> = { recovering: 'error', paused: 'warn' }
 
 /**
  * Keeps one handler's consumer running for as long as the app does: makes it, listens, and begins anew whatever ends
@@ -39,14 +43,23 @@ export class ConsumerRunner {
   readonly #watch: ConsumerWatch
   readonly #stale: StaleDeliveries
   readonly #progress: ConsumerProgress
+  readonly #pauses: Pauses
   readonly #stopSignal = new AbortController()
   #source: DeliverySource | undefined
   #state: ConsumerState = 'starting'
   #reason = 'not started'
   #loop: Promise<void> = Promise.resolve()
   #stopping: Promise<readonly AbandonedMessage[]> | undefined
+  /** Why it is paused; undefined while it is not. */
+  #pausedFor: string | undefined
 
-  constructor(connection: Connection, settings: SubscriberSettings, spec: ConsumerSpec, deadLetters: StoredSender) {
+  constructor(
+    connection: Connection,
+    settings: SubscriberSettings,
+    spec: ConsumerSpec,
+    deadLetters: StoredSender,
+    pauses: Pauses,
+  ) {
     this.#connection = connection
     this.#settings = settings
     this.#spec = spec
@@ -56,9 +69,13 @@ export class ConsumerRunner {
     this.#stale = new StaleDeliveries(connection, spec.name, settings.ackWaitMs)
     this.#progress = new ConsumerProgress(settings, spec)
     this.#watch = new ConsumerWatch(connection, settings, spec, this.#processor)
+    this.#pauses = pauses
   }
 
   start(): void {
+    const unlisten = this.#pauses.onChange(this.#onPauses)
+    this.#stopSignal.signal.addEventListener('abort', unlisten)
+    this.#onPauses()
     this.#loop = this.#run()
   }
 
@@ -111,9 +128,15 @@ export class ConsumerRunner {
         await connectionChange(this.#connection, signal)
         continue
       }
+      if (this.#pausedFor !== undefined) {
+        this.#become('paused', this.#pausedFor)
+        await nextChange(signal, (done) => this.#pauses.onChange(done))
+        continue
+      }
       try {
         const end = await this.#runOnce(signal, () => (failures = 0))
-        if (end.kind === 'stopped') return
+        // Stopped for good, or for as long as a pause takes: the loop tells.
+        if (end.kind === 'stopped') continue
         this.#become('recovering', end.detail)
         if (end.kind === 'moved') continue
       } catch (error) {
@@ -137,7 +160,7 @@ export class ConsumerRunner {
     if (signal.aborted) return { kind: 'stopped', detail: 'asked to stop' }
     this.#progress.remember(info.ack_floor.stream_seq, createdAt)
     await this.#watch.onStart(manager, info)
-    if (signal.aborted) return { kind: 'stopped', detail: 'asked to stop' }
+    if (signal.aborted || this.#pausedFor !== undefined) return { kind: 'stopped', detail: 'asked to stop' }
     const source = this.#makeSource(config.deliver_subject, config.deliver_group)
     this.#source = source
     const ended = source.run()
@@ -194,16 +217,28 @@ export class ConsumerRunner {
     }
   }
 
+  /** Asks for nothing more while somebody holds a pause; what is on its way is held, for the broker has counted it. */
+  readonly #onPauses = (): void => {
+    const reason = this.#pauses.reasonOf(this.#spec.channel)
+    const was = this.#pausedFor
+    this.#pausedFor = reason
+    if (reason !== undefined) this.#become('paused', reason)
+    if (reason !== undefined && was === undefined) {
+      this.#processor.hold()
+      void this.#source?.stop()
+    } else if (reason === undefined && was !== undefined) {
+      this.#become('starting', 'the pause has ended')
+      this.#processor.release()
+    }
+  }
+
   /** Said once per change, however often it is tried. */
   #become(state: ConsumerState, reason: string): void {
     if (state === this.#state && reason === this.#reason) return
     this.#state = state
     this.#reason = reason
     const detail = { stream: this.#stream, consumer: this.name, state, reason }
-    this.#connection.logger[state === 'recovering' ? 'error' : 'info'](
-      { event: 'consumerStateChanged', ...detail },
-      `consumer ${state}`,
-    )
+    this.#connection.logger[LEVELS[state] ?? 'info']({ event: 'consumerStateChanged', ...detail }, `consumer ${state}`)
     this.#connection.events.emit('consumerStateChanged', detail)
   }
 }

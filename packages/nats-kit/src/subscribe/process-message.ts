@@ -42,6 +42,9 @@ export class MessageProcessor {
   #stopping = false
   #settled = 0
   #last: Delivery | undefined
+  /** Deliveries that came while the consumer was paused, in order; part of the running ones. */
+  #held: Place[] | undefined
+  #releasedAt = 0
   /** Why dead letters cannot be stored at the moment. */
   #trouble: string | undefined
   readonly #keeper: NodeJS.Timeout
@@ -95,9 +98,28 @@ export class MessageProcessor {
     const delivery = new Delivery(message, this.#scope)
     const place = this.#running.add(delivery, now)
     this.#last = delivery
+    if (this.#held) this.#held.push(place)
+    else this.#handle(place, delivery)
+  }
+
+  /** From now on deliveries wait before their handler, kept alive; for handlers that run, `maxHandlerMs` stands still. */
+  hold(): void {
+    this.#held ??= []
+  }
+
+  /** What was held is handled, and what comes from now on. */
+  release(): void {
+    const held = this.#held
+    if (!held) return
+    this.#held = undefined
+    this.#releasedAt = performance.now()
+    for (const place of held) if (place.delivery) this.#handle(place, place.delivery)
+  }
+
+  #handle(place: Place, delivery: Delivery): void {
     let result: unknown
     try {
-      const decoded = this.#spec.decode(message.data)
+      const decoded = this.#spec.decode(delivery.message.data)
       if (decoded instanceof InvalidMessage) return this.#invalid(place, decoded.issues)
       result = this.#spec.handle(decoded as never, delivery)
     } catch (error) {
@@ -114,6 +136,7 @@ export class MessageProcessor {
    */
   async stop(timeoutMs: number): Promise<readonly AbandonedMessage[]> {
     this.#stopping = true
+    for (const place of this.#held?.splice(0) ?? []) this.#giveBack(place)
     if (this.#running.size > 0) {
       let timer: NodeJS.Timeout | undefined
       const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, timeoutMs)))
@@ -162,6 +185,14 @@ export class MessageProcessor {
     )
     this.#connection.events.emit('retryScheduled', detail)
     this.#finish(place, Buffer.from(`-NAK {"delay":${delayMs * 1_000_000}}`))
+  }
+
+  /** At a stop within a pause: another instance, or the next start, handles the message; its last delivery is kept. */
+  #giveBack(place: Place): void {
+    const deliveries = place.delivery?.deliveryCount ?? 0
+    if (deliveries < this.#spec.maxDeliver) return this.#finish(place, Buffer.from('-NAK'))
+    const why = 'the app stopped while it was paused, and the broker would not deliver the message again'
+    void this.#bury(place, DeadLetterReason.DeliveriesExhausted, why, [])
   }
 
   /** A retry function is the app's code: what it throws, or returns that is no wait, must not cost the message. */
@@ -250,7 +281,8 @@ export class MessageProcessor {
     const { ackWaitMs, maxHandlerMs } = this.#settings
     this.#running.forEach((delivery, startedAt) => {
       const age = now - startedAt
-      if (age > maxHandlerMs) delivery.abort(new Error(`the handler ran for more than ${maxHandlerMs} ms`))
+      const overdue = !this.#held && now - Math.max(startedAt, this.#releasedAt) > maxHandlerMs
+      if (overdue) delivery.abort(new Error(`the handler ran for more than ${maxHandlerMs} ms`))
       else if (age >= ackWaitMs / 6) this.#send(delivery.reply, IN_PROGRESS)
     })
   }

@@ -1,3 +1,4 @@
+import type { Channel } from '@alarm-bus/contracts'
 import type { Connection } from '../connection/connection.ts'
 import { redriveReaderOf, redriveSettings } from '../dead-letters/redrive-reader.ts'
 import type { HealthCheck } from '../lifecycle/health.ts'
@@ -6,6 +7,7 @@ import { collectorOf, collectorSettings } from './advisories.ts'
 import { ConsumerRunner } from './consumer-runner.ts'
 import { specOf } from './consumer-spec.ts'
 import { resolveSubscriberOptions, type SubscriberOptions } from './options.ts'
+import { Pauses, type Resume } from './pauses.ts'
 import type { AbandonedMessage } from './process-message.ts'
 
 /**
@@ -21,14 +23,37 @@ export interface Subscriber {
   start(): void
   checks(): readonly HealthCheck[]
   /**
+   * Stops asking for messages, for instance while what the handler needs is away: they wait on the broker, and none of
+   * their deliveries is used up. Handlers that run go on, and `maxHandlerMs` stands still for them. What was on its way
+   * already is held and kept alive, within `concurrency`, and handled when the pause ends. With `push` the consumer is
+   * left without a listener; in a queue group the other instances get what comes. Redriven messages wait too.
+   *
+   * Each call is a pause of its own: the consumer runs again when all are ended. While one is held, `checks()` is not
+   * well and names the reasons. At a stop what is held is given back; a message held at its last delivery becomes a
+   * dead letter.
+   *
+   * @param reason for people; in the log, in the event `consumerStateChanged` and in `checks()`.
+   * @param channel the one to pause; without it, all that the app handles.
+   * @returns a function that ends this pause.
+   * @throws KitError `invalid_options` for a channel that has no handler here.
+   */
+  pause(reason: string, channel?: Channel): Resume
+  /**
    * Takes no new work, lets handlers finish, flushes their acks. Past `timeoutMs` it aborts the handlers' signals and
    * resolves to what it left behind, which the broker delivers again.
    */
   stop(timeoutMs: number): Promise<readonly AbandonedMessage[]>
 }
 
-/** @throws KitError `invalid_options`. */
-export function createSubscriber(connection: Connection, options: SubscriberOptions): Subscriber {
+/**
+ * @param pauses of who may pause before there is a connection; a subscriber has its own otherwise.
+ * @throws KitError `invalid_options`.
+ */
+export function createSubscriber(
+  connection: Connection,
+  options: SubscriberOptions,
+  pauses: Pauses = new Pauses(options.handlers.map(({ channel }) => channel.name)),
+): Subscriber {
   const settings = resolveSubscriberOptions(options)
   const deadLetters = new StoredSender(connection, {
     maxInFlight: (settings.concurrency + 5) * settings.handlers.length,
@@ -39,7 +64,7 @@ export function createSubscriber(connection: Connection, options: SubscriberOpti
   for (const user of used) user.open(connection)
   const specs = settings.handlers.map((handler) => specOf(settings, handler))
   const runners = [
-    ...specs.map((spec) => new ConsumerRunner(connection, settings, spec, deadLetters)),
+    ...specs.map((spec) => new ConsumerRunner(connection, settings, spec, deadLetters, pauses)),
     // An ephemeral consumer sees what it sees: nobody waits for its dead letters.
     ...(settings.lifetime === 'ephemeral' ? [] : specs).flatMap((spec) => [
       new ConsumerRunner(
@@ -47,18 +72,21 @@ export function createSubscriber(connection: Connection, options: SubscriberOpti
         collectorSettings(settings),
         collectorOf(connection, deadLetters, spec),
         deadLetters,
+        pauses,
       ),
       new ConsumerRunner(
         connection,
         redriveSettings(settings),
         redriveReaderOf(connection, deadLetters, spec),
         deadLetters,
+        pauses,
       ),
     ]),
   ]
   return {
     start: () => runners.forEach((runner) => runner.start()),
     checks: () => runners.flatMap((runner) => runner.checks()),
+    pause: (reason, channel) => pauses.pause(reason, channel),
     async stop(timeoutMs) {
       const abandoned = (await Promise.all(runners.map((runner) => runner.stop(timeoutMs)))).flat()
       // What a handler left behind still works with stays open, and ends with the connection.
