@@ -1,9 +1,10 @@
 import { consumerConfig, readConfig, serviceConfig, versionOf } from '@alarm-bus/service'
 import { app } from './declaration.ts'
+import { sinksConfig } from './sinks-config.ts'
 
 export const version = versionOf(import.meta.url)
 
-const schema = serviceConfig({ app: app.name, defaultPort: 3001, version }).and(consumerConfig)
+const schema = serviceConfig({ app: app.name, defaultPort: 3001, version }).and(consumerConfig).and(sinksConfig)
 
 export type AlarmConsumerConfig = ReturnType<typeof readAlarmConsumerConfig>
 

@@ -1,14 +1,14 @@
-import type { MessageContext } from '@alarm-bus/nats-kit'
-
-/** An alarm for the people behind the bot. */
+/** An alarm for people. */
 export interface Alarm {
   readonly channel: string
   readonly message: string
   /** The publisher's message id, undefined where it gave none. */
   readonly id: string | undefined
   readonly stream: string
-  /** With `stream`, the alarm's identity across all deliveries. */
+  /** With `stream` and `storedAt`, the alarm's identity across all deliveries. */
   readonly seq: number
+  /** When the broker stored it. */
+  readonly storedAt: Date
   /** 1 for the first delivery. */
   readonly deliveryCount: number
 }
@@ -16,10 +16,14 @@ export interface Alarm {
 /**
  * Where alarms go.
  *
- * - Resolves: the alarm has arrived and never comes again.
- * - Rejects: it comes again after a growing delay, and becomes a dead letter after the last delivery.
- * - The same alarm may come twice; `stream` and `seq` tell.
+ * - Resolves: the alarm has arrived; it is not sent here again.
+ * - Rejects with `SinkFailed`: it did not arrive, and a later attempt may help.
+ * - Rejects with the kit's `DeadLetter`: it was refused, and no later attempt can help.
+ * - The same alarm may come twice all the same; `stream`, `seq` and `storedAt` tell.
  */
 export interface AlarmSink {
-  send(alarm: Alarm, context: Pick<MessageContext, 'signal'>): Promise<void>
+  readonly name: string
+  send(alarm: Alarm, signal: AbortSignal): Promise<void>
+  /** Lets go of its connections; what is under way fails. */
+  close(): Promise<void>
 }

@@ -2,10 +2,14 @@ import type { ServiceLogger } from '@alarm-bus/service'
 import type { AlarmSink } from './alarm-sink.ts'
 
 /** Writes each alarm as one line of structured log. */
-export function createLogSink(logger: ServiceLogger): AlarmSink {
+export function createConsoleSink(logger: ServiceLogger): AlarmSink {
   return {
+    name: 'console',
     async send(alarm) {
       logger.info({ event: 'alarmHandled', ...alarm }, 'alarm handled')
+    },
+    async close() {
+      // Nothing is open.
     },
   }
 }

@@ -1,0 +1,41 @@
+import type { MessageContext, OnceStore, Resume } from '@alarm-bus/nats-kit'
+import type { ServiceLogger } from '@alarm-bus/service'
+import type { Alarm, AlarmSink } from '../sinks/alarm-sink.ts'
+import { Circuit } from './circuit.ts'
+import { deliverToAll, type Destination } from './deliver-to-all.ts'
+
+export interface AlarmDeliveryOptions {
+  readonly sinks: readonly AlarmSink[]
+  readonly circuit: { readonly failures: number; readonly firstPauseMs: number }
+  readonly store: OnceStore
+  readonly logger: ServiceLogger
+  readonly pause: (reason: string) => Resume
+}
+
+/** The way from a handler to all sinks: once each, each behind a circuit of its own. */
+export interface AlarmDelivery {
+  deliver(alarm: Alarm, context: MessageContext): Promise<void>
+  /** Alarms that wait for a sink go back to the broker; those under way go on. */
+  stopWaiting(): void
+  close(): Promise<void>
+}
+
+export function createAlarmDelivery({ sinks, circuit, store, logger, pause }: AlarmDeliveryOptions): AlarmDelivery {
+  const circuits = sinks.map((sink) => new Circuit({ ...circuit, sink: sink.name, logger, pause }))
+  const destinations = sinks.map((sink, index): Destination => ({
+    name: sink.name,
+    async send(alarm, signal) {
+      await circuits[index]?.run(signal, () => sink.send(alarm, signal))
+      const { channel, stream, seq, deliveryCount } = alarm
+      logger.debug({ event: 'alarmSent', sink: sink.name, channel, stream, seq, deliveryCount }, 'alarm sent')
+    },
+  }))
+  return {
+    deliver: deliverToAll(destinations, store),
+    stopWaiting: () => circuits.forEach((each) => each.stop()),
+    async close() {
+      await Promise.all(sinks.map((sink) => sink.close()))
+      await store.close()
+    },
+  }
+}

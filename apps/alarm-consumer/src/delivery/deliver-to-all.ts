@@ -1,0 +1,72 @@
+import { alarmToBot } from '@alarm-bus/contracts'
+import {
+  DeadLetter,
+  defineHandler,
+  errorText,
+  type MessageContext,
+  type MessageHandler,
+  onceOnly,
+  type OnceStore,
+  RetryLater,
+} from '@alarm-bus/nats-kit'
+import type { Alarm } from '../sinks/alarm-sink.ts'
+import { RefusedAlarms } from './refused-alarms.ts'
+import { SinkContext } from './sink-context.ts'
+
+/** One sink as the delivery sees it. */
+export interface Destination {
+  readonly name: string
+  send(alarm: Alarm, signal: AbortSignal): Promise<void>
+}
+
+/**
+ * Hands an alarm to every sink at once.
+ *
+ * - Each sink counts for itself: one that has taken the alarm is not called again when another fails, nor when the
+ *   alarm is delivered again or redriven, for as long as the store remembers.
+ * - Rejects when one has failed: with `RetryLater` for the longest wait that a sink asked for, with `DeadLetter` when all
+ *   that failed have refused the alarm for good. While one may still take it, the alarm comes again.
+ */
+export function deliverToAll(
+  destinations: readonly Destination[],
+  store: OnceStore,
+): (alarm: Alarm, context: MessageContext) => Promise<void> {
+  const refused = new RefusedAlarms()
+  const each = destinations.map((destination) => ({
+    name: destination.name,
+    deliver: (alarm: Alarm, context: MessageContext) =>
+      onceOnly(sending(destination, alarm), { store }).handle(
+        alarm as never,
+        new SinkContext(context, destination.name),
+      ),
+  }))
+  return async (alarm, context) => {
+    // The first delivery, or the first after a redrive: what was refused before may have been mended since.
+    if (alarm.deliveryCount === 1) refused.forget(alarm)
+    const outcomes = await Promise.allSettled(
+      each.map(async ({ name, deliver }) => {
+        const before = refused.of(alarm, name)
+        if (before) throw before
+        await deliver(alarm, context)
+      }),
+    )
+    const errors = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason as unknown] : []))
+    outcomes.forEach((outcome, index) => {
+      const name = each[index]?.name
+      if (outcome.status === 'rejected' && outcome.reason instanceof DeadLetter && name !== undefined)
+        refused.remember(alarm, name, outcome.reason)
+    })
+    if (errors.length > 0) throw combined(errors)
+  }
+}
+
+function sending(destination: Destination, alarm: Alarm): MessageHandler {
+  return defineHandler(alarmToBot, (_, { signal }) => destination.send(alarm, signal))
+}
+
+function combined(errors: readonly unknown[]): Error {
+  const text = errors.map(errorText).join('; ')
+  if (errors.every((error) => error instanceof DeadLetter)) return new DeadLetter(text)
+  const waits = errors.flatMap((error) => (error instanceof RetryLater ? [error.delayMs] : []))
+  return waits.length > 0 ? new RetryLater(Math.max(...waits), text) : new Error(text)
+}
