@@ -3,9 +3,9 @@ import type { PublishOptions, PublishReceipt } from '@alarm-bus/nats-kit'
 import type { FastifyInstance } from 'fastify'
 import { serializerCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
-import { unknownChannel } from './problem.ts'
 import { problemBody, publishHeaders, publishQuery, publishReceipt } from './publish-input.ts'
 import { strictJsonSchema } from './strict-json-schema.ts'
+import { unknownChannel } from './unknown-channel.ts'
 import { validatorFor } from './validate.ts'
 
 /** Stores a message and resolves with the broker's receipt; rejects with a KitError. */

@@ -1,5 +1,5 @@
+import { badRequest } from '@alarm-bus/service'
 import type { FastifyInstance } from 'fastify'
-import { badRequest } from './problem.ts'
 
 /**
  * `application/json` is the only content type. Bytes that are not UTF-8 are refused rather than replaced: what is stored

@@ -1,11 +1,9 @@
-import { createHttp, type HttpOptions } from '@alarm-bus/service'
+import { answerClientError, createHttp, type HttpOptions, Problem, problemSender } from '@alarm-bus/service'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { channelRoutes, type ChannelRoutesOptions } from './channel-routes.ts'
-import { answerClientError } from './client-error.ts'
 import { serveEventDocuments } from './event-documents.ts'
 import { acceptJsonOnly } from './json-body.ts'
 import { serveOpenApi } from './openapi.ts'
-import { Problem, PROBLEM_CONTENT_TYPE } from './problem.ts'
 import { toProblem } from './to-problem.ts'
 
 export interface ProducerHttpOptions
@@ -14,27 +12,7 @@ export interface ProducerHttpOptions
 /** The producer's whole HTTP side; it does not listen yet. Every failure is answered with a problem (RFC 9457). */
 export async function createProducerHttp(options: ProducerHttpOptions): Promise<FastifyInstance> {
   const { logger } = options
-  const sendProblem = (error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
-    const problem = toProblem(error)
-    if (problem.status >= 500) {
-      // A 503 is the broker's trouble, which the kit has reported once; the others are ours.
-      logger[problem.status === 503 ? 'warn' : 'error'](
-        {
-          event: 'requestFailed',
-          requestId: request.id,
-          status: problem.status,
-          problem: problem.slug,
-          err: problem.cause ?? problem,
-        },
-        problem.message,
-      )
-    }
-    if (problem.retryAfterSeconds !== undefined) reply.header('retry-after', problem.retryAfterSeconds)
-    // Set here too: for a path that cannot be decoded Fastify runs no hook.
-    reply.header('x-request-id', request.id)
-    // A string, so that no response schema cuts it.
-    return reply.code(problem.status).type(PROBLEM_CONTENT_TYPE).send(problem.toBody(request.id))
-  }
+  const sendProblem = problemSender(logger, toProblem)
   const http = createHttp({
     config: options.config,
     logger,

@@ -1,5 +1,5 @@
 import { KitError, KitErrorCode } from '@alarm-bus/nats-kit'
-import { badRequest, Problem, type ProblemIssue, type ProblemOptions } from './problem.ts'
+import { badRequest, Problem, type ProblemIssue, type ProblemOptions, unexpectedProblem } from '@alarm-bus/service'
 
 /** The kit tries to reconnect every 2 to 2.5 s. */
 const BROKER_RETRY_AFTER_SECONDS = 3
@@ -43,7 +43,7 @@ export function toProblem(error: unknown): Problem {
   const { statusCode, code } = error as { readonly statusCode?: unknown; readonly code?: unknown }
   if (typeof statusCode === 'number' && statusCode >= 400 && statusCode < 500)
     return httpProblem(statusCode, String(code), error as Error)
-  return unexpected(error)
+  return unexpectedProblem(error)
 }
 
 function kitProblem(error: KitError): Problem {
@@ -68,7 +68,7 @@ function kitProblem(error: KitError): Problem {
       )
     default: {
       const known = BY_KIT_CODE[error.code]
-      return known ? new Problem({ ...known, detail: error.message, cause: error }) : unexpected(error)
+      return known ? new Problem({ ...known, detail: error.message, cause: error }) : unexpectedProblem(error)
     }
   }
 }
@@ -104,15 +104,5 @@ function httpProblem(status: number, code: string, error: Error): Problem {
     title: 'The request cannot be handled',
     detail: error.message.slice(0, 256),
     cause: error,
-  })
-}
-
-function unexpected(cause: unknown): Problem {
-  return new Problem({
-    status: 500,
-    slug: 'unexpected',
-    title: 'Something went wrong here',
-    detail: 'the request failed for a reason that is in the log under the id of this request',
-    cause,
   })
 }

@@ -1,7 +1,7 @@
 import { type Channel, checkToPublish } from '@alarm-bus/contracts'
+import { badRequest, type ProblemIssue } from '@alarm-bus/service'
 import type { FastifySchemaCompiler } from 'fastify'
 import type { z } from 'zod'
-import { badRequest, type ProblemIssue } from './problem.ts'
 
 /**
  * Checks the parts of a request for one channel. The body is held to the contract as publishers are: an unknown field

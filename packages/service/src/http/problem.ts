@@ -56,6 +56,7 @@ export class Problem extends Error {
   }
 }
 
+/** A 400 with everything that is wrong with the request at once. */
 export function badRequest(detail: string, errors: readonly ProblemIssue[], cause?: unknown): Problem {
   return new Problem({
     status: 400,
@@ -67,13 +68,13 @@ export function badRequest(detail: string, errors: readonly ProblemIssue[], caus
   })
 }
 
-export function unknownChannel(name: string, known: readonly string[]): Problem {
-  const shown = JSON.stringify(name.slice(0, 64))
+/** A 500 for what nobody foresaw; it says nothing of the inside. */
+export function unexpectedProblem(cause: unknown): Problem {
   return new Problem({
-    status: 404,
-    slug: 'unknown-channel',
-    title: 'There is no such channel',
-    detail: `channel ${shown} does not exist; those that do: ${known.join(', ')}`,
-    extensions: { channels: known },
+    status: 500,
+    slug: 'unexpected',
+    title: 'Something went wrong here',
+    detail: 'the request failed for a reason that is in the log under the id of this request',
+    cause,
   })
 }
