@@ -1,32 +1,54 @@
 import { contracts } from '@alarm-bus/contracts'
 import { type Bus, startBus } from '@alarm-bus/nats-kit'
-import { createHttp, createMetrics, type Service, type ServiceLogger } from '@alarm-bus/service'
+import { createMetrics, type Service, type ServiceLogger } from '@alarm-bus/service'
+import { busWithStore } from './bus-with-store.ts'
 import type { LogConsumerConfig } from './config.ts'
+import { openPostgres } from './database/open-postgres.ts'
+import { openSqlite } from './database/open-sqlite.ts'
 import { app } from './declaration.ts'
 import { alarmToBotHandler } from './handlers/alarm-to-bot.ts'
 import { alarmToLogHandler } from './handlers/alarm-to-log.ts'
-import { createLogLineStore } from './store/log-line-store.ts'
+import { createLogHttp } from './http/log-http.ts'
+import { openLogStore } from './store/log-store.ts'
 
-/** Puts the app together: the bus hands the alarms of both channels to the handlers, the handlers to the store. */
-export function createLogConsumer(config: LogConsumerConfig, logger: ServiceLogger): Service {
-  const store = createLogLineStore(logger)
+/** Of a handler at once, besides those of `CONCURRENCY`: the redriven one. */
+const REDRIVEN = 1
+
+/**
+ * Puts the app together: the bus hands the alarms of both channels to the handlers, the handlers to the store, and HTTP
+ * reads from it.
+ *
+ * @throws Error when the database cannot be used however long one waits.
+ */
+export async function createLogConsumer(config: LogConsumerConfig, logger: ServiceLogger): Promise<Service> {
+  const { storage, subscriber } = config
+  const store = await openLogStore({
+    database: storage.kind === 'postgres' ? openPostgres(storage.url) : openSqlite(storage.path),
+    logger,
+    limits: config.limits,
+    maxQueued: app.handles.length * ((subscriber.concurrency ?? 0) + REDRIVEN),
+  })
   const metrics = createMetrics(config)
   let bus: Bus | undefined
   return {
-    http: createHttp({ config, logger, health: () => bus?.health(), metrics }),
-    startBus: () =>
-      (bus = metrics.observe(
-        startBus({
-          contracts,
-          app,
-          connection: config.connection,
-          logger,
-          streams: config.streams,
-          subscriber: {
-            ...config.subscriber,
-            handlers: metrics.handlers([alarmToBotHandler(store), alarmToLogHandler(store)]),
-          },
-        }),
-      )),
+    http: createLogHttp({
+      config,
+      logger,
+      health: () => bus?.health(),
+      metrics,
+      database: () => store.database(),
+      tokens: config.tokens,
+    }),
+    startBus: () => {
+      const started = startBus({
+        contracts,
+        app,
+        connection: config.connection,
+        logger,
+        streams: config.streams,
+        subscriber: { ...subscriber, handlers: metrics.handlers([alarmToBotHandler(store), alarmToLogHandler(store)]) },
+      })
+      return (bus = busWithStore(metrics.observe(started), store))
+    },
   }
 }

@@ -62,7 +62,11 @@ export async function devEnvironment(): Promise<Record<string, string> & { reado
   onTestFinished(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }))
   const names = ['NATS_PORT', 'NATS_MONITOR_PORT', 'PRODUCER_PORT', 'ALARM_CONSUMER_PORT', 'LOG_CONSUMER_PORT']
   const ports = await freePorts(names.length)
-  return { ...Object.fromEntries(names.map((name, index) => [name, String(ports[index])])), ALARM_BUS_DEV_DIR: folder }
+  return {
+    ...Object.fromEntries(names.map((name, index) => [name, String(ports[index])])),
+    LOG_SQLITE_PATH: join(folder, 'logs.sqlite'),
+    ALARM_BUS_DEV_DIR: folder,
+  }
 }
 
 /** Ports that were free a moment ago. */

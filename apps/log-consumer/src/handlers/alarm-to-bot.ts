@@ -5,7 +5,7 @@ import type { AlarmStore } from '../store/alarm-store.ts'
 /** Writes down what the bot is told too. */
 export function alarmToBotHandler(store: AlarmStore): MessageHandler {
   return defineHandler(alarmToBot, ({ message }, context) => {
-    const { channel, id, stream, seq, deliveryCount } = context
-    return store.save({ channel, message, id, stream, seq, deliveryCount }, context)
+    const { channel, id, stream, seq, storedAt, deliveryCount } = context
+    return store.save({ channel, message, id, stream, seq, storedAt, deliveryCount }, context)
   })
 }

@@ -5,9 +5,9 @@ import type { AlarmStore } from '../store/alarm-store.ts'
 /** Writes down an alarm that is only for the log. */
 export function alarmToLogHandler(store: AlarmStore): MessageHandler {
   return defineHandler(alarmToLog, ({ message, extra }, context) => {
-    const { channel, id, stream, seq, deliveryCount } = context
+    const { channel, id, stream, seq, storedAt, deliveryCount } = context
     return store.save(
-      { channel, message, ...(extra !== undefined && { extra }), id, stream, seq, deliveryCount },
+      { channel, message, ...(extra !== undefined && { extra }), id, stream, seq, storedAt, deliveryCount },
       context,
     )
   })

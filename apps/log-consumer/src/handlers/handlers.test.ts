@@ -4,7 +4,7 @@ import type { AlarmRecord } from '../store/alarm-store.ts'
 import { alarmToBotHandler } from './alarm-to-bot.ts'
 import { alarmToLogHandler } from './alarm-to-log.ts'
 
-const identity = { id: 'id-1', stream: 'S', seq: 7, deliveryCount: 2 }
+const identity = { id: 'id-1', stream: 'S', seq: 7, storedAt: new Date(0), deliveryCount: 2 }
 const contextOf = (channel: string) => ({ channel, ...identity }) as MessageContext
 
 test('the store gets the alarms of both channels with their identity', async () => {

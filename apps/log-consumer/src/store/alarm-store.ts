@@ -9,8 +9,9 @@ export interface AlarmRecord {
   /** The publisher's message id, undefined where it gave none. */
   readonly id: string | undefined
   readonly stream: string
-  /** With `stream`, the alarm's identity across all deliveries. */
   readonly seq: number
+  /** When the broker stored it. With `stream` and `seq`, the alarm's identity across all deliveries. */
+  readonly storedAt: Date
   /** 1 for the first delivery. */
   readonly deliveryCount: number
 }
@@ -20,7 +21,7 @@ export interface AlarmRecord {
  *
  * - Resolves: the record is kept and the alarm never comes again.
  * - Rejects: it comes again after a growing delay, and becomes a dead letter after the last delivery.
- * - The same alarm may come twice; `stream` and `seq` tell.
+ * - The same alarm may come twice, and is kept once: `stream`, `seq` and `storedAt` tell.
  */
 export interface AlarmStore {
   save(record: AlarmRecord, context: Pick<MessageContext, 'signal'>): Promise<void>

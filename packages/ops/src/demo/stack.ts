@@ -31,7 +31,8 @@ export async function startStack(): Promise<Stack> {
   const broker = parts.use(
     await startNatsServer({ config: join(repositoryRoot, 'nats.setup.conf'), env: settings, detached: true }),
   )
-  const env = { ...settings, NATS_SERVERS: broker.url }
+  // What the demo stores is not for tomorrow, and has no place among what `pnpm dev` stores.
+  const env = { ...settings, NATS_SERVERS: broker.url, LOG_SQLITE_PATH: ':memory:' }
   await applyStreams({ ...readEnvironment(env), streams: contracts.streams })
   const results = await Promise.allSettled(
     ['producer', 'alarm-consumer', 'log-consumer'].map(async (name) =>

@@ -1,0 +1,62 @@
+import { Kysely, PostgresDialect, sql } from 'kysely'
+import { Pool, types } from 'pg'
+import type { Database } from './database.ts'
+import type { Tables } from './tables.ts'
+
+/** One for the writer, one for retention, the rest for readers, of which there are never more (`http/log-routes.ts`). */
+const MAX_CONNECTIONS = 10
+const CONNECT_TIMEOUT_MS = 5_000
+/** The server ends a statement that takes longer; each reads or changes a bounded number of rows. */
+const STATEMENT_TIMEOUT_MS = 15_000
+/** This end gives up on an answer: a connection that is cut without a word says nothing else. */
+const QUERY_TIMEOUT_MS = 20_000
+/** Any number, the same for all instances: who holds it may change the tables. */
+const LOCK_KEY = 726_174_102
+const INT8 = 20
+/** Refused credentials, and a database that does not exist: waiting does not help. */
+const HOPELESS = /^(28|3D)/
+
+/**
+ * A pool of connections, each opened when it is needed.
+ *
+ * @param url with the credentials in it; they stay in here.
+ */
+export function openPostgres(url: string): Database {
+  const pool = new Pool({
+    connectionString: url,
+    application_name: 'log-consumer',
+    max: MAX_CONNECTIONS,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    statement_timeout: STATEMENT_TIMEOUT_MS,
+    query_timeout: QUERY_TIMEOUT_MS,
+    idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
+    keepAlive: true,
+    // Sequences and times stay far below 2^53, so they need not be texts.
+    types: {
+      getTypeParser: ((oid: number, format?: 'text') =>
+        oid === INT8 ? Number : types.getTypeParser(oid, format)) as typeof types.getTypeParser,
+    },
+  })
+  // A connection that breaks while nobody uses it. The pool opens another; without a listener the process would end.
+  pool.on('error', () => undefined)
+  const kysely = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) })
+  return {
+    kysely,
+    place: placeOf(url),
+    locked: (work) =>
+      kysely.transaction().execute(async (transaction) => {
+        await sql`select pg_advisory_xact_lock(${LOCK_KEY}::bigint)`.execute(transaction)
+        await work(transaction)
+      }),
+    contains: (column, text) => sql<boolean>`strpos(${sql.ref(column)}, ${text}) > 0`,
+    isHopeless: (error) => HOPELESS.test(String((error as { readonly code?: unknown }).code ?? '')),
+    // Autovacuum makes the room of deleted rows usable again, and the table stops growing.
+    reclaim: async () => undefined,
+    close: () => kysely.destroy(),
+  }
+}
+
+function placeOf(url: string): string {
+  const { hostname, port, pathname } = new URL(url)
+  return `postgres://${hostname}:${port || 5432}${pathname}`
+}

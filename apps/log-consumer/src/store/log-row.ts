@@ -1,0 +1,77 @@
+import type { LogRow } from '../database/tables.ts'
+import type { AlarmRecord } from './alarm-store.ts'
+
+/** A stored alarm, as a reader gets it. */
+export interface LogEntry {
+  /** ISO 8601, UTC. */
+  readonly storedAt: string
+  readonly channel: string
+  readonly message: string
+  readonly extra?: string
+  /** The publisher's message id. */
+  readonly id?: string
+  readonly stream: string
+  readonly seq: number
+}
+
+/** A row's key, and its place in the order. */
+export type LogKey = Pick<LogRow, 'stored_at_ms' | 'stream' | 'seq'>
+
+/** Header of a row, its numbers and its share of the index, in bytes: measured on both databases with short messages. */
+const ROW_OVERHEAD_BYTES = 100
+
+interface Texts {
+  readonly message: string
+  readonly extra?: string
+  readonly id?: string
+}
+
+/** The record as it is stored. */
+export function toRow(record: AlarmRecord): LogRow {
+  const { channel, stream, seq, storedAt, message, extra, id } = record
+  const texts: Texts = { message, ...(extra !== undefined && { extra }), ...(id !== undefined && { id }) }
+  const isStorable = Object.values(texts).every((text) => storable(text) === text)
+  const row = {
+    stored_at_ms: storedAt.getTime(),
+    stream,
+    seq,
+    channel,
+    message_id: id === undefined ? null : storable(id),
+    message: storable(message),
+    extra: extra === undefined ? null : storable(extra),
+    exact: isStorable ? null : JSON.stringify(texts),
+    search: searchable(extra === undefined ? message : `${message}\n${extra}`),
+  }
+  return { ...row, bytes: bytesOf(row) }
+}
+
+export function toEntry(row: LogRow): LogEntry {
+  const texts: Texts =
+    row.exact === null
+      ? {
+          message: row.message,
+          ...(row.extra !== null && { extra: row.extra }),
+          ...(row.message_id !== null && { id: row.message_id }),
+        }
+      : (JSON.parse(row.exact) as Texts)
+  const { stored_at_ms, channel, stream, seq } = row
+  return { storedAt: new Date(stored_at_ms).toISOString(), channel, ...texts, stream, seq }
+}
+
+/**
+ * A text as searches compare it. NFC: Hangul typed on one system comes as syllables, on another as single letters that
+ * look the same. Lower case by Unicode's rules, and not by those of a database's locale.
+ */
+export function searchable(text: string): string {
+  return storable(text).normalize('NFC').toLowerCase()
+}
+
+/** What UTF-8 columns take: Postgres knows no NUL, and neither database half of a surrogate pair. */
+function storable(text: string): string {
+  return text.toWellFormed().replaceAll('\0', '\uFFFD')
+}
+
+function bytesOf(row: Omit<LogRow, 'bytes'>): number {
+  const texts = [row.stream, row.channel, row.message_id, row.message, row.extra, row.exact, row.search, row.stream]
+  return texts.reduce((sum, text) => sum + (text === null ? 0 : Buffer.byteLength(text)), ROW_OVERHEAD_BYTES)
+}

@@ -1,0 +1,91 @@
+import type { HealthCheck, KitError } from '@alarm-bus/nats-kit'
+import type { ServiceLogger } from '@alarm-bus/service'
+import type { Database } from '../database/database.ts'
+import { isRowFault } from '../database/is-row-fault.ts'
+import type { AlarmRecord, AlarmStore } from './alarm-store.ts'
+import { DatabaseKeeper } from './database-keeper.ts'
+import { GroupCommit } from './group-commit.ts'
+import { type LogKey, toRow } from './log-row.ts'
+import { type Limits, Retention } from './retention.ts'
+import { saveRows } from './save-rows.ts'
+import { StoreUnavailable } from './store-unavailable.ts'
+
+/** Rows of one transaction: with ten columns each far below what a statement may carry. */
+const MAX_BATCH_ROWS = 256
+/** The first of a batch waits this long for others. A commit takes about as long, so this costs a lone alarm little. */
+const MAX_BATCH_WAIT_MS = 2
+
+export interface LogStoreOptions {
+  readonly database: Database
+  readonly logger: ServiceLogger
+  readonly limits: Limits
+  /** Records that may wait at once: as many as handlers can run. */
+  readonly maxQueued: number
+}
+
+/** Stores alarms in a database, each once, and lets go of the oldest when there are too many. */
+export interface LogStore extends AlarmStore {
+  /** @throws StoreUnavailable while the database cannot be used. */
+  database(): Database
+  check(): HealthCheck
+  /** Resolves with the reason when waiting for the database cannot help. */
+  readonly failed: Promise<KitError>
+  /** Ends what runs; no handler may be under way any more. */
+  close(): Promise<void>
+}
+
+/**
+ * Opens the store. A database that is away is waited for in the background: saves wait with it, until their signals
+ * abort.
+ *
+ * @throws Error when waiting cannot help.
+ */
+export async function openLogStore(options: LogStoreOptions): Promise<LogStore> {
+  const { logger } = options
+  const keeper = new DatabaseKeeper(options.database, logger)
+  const commits = new GroupCommit<AlarmRecord>({
+    maxItems: MAX_BATCH_ROWS,
+    maxWaitMs: MAX_BATCH_WAIT_MS,
+    maxQueued: options.maxQueued,
+    isItemFault: isRowFault,
+    async write(records) {
+      try {
+        const added = await saveRows(keeper.get().kysely, records.map(toRow))
+        keeper.report()
+        tell(logger, records, added)
+      } catch (error) {
+        if (!isRowFault(error) && !(error instanceof StoreUnavailable)) keeper.report(error)
+        throw error
+      }
+    },
+  })
+  try {
+    await keeper.start()
+  } catch (error) {
+    await keeper.close()
+    throw error
+  }
+  const retention = new Retention(() => keeper.get(), options.limits, logger)
+  retention.start()
+  return {
+    save: (record, { signal }) => commits.add(record, signal),
+    database: () => keeper.get(),
+    check: () => keeper.check(),
+    failed: keeper.failed,
+    async close() {
+      commits.close()
+      await retention.stop()
+      await keeper.close()
+    },
+  }
+}
+
+/** One line an alarm, once it is committed. One that was stored before is no news. */
+function tell(logger: ServiceLogger, records: readonly AlarmRecord[], added: readonly LogKey[]): void {
+  const news = new Set(added.map((key) => `${key.stored_at_ms} ${key.stream} ${key.seq}`))
+  for (const record of records) {
+    const isNew = news.delete(`${record.storedAt.getTime()} ${record.stream} ${record.seq}`)
+    if (isNew) logger.info({ event: 'logStored', ...record }, 'log stored')
+    else logger.debug({ event: 'logKnown', ...record }, 'log was stored before')
+  }
+}

@@ -1,0 +1,46 @@
+import type { Kysely } from 'kysely'
+import type { Tables } from '../database/tables.ts'
+
+/** What all rows take, and how many there are. */
+export function usageOf(kysely: Kysely<Tables>): Promise<{ readonly bytes: number; readonly entries: number }> {
+  return kysely.selectFrom('log_usage').select(['bytes', 'entries']).executeTakeFirstOrThrow()
+}
+
+/**
+ * Removes the oldest rows in one transaction.
+ *
+ * @param what at most so many rows, and none from `beforeMs` on where it is given.
+ * @returns how many it removed.
+ */
+export async function removeOldest(
+  kysely: Kysely<Tables>,
+  what: { readonly rows: number; readonly beforeMs?: number },
+): Promise<number> {
+  const { rows, beforeMs } = what
+  const oldest = await kysely
+    .selectFrom('logs')
+    .select(['stored_at_ms', 'stream', 'seq'])
+    .$if(beforeMs !== undefined, (query) => query.where('stored_at_ms', '<', beforeMs as number))
+    .orderBy('stored_at_ms')
+    .orderBy('stream')
+    .orderBy('seq')
+    .limit(rows)
+    .execute()
+  const last = oldest.at(-1)
+  if (!last) return 0
+  return kysely.transaction().execute(async (transaction) => {
+    const removed = await transaction
+      .deleteFrom('logs')
+      .where((row) =>
+        row(row.refTuple('stored_at_ms', 'stream', 'seq'), '<=', row.tuple(last.stored_at_ms, last.stream, last.seq)),
+      )
+      .returning('bytes')
+      .execute()
+    const bytes = removed.reduce((sum, row) => sum + row.bytes, 0)
+    await transaction
+      .updateTable('log_usage')
+      .set((usage) => ({ bytes: usage('bytes', '-', bytes), entries: usage('entries', '-', removed.length) }))
+      .execute()
+    return removed.length
+  })
+}

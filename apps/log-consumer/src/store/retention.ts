@@ -1,0 +1,87 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { errorText } from '@alarm-bus/nats-kit'
+import type { ServiceLogger } from '@alarm-bus/service'
+import type { Database } from '../database/database.ts'
+import { removeOldest, usageOf } from './remove-oldest.ts'
+
+/** How much is kept. Past either limit the oldest goes. */
+export interface Limits {
+  /** By the broker's time of each alarm, in milliseconds. */
+  readonly maxAgeMs: number
+  /** Of all rows with their index, in bytes. */
+  readonly maxBytes: number
+}
+
+/** Between two rounds, in milliseconds. */
+const EVERY_MS = 30_000
+/** Rows of one transaction: a save that comes meanwhile waits for milliseconds. */
+const STEP_ROWS = 1_000
+/** Between two transactions, in milliseconds: others have their turn. */
+const PAUSE_MS = 5
+
+/** Removes what is too old or too much, while the app serves. */
+export class Retention {
+  readonly #database: () => Database
+  readonly #limits: Limits
+  readonly #logger: ServiceLogger
+  readonly #stop = new AbortController()
+  #loop: Promise<void> = Promise.resolve()
+
+  /** @param database throws while there is none; then the round is left out. */
+  constructor(database: () => Database, limits: Limits, logger: ServiceLogger) {
+    this.#database = database
+    this.#limits = limits
+    this.#logger = logger
+  }
+
+  start(): void {
+    this.#loop = this.#run()
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort()
+    await this.#loop
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stop
+    while (!signal.aborted) {
+      try {
+        await this.round()
+      } catch (error) {
+        // Whether the database is well is the keeper's to say.
+        this.#logger.warn({ event: 'retentionFailed', error: errorText(error) }, 'old logs could not be removed')
+      }
+      await sleep(EVERY_MS, undefined, { signal, ref: false }).catch(() => undefined)
+    }
+  }
+
+  /** Once through both limits. */
+  async round(): Promise<void> {
+    const database = this.#database()
+    const { maxAgeMs, maxBytes } = this.#limits
+    const byAge = await this.#removeWhile(() =>
+      removeOldest(database.kysely, { rows: STEP_ROWS, beforeMs: Date.now() - maxAgeMs }),
+    )
+    const bySize = await this.#removeWhile(async () => {
+      const { bytes, entries } = await usageOf(database.kysely)
+      if (bytes <= maxBytes || entries === 0) return 0
+      const rows = Math.ceil((bytes - maxBytes) / (bytes / entries))
+      return removeOldest(database.kysely, { rows: Math.min(STEP_ROWS, rows) })
+    })
+    if (byAge + bySize === 0) return
+    this.#logger.info({ event: 'logsRemoved', byAge, bySize, ...this.#limits }, 'the oldest logs were removed')
+    await database.reclaim()
+  }
+
+  async #removeWhile(step: () => Promise<number>): Promise<number> {
+    let sum = 0
+    while (!this.#stop.signal.aborted) {
+      const removed = await step()
+      if (removed === 0) break
+      sum += removed
+      await sleep(PAUSE_MS)
+    }
+    return sum
+  }
+}

@@ -1,0 +1,67 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Database } from '../src/database/database.ts'
+import { migrate } from '../src/database/migrate.ts'
+import { decodeCursor } from '../src/query/cursor.ts'
+import { readPage } from '../src/query/read-page.ts'
+import { scanLogs } from '../src/query/scan-logs.ts'
+import { KINDS, startDatabases, type TestDatabases } from './support/databases.ts'
+import { never } from './support/records.ts'
+
+const ROWS = 230_000
+
+let databases: TestDatabases
+beforeAll(async () => {
+  databases = await startDatabases()
+})
+afterAll(() => databases[Symbol.asyncDispose]())
+
+describe.each(KINDS)('many logs, %s', (kind) => {
+  let database: Database
+  beforeAll(async () => {
+    const made = await databases.make(kind)
+    database = made.open()
+    await migrate(database)
+    const rows =
+      kind === 'postgres'
+        ? `select g, 'S', g, 'c', 'm', case when g % 100000 = 5 then 'needle' else 'hay' end, 100 from generate_series(1, ${ROWS}) g`
+        : `with recursive n(g) as (select 1 union all select g + 1 from n where g < ${ROWS})
+           select g, 'S', g, 'c', 'm', case when g % 100000 = 5 then 'needle' else 'hay' end, 100 from n`
+    await made.execute(`insert into logs (stored_at_ms, stream, seq, channel, message, search, bytes) ${rows}`)
+  })
+  afterAll(() => database.close())
+
+  test('a search for what is rare looks at 100,000 rows a page, and goes on where it stopped', async () => {
+    const found: number[] = []
+    let after: ReturnType<typeof decodeCursor>
+    let pages = 0
+    do {
+      const scan = { order: 'asc', text: 'needle', ...(after && { after: after.key }) } as const
+      const { logs, next } = await readPage(database, scan, 100, never.signal)
+      found.push(...logs.map(({ seq }) => seq))
+      pages++
+      after = next === null ? undefined : decodeCursor(next)
+      expect(after?.key.seq ?? 0).toBeLessThanOrEqual(pages * 100_000)
+    } while (after)
+    expect(found).toEqual([5, 100_005, 200_005])
+    expect(pages).toBe(3)
+  })
+
+  test('between two steps the event loop has its turn, and an aborted signal ends the scan', async () => {
+    const abort = new AbortController()
+    let steps = 0
+    let turns = 0
+    const count = (): void => {
+      turns++
+      if (!abort.signal.aborted) setImmediate(count)
+    }
+    setImmediate(count)
+    const scan = async () => {
+      for await (const _step of scanLogs(database, { order: 'desc', text: 'nowhere' }, abort.signal)) {
+        if (++steps === 40) abort.abort(new Error('nobody reads'))
+      }
+    }
+    await expect(scan()).rejects.toThrow('nobody reads')
+    expect(steps).toBe(40)
+    expect(turns).toBeGreaterThanOrEqual(39)
+  })
+})
