@@ -180,7 +180,7 @@ describe.each(KINDS)('GET /logs, %s', (kind) => {
     await waitFor(async () => (await ask('?format=csv&limit=1')).ok, { what: 'an export is let in again' })
   })
 
-  test.each([
+  const refused: readonly (readonly [string, string])[] = [
     ['?cursor=nonsense', '/cursor'],
     [`?cursor=${Buffer.from('["desc",1,"S"]').toString('base64url')}`, '/cursor'],
     [`?cursor=${Buffer.from('["desc",-1,"S",1]').toString('base64url')}`, '/cursor'],
@@ -198,14 +198,20 @@ describe.each(KINDS)('GET /logs, %s', (kind) => {
     ['?channel=a&channel=b', '/channel'],
     ['?format=xml', '/format'],
     ['?order=up', '/order'],
-  ])('%.80s: 400 with the parameter', async (query, path) => {
-    const response = await ask(query)
-    expect(response.status).toBe(400)
-    expect(response.headers.get('content-type')).toContain('application/problem+json')
-    const problem = (await response.json()) as Record<string, unknown>
-    expect(problem).toMatchObject({ type: 'urn:alarm-bus:problem:invalid-request', errors: [{ in: 'query', path }] })
-    expect(problem['instance']).toBe(`urn:alarm-bus:request:${response.headers.get('x-request-id')}`)
-  })
+    ['?channel=%00', '/channel'],
+    [`?cursor=${Buffer.from('["desc",1,"S\\u0000",1]').toString('base64url')}`, '/cursor'],
+  ]
+  test.each(refused.map(([query, path]) => ({ query, path, shown: query.slice(0, 60) })))(
+    '$shown: 400 with $path',
+    async ({ query, path }) => {
+      const response = await ask(query)
+      expect(response.status).toBe(400)
+      expect(response.headers.get('content-type')).toContain('application/problem+json')
+      const problem = (await response.json()) as Record<string, unknown>
+      expect(problem).toMatchObject({ type: 'urn:alarm-bus:problem:invalid-request', errors: [{ in: 'query', path }] })
+      expect(problem['instance']).toBe(`urn:alarm-bus:request:${response.headers.get('x-request-id')}`)
+    },
+  )
 
   test('which format: the parameter goes before the header, and none that fits is 406', async () => {
     const typeOf = async (query: string, accept: string) => {

@@ -43,6 +43,15 @@ export async function startDatabases(): Promise<TestDatabases> {
   }
 }
 
+/** A database of SQLite alone, for a test that needs no other. */
+export function makeSqlite(): TestDatabase & AsyncDisposable {
+  const folder = mkdtempSync(join(tmpdir(), 'log-consumer-sqlite-'))
+  return {
+    ...onSqlite(join(folder, 'logs.sqlite')),
+    [Symbol.asyncDispose]: async () => rmSync(folder, { recursive: true, force: true }),
+  }
+}
+
 function onPostgres(url: string): TestDatabase {
   return {
     environment: { DATABASE_URL: url },

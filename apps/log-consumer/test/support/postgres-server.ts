@@ -1,11 +1,12 @@
 import { execFile, type SpawnOptions, spawn } from 'node:child_process'
-import { chownSync, existsSync, globSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { waitFor } from '@alarm-bus/nats-kit/testing'
 import { Client } from 'pg'
+import { ensurePostgres } from './install-postgres.ts'
 
 const run = promisify(execFile)
 const PASSWORD = 'only-for-tests'
@@ -19,30 +20,6 @@ export interface PostgresServer extends AsyncDisposable {
   /** Starts it again where it was. */
   start(): Promise<void>
   stop(): Promise<void>
-}
-
-/** Where Debian, Homebrew and the official packages put `initdb` and `postgres`. */
-function findBinaries(): string | undefined {
-  const folders = globSync(['/usr/lib/postgresql/*/bin', '/opt/homebrew/opt/postgresql@*/bin', '/usr/pgsql-*/bin'])
-  return folders
-    .toSorted((a, b) => a.localeCompare(b, undefined, { numeric: true }))
-    .findLast((folder) => existsSync(join(folder, 'initdb')))
-}
-
-/** Installs Debian's package where there is no Postgres, and this user may. @returns the folder of its programs. */
-export async function ensurePostgres(): Promise<string> {
-  const found = findBinaries()
-  if (found !== undefined) return found
-  if (process.getuid?.() === 0 && existsSync('/usr/bin/apt-get')) {
-    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
-    // What it would start by itself is not what the tests use.
-    const quiet = ['-y', '--no-install-recommends', '-o', 'DPkg::Lock::Timeout=120']
-    await run('apt-get', ['update'], { env, maxBuffer: 1 << 26 })
-    await run('apt-get', ['install', ...quiet, 'postgresql'], { env, maxBuffer: 1 << 26 })
-    const installed = findBinaries()
-    if (installed !== undefined) return installed
-  }
-  throw new Error('these tests need Postgres: install the package postgresql (apt-get install postgresql)')
 }
 
 /** Postgres refuses to run as root. */
