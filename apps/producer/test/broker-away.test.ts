@@ -93,7 +93,7 @@ test('streams that are not there: not ready, and it says what to run', async () 
   await producer.line('streamsNotReady')
   const { status, body } = await get(`${url}/readyz`)
   expect(status).toBe(503)
-  expect(JSON.stringify(body)).toContain('pnpm streams:apply')
+  expect(JSON.stringify(body)).toContain('pnpm ops apply')
   expect((await post(url, { body: { message: 'nowhere' } })).status).toBe(503)
 })
 

@@ -48,9 +48,9 @@ test('verify: a missing stream makes the app not ready and says what to run; app
   const made = makeContracts()
   const { bus, logger } = start(server.url, {
     contracts: made.contracts,
-    streams: { mode: 'verify', hint: 'run: streams:apply' },
+    streams: { mode: 'verify', hint: 'run: set them up' },
   })
-  await waitFor(() => notOk(bus).some((line) => line.includes('not on the broker; run: streams:apply')))
+  await waitFor(() => notOk(bus).some((line) => line.includes('not on the broker; run: set them up')))
   const said = () => logger.lines.filter((line) => line.fields['event'] === 'streamsNotReady')
   expect(said()).toHaveLength(1)
   const admin = await open(server)

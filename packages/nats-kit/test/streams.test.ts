@@ -36,13 +36,18 @@ test('updates what differs and logs each changed field', async () => {
   const plans = await apply('apply', wider)
   expect(plans[0]).toMatchObject({
     action: 'update',
-    changes: [{ field: 'max_age' }, { field: 'max_msgs', live: 100_000, declared: 7 }],
+    changes: [
+      { field: 'max_age' },
+      { field: 'max_msgs', live: 100_000, declared: 7 },
+      { field: 'metadata.alarm-bus.config' },
+    ],
   })
   expect(await live()).toMatchObject({ max_msgs: 7, max_age: 7_200e9 })
   const logged = connection.logs.lines.filter((line) => line.fields['action'] === 'updated')
   expect(logged.map(({ fields }) => [fields['field'], fields['before'], fields['after']])).toEqual([
     ['max_age', 3_600e9, 7_200e9],
     ['max_msgs', 100_000, 7],
+    ['metadata.alarm-bus.config', expect.any(String), expect.any(String)],
   ])
 })
 

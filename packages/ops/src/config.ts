@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs'
-import { parseArgs } from 'node:util'
 import type { ConnectionAuth, ConnectionTls } from '@alarm-bus/nats-kit'
 import { z } from 'zod'
 
@@ -8,48 +7,11 @@ export class UsageError extends Error {
   override readonly name = 'UsageError'
 }
 
-export interface Flags {
-  readonly json: boolean
-  readonly dryRun: boolean
-  readonly createOnly: boolean
-  readonly help: boolean
-  readonly waitMs: number
-}
-
-/** @throws UsageError for a flag that does not exist or a number that is none. */
-export function readFlags(argv: readonly string[]): Flags {
-  try {
-    const { values } = parseArgs({
-      // pnpm 12 hands a "--" on to the script.
-      args: argv.filter((argument) => argument !== '--'),
-      options: {
-        json: { type: 'boolean', default: false },
-        'dry-run': { type: 'boolean', default: false },
-        'create-only': { type: 'boolean', default: false },
-        help: { type: 'boolean', default: false },
-        'wait-ms': { type: 'string', default: '30000' },
-      },
-    })
-    if (!/^\d{1,9}$/.test(values['wait-ms'])) {
-      throw new UsageError(`--wait-ms must be a whole number of milliseconds, not ${JSON.stringify(values['wait-ms'])}`)
-    }
-    const { json, help } = values
-    return {
-      json,
-      help,
-      dryRun: values['dry-run'],
-      createOnly: values['create-only'],
-      waitMs: Number(values['wait-ms']),
-    }
-  } catch (error) {
-    if (error instanceof UsageError) throw error
-    throw new UsageError((error as Error).message, { cause: error })
-  }
-}
-
 export interface AdminConfig {
   readonly servers: readonly string[]
   readonly auth?: ConnectionAuth
+  /** Who destroys and migrates. Not given: nobody may; or a bare broker, where `auth` is not given either. */
+  readonly migratorAuth?: ConnectionAuth
   readonly tls?: ConnectionTls
   readonly replicas?: number
 }
@@ -70,20 +32,23 @@ const schema = z
       .string()
       .regex(/^SU[A-Z2-7]{56}$/, 'must be a user nkey seed: 58 characters that begin with SU')
       .optional(),
+    NATS_MIGRATOR_USER: z.string().default('migrator'),
+    NATS_MIGRATOR_PASSWORD: z.string().optional(),
     NATS_TLS_CA_FILE: file,
     NATS_TLS_CERT_FILE: file,
     NATS_TLS_KEY_FILE: file,
     NATS_TLS_HANDSHAKE_FIRST: z.enum(['true', 'false'], 'must be true or false').default('false'),
     STREAM_REPLICAS: z.enum(['1', '3', '5'], 'must be 1, 3 or 5').optional(),
   })
-  .refine((raw) => raw.NODE_ENV !== 'production' || !usesDevPassword(raw), {
-    path: ['NATS_ADMIN_PASSWORD'],
-    message: 'is a password of the development set-up, refused with NODE_ENV=production',
+  .superRefine((raw, context) => {
+    if (raw.NODE_ENV !== 'production') return
+    for (const variable of ['NATS_ADMIN_PASSWORD', 'NATS_MIGRATOR_PASSWORD'] as const) {
+      const isUsed = variable !== 'NATS_ADMIN_PASSWORD' || raw.NATS_ADMIN_NKEY_SEED === undefined
+      if (!isUsed || !raw[variable]?.startsWith('dev-only')) continue
+      const message = 'is a password of the development set-up, refused with NODE_ENV=production'
+      context.addIssue({ code: 'custom', path: [variable], message })
+    }
   })
-
-function usesDevPassword(raw: { readonly [name: string]: unknown }): boolean {
-  return raw['NATS_ADMIN_NKEY_SEED'] === undefined && String(raw['NATS_ADMIN_PASSWORD']).startsWith('dev-only')
-}
 
 /**
  * Reads who and where from the environment; an empty variable counts as not set.
@@ -104,6 +69,9 @@ export function readEnvironment(environment: Readonly<Record<string, string | un
   return {
     servers: serversOf(raw),
     ...(auth === undefined ? {} : { auth }),
+    ...(raw.NATS_MIGRATOR_PASSWORD === undefined
+      ? {}
+      : { migratorAuth: { user: raw.NATS_MIGRATOR_USER, password: raw.NATS_MIGRATOR_PASSWORD } }),
     ...(tls === undefined ? {} : { tls }),
     ...(raw.STREAM_REPLICAS === undefined ? {} : { replicas: Number(raw.STREAM_REPLICAS) }),
   }

@@ -1,8 +1,6 @@
 import { connect, type Connection, KitError, KitErrorCode, type Logger } from '@alarm-bus/nats-kit'
 import type { AdminConfig } from './config.ts'
 
-/** The client's name on the broker; its inbox prefix is the one that admin's permissions allow. */
-const CLIENT_NAME = 'admin'
 const RETRY_MS = 500
 const CONNECT_TIMEOUT_MS = 2_000
 
@@ -13,6 +11,8 @@ export async function connectAdmin(
   { servers, auth, tls }: Pick<AdminConfig, 'servers' | 'auth' | 'tls'>,
   waitMs: number,
   quiet: Logger = SILENT,
+  // The client's name on the broker; its inbox prefix is the one that the permissions of that user allow.
+  name: 'admin' | 'migrator' = 'admin',
 ): Promise<Connection> {
   let last = 'no answer'
   // The kit says in its log why an attempt failed; the last reason belongs into the error.
@@ -27,7 +27,7 @@ export async function connectAdmin(
     return await connect(
       {
         servers,
-        name: CLIENT_NAME,
+        name,
         reconnectDelayMs: RETRY_MS,
         reconnectJitterMs: 0,
         connectTimeoutMs: Math.min(CONNECT_TIMEOUT_MS, waitMs),

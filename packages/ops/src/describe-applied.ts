@@ -1,17 +1,11 @@
 import type { AppliedStream } from './apply-streams.ts'
 
-const DONE = { none: 'nothing to do', created: 'created', updated: 'updated', refused: 'refused' } as const
-const PLANNED = {
-  none: 'nothing to do',
-  created: 'would be created',
-  updated: 'would be updated',
-  refused: 'would be refused',
-} as const
+const DONE = { none: 'nothing to do', created: 'created', updated: 'updated' } as const
 
-/** One stream in plain lines: what was done, or would be, and below it each field with its value before and after. */
-export function describeApplied({ stream, action, changes }: AppliedStream, dryRun = false): readonly string[] {
+/** One stream in plain lines: what was done, and below it each field with its value before and after. */
+export function describeApplied({ stream, action, changes }: AppliedStream): readonly string[] {
   return [
-    `${stream}: ${(dryRun ? PLANNED : DONE)[action]}`,
+    `${stream}: ${DONE[action]}`,
     ...changes.map(({ field, before, after }) => `  ${field}: ${show(before)} → ${show(after)}`),
   ]
 }

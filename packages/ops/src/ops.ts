@@ -2,17 +2,23 @@ import { runConsumers } from './consumers/run-consumers.ts'
 import { runDlq } from './dlq/run-dlq.ts'
 import { runNkey } from './nkey/run-nkey.ts'
 import { runPermissions } from './permissions/run-permissions.ts'
+import { runApply } from './plan/run-apply.ts'
+import { runPlan } from './plan/run-plan.ts'
 
 /** What an operator can do, each with its own flags and `--help`. A command gets what stands behind its name. */
 const COMMANDS: Readonly<Record<string, (argv: readonly string[]) => Promise<number>>> = {
+  apply: runApply,
   consumers: runConsumers,
   dlq: runDlq,
   nkey: runNkey,
   permissions: runPermissions,
+  plan: runPlan,
 }
 
 const HELP = `pnpm ops <command>
 
+  plan         what would change on the broker to make it what the code declares
+  apply        makes it so
   consumers    those that nobody owns any more: prune
   dlq          dead letters: list, show, redrive, discard
   nkey         a key for a user of the broker
@@ -20,7 +26,7 @@ const HELP = `pnpm ops <command>
 
 Each command has --help.`
 
-/** The process's exit code: 0 when it is done, 1 when it is not. */
+/** The process's exit code: 0 when it is done, 1 when it is not; `plan` has one more. */
 async function main(argv: readonly string[]): Promise<number> {
   // pnpm 12 hands a "--" on to the script.
   const [name = '--help', ...rest] = argv.filter((argument) => argument !== '--')

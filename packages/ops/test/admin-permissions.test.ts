@@ -98,6 +98,37 @@ describe('the admin’s user', () => {
   })
 })
 
+describe('the migrator’s user', () => {
+  test('makes and removes streams and consumers, and pauses them', async () => {
+    const allowed: readonly Attempt[] = [
+      ...['CREATE', 'UPDATE', 'INFO', 'DELETE'].map((verb) => ({ publish: `$JS.API.STREAM.${verb}.GONE` })),
+      ...['CREATE', 'INFO', 'PAUSE', 'DELETE'].map((verb) => ({ publish: `$JS.API.CONSUMER.${verb}.GONE.gone` })),
+      { publish: '$JS.API.CONSUMER.CREATE.GONE.gone.alarm.to.bot' },
+      { publish: '$JS.API.CONSUMER.LIST.GONE' },
+      { publish: '$JS.API.STREAM.MSG.DELETE.GONE' },
+      { publish: 'migrating.GONE' },
+    ]
+    expect(await refused(await broker.raw('migrator'), '_INBOX_migrator', allowed)).toEqual([])
+  })
+
+  test('cannot purge, read single messages, publish, or listen to others', async () => {
+    const attempts: readonly Attempt[] = [
+      ...['PURGE', 'MSG.GET', 'SNAPSHOT', 'RESTORE'].map((verb) => ({
+        publish: `$JS.API.STREAM.${verb}.BASQUIAT_STREAM`,
+      })),
+      { publish: '$JS.API.CONSUMER.MSG.NEXT.BASQUIAT_STREAM.alarm-consumer_alarm-to-bot' },
+      { publish: '$JS.ACK.BASQUIAT_STREAM.alarm-consumer_alarm-to-bot.1.1.1.1.0' },
+      { publish: 'alarm.to.bot' },
+      { publish: 'redrive.BASQUIAT_STREAM.alarm-consumer_alarm-to-bot.1.1.1' },
+      { publish: '$SYS.REQ.SERVER.PING' },
+      { subscribe: 'alarm.>' },
+      { subscribe: '_INBOX_admin.>' },
+      { subscribe: '$JS.EVENT.ADVISORY.>' },
+    ]
+    expect(await refused(await broker.raw('migrator'), '_INBOX_migrator', attempts)).toEqual(allOf(attempts))
+  })
+})
+
 describe('the sys user', () => {
   test('asks the broker about itself, and has no streams', async () => {
     const client = await broker.raw('sys')

@@ -56,7 +56,7 @@ describe('nats.setup.conf', () => {
       max_request_batch: 1000,
       max_duplicate_window: 600e9,
     })
-    for (const user of [...apps, 'admin', 'sys']) {
+    for (const user of [...apps, 'admin', 'migrator', 'sys']) {
       expect((await broker.raw(user)).info?.headers, user).toBe(true)
     }
   })

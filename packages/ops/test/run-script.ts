@@ -8,15 +8,15 @@ export interface Ran {
   readonly err: string
 }
 
-/** The script as people run it: a process of its own, on the sources. */
-export function run(env: Readonly<Record<string, string>>, ...flags: string[]): Promise<Ran> {
-  return start(env, ...flags).ended
+/** `pnpm ops` as people run it: a process of its own, on the sources. */
+export function run(env: Readonly<Record<string, string>>, ...args: string[]): Promise<Ran> {
+  return start(env, ...args).ended
 }
 
-export function start(env: Readonly<Record<string, string>>, ...flags: string[]) {
+export function start(env: Readonly<Record<string, string>>, ...args: string[]) {
   const said = { out: '', err: '' }
-  const script = `${repository}packages/ops/src/streams-apply.ts`
-  const child = spawn(process.execPath, ['--conditions=@alarm-bus/source', script, ...flags], {
+  const script = `${repository}packages/ops/src/ops.ts`
+  const child = spawn(process.execPath, ['--conditions=@alarm-bus/source', script, ...args], {
     env: { PATH: process.env['PATH'] ?? '', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: 25_000,

@@ -34,7 +34,7 @@ test('an empty environment gives the documented defaults, without credentials', 
     logLevel: 'info',
     http: { host: '127.0.0.1', port: 3001, portVariable: 'ALARM_CONSUMER_PORT' },
     connection: { name: 'alarm-consumer', version: '1.2.3', servers: ['nats://127.0.0.1:4222'] },
-    streams: { mode: 'verify', hint: 'run: pnpm streams:apply' },
+    streams: { mode: 'verify', hint: 'run: pnpm ops apply' },
     shutdownTimeoutMs: 10_000,
     subscriber: { delivery: 'queue-group', mode: 'pull', concurrency: 16, maxDeliver: 3, ackWaitMs: 30_000 },
   }
@@ -79,7 +79,7 @@ test('every variable is read', () => {
       auth: { user: 'someone', password: 'pass' },
       tls: { caFile: file, certFile: file, keyFile: file, handshakeFirst: true },
     },
-    streams: { mode: 'apply', replicas: 3, hint: 'run: pnpm streams:apply' },
+    streams: { mode: 'apply', replicas: 3, hint: 'run: pnpm ops apply' },
     shutdownTimeoutMs: 5_000,
     subscriber: {
       delivery: 'fan-out',
@@ -187,6 +187,15 @@ describe('NODE_ENV=production refuses what is unsafe there, and says what to do'
     expect(problemsOf({ NODE_ENV, NATS_PASSWORD: 'dev-only' })).toEqual({
       NATS_PASSWORD: expect.not.stringContaining('dev-only"'),
     })
+  })
+
+  test('STREAMS=apply: there an administrator applies, and the apps look', () => {
+    const secret = { NODE_ENV, NATS_PASSWORD: 'a-real-one' }
+    expect(problemsOf({ ...secret, STREAMS: 'apply' })).toEqual({
+      STREAMS: expect.stringContaining('use verify, and run: pnpm ops apply'),
+    })
+    expect(read({ ...secret, STREAMS: 'verify' }).streams.mode).toBe('verify')
+    expect(read({ NATS_PASSWORD: 'x', STREAMS: 'apply' }).streams.mode).toBe('apply')
   })
 
   test('no credentials, and LOG_LEVEL=trace, both at once', () => {

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 import { parseEnv } from 'node:util'
 import { alarmToBot, alarmToLog, contracts } from '@alarm-bus/contracts'
 import {
@@ -28,6 +28,9 @@ const PRINTED: readonly RegExp[] = [
   /^17 redriven$/m,
   /^0 discarded$/m,
   /every consumer has an owner/,
+  /^nothing to do: the broker is as declared$/m,
+  /^nothing to do: the broker is as declared$/m,
+  /^nothing to do: the broker is as declared$/m,
 ]
 
 test('the Korean README has the same lines', () => {
@@ -38,7 +41,7 @@ test('the lines run as they stand, one after the other, on the broker of nats.se
   const broker = await startTestBroker({ config: `${repository}nats.setup.conf`, port: 0, env: development })
   onTestFinished(() => broker.stop())
   const env = { NATS_SERVERS: broker.url }
-  const applied = run(['pnpm', 'streams:apply'], env)
+  const applied = run(['pnpm', 'ops', 'apply', '--yes'], env)
   expect(await applied.exited, applied.output()).toEqual({ code: 0, signal: null })
 
   const passwordOf = (user: string) => development[`NATS_${user.replaceAll('-', '_').toUpperCase()}_PASSWORD`] ?? ''
@@ -82,6 +85,8 @@ test('the lines run as they stand, one after the other, on the broker of nats.se
   away = false
 
   expect(lines).toHaveLength(PRINTED.length)
+  // Written by the line that plans, where it runs.
+  onTestFinished(() => rmSync(`${repository}plan.json`, { force: true }))
   for (const [i, line] of lines.entries()) {
     const ran = run(line.split(' '), env)
     expect(await ran.exited, `${line}\n${ran.output()}`).toEqual({ code: 0, signal: null })

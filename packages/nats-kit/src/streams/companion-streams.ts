@@ -1,5 +1,6 @@
 import type { Stream } from '@alarm-bus/contracts'
 import { DiscardPolicy, RetentionPolicy, StorageType } from '@nats-io/jetstream'
+import { withTag } from './stream-tag.ts'
 import { type DeclaredStreamConfig, toStreamConfig } from './to-stream-config.ts'
 
 const MINUTE_NS = 60 * 1_000_000_000
@@ -85,7 +86,7 @@ export function idempotencyLookupSubject(stream: string, subject: string): strin
 /**
  * A declared stream together with those that the kit keeps beside it: its dead letters, kept for four weeks so that
  * nobody has to hurry; the server's advisories about messages it gave up on; the claims behind idempotency keys; the
- * dead letters that were sent again.
+ * dead letters that were sent again. Each says in its metadata who owns it and which configuration it was made of.
  */
 export function withCompanions(stream: Stream, replicas?: number): readonly DeclaredStreamConfig[] {
   const main = toStreamConfig(stream, replicas)
@@ -96,7 +97,7 @@ export function withCompanions(stream: Stream, replicas?: number): readonly Decl
     allow_msg_ttl: false,
     max_msg_size: -1,
   }
-  return [
+  const all: readonly DeclaredStreamConfig[] = [
     main,
     {
       ...shared,
@@ -159,4 +160,5 @@ export function withCompanions(stream: Stream, replicas?: number): readonly Decl
       max_msgs_per_subject: -1,
     },
   ]
+  return all.map((config) => withTag(config, stream))
 }

@@ -3,6 +3,7 @@ import { JetStreamApiError, type JetStreamManager, jetstreamManager, type Stream
 import type { Connection } from '../connection/connection.ts'
 import { errorText, KitError, KitErrorCode } from '../errors.ts'
 import { withCompanions } from './companion-streams.ts'
+import { incarnationOf, isMigrating } from './incarnation.ts'
 import { describeChange, type FieldChange, isMoreThanDeclared, planStream, type StreamPlan } from './plan.ts'
 import type { DeclaredStreamConfig } from './to-stream-config.ts'
 
@@ -51,10 +52,20 @@ export async function ensureStreams(
   return plans
 }
 
-/** When the stream was made: a stream of the same name that was deleted and made anew is another stream. */
-export async function streamCreatedAt(connection: Connection, stream: string): Promise<string | undefined> {
+/**
+ * Which stream of that name there is: one that was deleted and made anew is another stream.
+ *
+ * @throws KitError `stream_different` while the stream is migrated; also as {@link ensureStreams}.
+ */
+export async function streamIncarnation(connection: Connection, stream: string): Promise<string | undefined> {
   const manager = await jetstreamManager(connection.client, { checkAPI: false, timeout: 5_000 })
-  return (await findStream(manager, stream))?.created
+  const info = await findStream(manager, stream)
+  if (info && isMigrating(info))
+    throw new KitError(
+      KitErrorCode.StreamDifferent,
+      `stream ${stream} is being migrated; its consumers are carried over`,
+    )
+  return info && incarnationOf(info)
 }
 
 async function ensureStream(
@@ -86,7 +97,11 @@ async function ensureStream(
     case 'update': {
       if (options.mode !== 'apply') throw different(declared.name, plan.changes, hint)
       // The client merges this with what is there, so fields that nobody declared stay.
-      const config = { ...declared, num_replicas: replicasFor(declared, live, options) }
+      const config = {
+        ...declared,
+        num_replicas: replicasFor(declared, live, options),
+        metadata: { ...live?.config.metadata, ...declared.metadata },
+      }
       await change(declared, plan.changes, () => manager.streams.update(declared.name, config))
       for (const { field, live: before, declared: after } of plan.changes) {
         logger.info(
@@ -106,7 +121,11 @@ function planFor(
   live: StreamInfo | undefined,
   { mode, replicas }: EnsureStreamsOptions,
 ): StreamPlan {
-  const plan = planStream(declared, live?.config, { ignoreReplicas: replicas === undefined })
+  const plan = planStream(declared, live?.config, {
+    ignoreReplicas: replicas === undefined,
+    // A tag of another release is no reason for an app not to start.
+    ignoreMetadata: mode !== 'apply',
+  })
   if (mode !== 'verify' || (plan.action !== 'update' && plan.action !== 'refuse')) return plan
   const changes = plan.changes.filter((change) => !isMoreThanDeclared(change))
   return changes.length === 0 ? { action: 'none', stream: plan.stream } : { ...plan, changes }

@@ -19,6 +19,8 @@ export type StreamPlan =
 export interface PlanOptions {
   /** Leave the number of copies as the broker has it: only a deployment's configuration knows it. */
   readonly ignoreReplicas?: boolean
+  /** Leave what is noted in the metadata: it says where a stream comes from, and no app depends on it. */
+  readonly ignoreMetadata?: boolean
 }
 
 /** What it takes to make the live stream the declared one; `live` is undefined where there is none. Changes nothing. */
@@ -29,10 +31,11 @@ export function planStream(
 ): StreamPlan {
   const stream = declared.name
   if (!live) return { action: 'create', stream }
-  const changes = (Object.keys(declared) as (keyof DeclaredStreamConfig)[])
-    .filter((field) => !(field === 'num_replicas' && options.ignoreReplicas))
+  const changes: FieldChange[] = (Object.keys(declared) as (keyof DeclaredStreamConfig)[])
+    .filter((field) => field !== 'metadata' && !(field === 'num_replicas' && options.ignoreReplicas))
     .filter((field) => !same(declared[field], live[field]))
     .map((field) => ({ field, live: live[field], declared: declared[field], immutable: isImmutable(field, live) }))
+  if (!options.ignoreMetadata) changes.push(...metadataChanges(declared, live))
   if (changes.length === 0) return { action: 'none', stream }
   return { action: changes.some((change) => change.immutable) ? 'refuse' : 'update', stream, changes }
 }
@@ -56,6 +59,18 @@ export function isMoreThanDeclared({ field, live, declared }: FieldChange): bool
 /** A change in words, for a log line or an error. */
 export function describeChange({ field, live, declared, immutable }: FieldChange): string {
   return `${field}: ${show(live)} → ${show(declared)}${immutable ? ' (the server cannot change it)' : ''}`
+}
+
+/** Key by key: what somebody else notes on a stream, the server first of all, is theirs. */
+function metadataChanges(declared: DeclaredStreamConfig, live: StreamConfig): readonly FieldChange[] {
+  return Object.entries(declared.metadata ?? {})
+    .map(([key, value]) => ({
+      field: `metadata.${key}`,
+      live: live.metadata?.[key],
+      declared: value,
+      immutable: false,
+    }))
+    .filter((change) => change.live !== change.declared)
 }
 
 function isImmutable(field: keyof DeclaredStreamConfig, live: StreamConfig): boolean {

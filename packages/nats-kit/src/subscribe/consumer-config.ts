@@ -1,5 +1,6 @@
 import { AckPolicy, type ConsumerConfig, DeliverPolicy } from '@nats-io/jetstream'
 import { ownerTag } from '../consumers/owner-tag.ts'
+import { configHash } from '../streams/config-hash.ts'
 import type { ConsumerSpec } from './consumer-spec.ts'
 import type { SubscriberSettings } from './options.ts'
 
@@ -7,6 +8,9 @@ import type { SubscriberSettings } from './options.ts'
 const EPHEMERAL_THRESHOLD_MS = 30_000
 /** Messages of a shared pull consumer that may be unsettled at once, delayed retries among them. */
 const MAX_ACK_PENDING = 1_000
+
+/** The key in a consumer's metadata under which the hash of its configuration is noted; where it began is no part of it. */
+const HASH_KEY = 'alarm-bus.config'
 
 const nanos = (ms: number): number => ms * 1_000_000
 
@@ -23,12 +27,7 @@ export function toConsumerConfig(
   const durable = settings.lifetime === 'durable'
   const shared = durable && settings.delivery === 'queue-group'
   const push = settings.mode === 'push'
-  return {
-    name,
-    ...(durable ? { durable_name: name } : {}),
-    description: `${settings.app} handles ${channel}`,
-    // Not compared on a consumer that exists; one from before the tag gets it when its position is noted.
-    metadata: ownerTag(settings.app),
+  const config: Partial<ConsumerConfig> = {
     // One filter, not a list: it becomes part of the request's subject, so permissions can hold an app to it.
     filter_subject: filterSubject,
     ack_policy: AckPolicy.Explicit,
@@ -36,12 +35,25 @@ export function toConsumerConfig(
     // Without end is -1 to the server.
     max_deliver: Number.isFinite(maxDeliver) ? maxDeliver : -1,
     max_ack_pending: push ? settings.concurrency : Math.max(MAX_ACK_PENDING, settings.concurrency),
-    ...startOf(startFrom),
     ...(shared ? {} : { inactive_threshold: nanos(durable ? settings.inactiveThresholdMs : EPHEMERAL_THRESHOLD_MS) }),
-    ...(push ? { deliver_subject: `${inboxPrefix}.push.${name}` } : {}),
+    ...(push ? { deliver_subject: deliverSubject(inboxPrefix, name) } : {}),
     ...(push && shared ? { deliver_group: name } : {}),
     ...(push && !shared ? { idle_heartbeat: nanos(settings.idleHeartbeatMs) } : {}),
   }
+  return {
+    name,
+    ...(durable ? { durable_name: name } : {}),
+    description: `${settings.app} handles ${channel}`,
+    // Not compared on a consumer that exists; one from before the tag gets it when its position is noted.
+    metadata: { ...ownerTag(settings.app), [HASH_KEY]: configHash(config) },
+    ...config,
+    ...startOf(startFrom),
+  }
+}
+
+/** Where the broker sends to a consumer that does not pull. */
+export function deliverSubject(inboxPrefix: string, consumer: string): string {
+  return `${inboxPrefix}.push.${consumer}`
 }
 
 function startOf(startFrom: StartFrom): Partial<ConsumerConfig> {

@@ -6,26 +6,26 @@ import type { SubscriberSettings } from './options.ts'
 export class ConsumerProgress {
   readonly #settings: SubscriberSettings
   readonly #spec: ConsumerSpec
-  #seen: { readonly settledUpTo: number; readonly streamCreatedAt: string } | undefined
+  #seen: { readonly settledUpTo: number; readonly incarnation: string } | undefined
 
   constructor(settings: SubscriberSettings, spec: ConsumerSpec) {
     this.#settings = settings
     this.#spec = spec
   }
 
-  remember(settledUpTo: number, streamCreatedAt: string | undefined): void {
-    if (streamCreatedAt !== undefined) this.#seen = { settledUpTo, streamCreatedAt }
+  remember(settledUpTo: number, incarnation: string | undefined): void {
+    if (incarnation !== undefined) this.#seen = { settledUpTo, incarnation }
   }
 
   /**
    * Where a consumer that has to be made begins. One that this process has seen goes on after what was settled then,
    * in the same stream; a stream made anew counts from 1 again, so there it begins at the beginning.
    */
-  startFrom(streamCreatedAt: string | undefined): StartFrom {
+  startFrom(incarnation: string | undefined): StartFrom {
     // What was settled has left a work queue, and the server lets its readers begin nowhere else.
     if (this.#spec.workQueue) return 'all'
     const seen = this.#seen
-    if (seen && seen.streamCreatedAt === streamCreatedAt) return { sequence: seen.settledUpTo + 1 }
+    if (seen && seen.incarnation === incarnation) return { sequence: seen.settledUpTo + 1 }
     if (seen) return 'all'
     return this.#settings.lifetime === 'ephemeral' ? 'new' : 'all'
   }

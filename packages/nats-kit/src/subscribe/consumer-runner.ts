@@ -7,7 +7,7 @@ import { KitError, KitErrorCode } from '../errors.ts'
 import type { ConsumerState } from '../events.ts'
 import type { HealthCheck } from '../lifecycle/health.ts'
 import type { StoredSender } from '../publish/stored-sender.ts'
-import { streamCreatedAt } from '../streams/ensure-streams.ts'
+import { streamIncarnation } from '../streams/ensure-streams.ts'
 import { ConsumerWatch } from '../watchdog/consumer-watch.ts'
 import { toConsumerConfig } from './consumer-config.ts'
 import { ConsumerProgress } from './consumer-progress.ts'
@@ -149,16 +149,16 @@ export class ConsumerRunner {
 
   async #runOnce(signal: AbortSignal, onRunning: () => void): Promise<SourceEnd> {
     const manager = await jetstreamManager(this.#connection.client, { checkAPI: false, timeout: 5_000 })
-    const createdAt = await streamCreatedAt(this.#connection, this.#stream)
+    const incarnation = await streamIncarnation(this.#connection, this.#stream)
     const config = toConsumerConfig(
       this.#settings,
       this.#spec,
       this.#connection.inboxPrefix,
-      this.#progress.startFrom(createdAt),
+      this.#progress.startFrom(incarnation),
     )
     const info = await ensureConsumer(manager, this.#stream, config, this.#connection.logger)
     if (signal.aborted) return { kind: 'stopped', detail: 'asked to stop' }
-    this.#progress.remember(info.ack_floor.stream_seq, createdAt)
+    this.#progress.remember(info.ack_floor.stream_seq, incarnation)
     await this.#watch.onStart(manager, info)
     if (signal.aborted || this.#pausedFor !== undefined) return { kind: 'stopped', detail: 'asked to stop' }
     const source = this.#makeSource(config.deliver_subject, config.deliver_group)
@@ -167,7 +167,7 @@ export class ConsumerRunner {
     this.#become('running', 'running')
     onRunning()
     const watching = new AbortController()
-    void this.#lookAfter(manager, source, createdAt, watching.signal)
+    void this.#lookAfter(manager, source, incarnation, watching.signal)
     const end = await ended
     watching.abort()
     this.#watch.onEnd(end)
@@ -193,7 +193,7 @@ export class ConsumerRunner {
   async #lookAfter(
     manager: JetStreamManager,
     source: DeliverySource,
-    createdAt: string | undefined,
+    incarnation: string | undefined,
     signal: AbortSignal,
   ): Promise<void> {
     for (;;) {
@@ -205,7 +205,7 @@ export class ConsumerRunner {
       try {
         const info = await findConsumer(manager, this.#stream, this.name)
         if (!info) return source.end({ kind: 'gone', detail: 'the consumer was deleted' })
-        this.#progress.remember(info.ack_floor.stream_seq, createdAt)
+        this.#progress.remember(info.ack_floor.stream_seq, incarnation)
         await this.#watch.onLook(manager, info)
       } catch (error) {
         if (KitError.is(error, KitErrorCode.StreamMissing)) return source.end({ kind: 'gone', detail: error.message })

@@ -104,7 +104,7 @@ function conflict(
 ): KitError {
   return new KitError(
     KitErrorCode.ConsumerConflict,
-    `consumer ${name} on ${stream} differs and cannot be changed (${changes.join(', ')}): ${why}; go back to what it is, or remove it once it has no messages left`,
+    `consumer ${name} on ${stream} differs and cannot be changed (${changes.join(', ')}): ${why}; go back to what it is, or have an administrator move it`,
     cause === undefined ? {} : { cause, brokerCode: cause.code },
   )
 }

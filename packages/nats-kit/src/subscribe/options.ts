@@ -49,6 +49,7 @@ export interface SubscriberSettings extends Required<Omit<SubscriberOptions, 're
 
 /** Deliveries of a message when nothing else is said. */
 export const DEFAULT_MAX_DELIVER = 3
+export const DEFAULT_IDLE_HEARTBEAT_MS = 5_000
 
 const NAME = /^[a-z0-9]+(-[a-z0-9]+)*$/
 const INSTANCE = /^[A-Za-z0-9-]{1,40}$/
@@ -76,7 +77,7 @@ export function resolveSubscriberOptions(options: SubscriberOptions): Subscriber
     concurrency: options.concurrency ?? 16,
     maxHandlerMs: options.maxHandlerMs ?? 300_000,
     retry: options.retry ?? {},
-    idleHeartbeatMs: options.idleHeartbeatMs ?? 5_000,
+    idleHeartbeatMs: options.idleHeartbeatMs ?? DEFAULT_IDLE_HEARTBEAT_MS,
     inactiveThresholdMs: options.inactiveThresholdMs ?? 24 * 60 * 60 * 1_000,
     watchdog: resolveWatchdogOptions(options.watchdog),
   }

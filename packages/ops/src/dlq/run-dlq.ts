@@ -112,7 +112,7 @@ function hint(dryRun: boolean): string {
 }
 
 function hintFor(error: unknown): string {
-  if (KitError.is(error, KitErrorCode.StreamMissing)) return '; `pnpm streams:apply` makes the streams'
+  if (KitError.is(error, KitErrorCode.StreamMissing)) return '; `pnpm ops apply` makes the streams'
   if (KitError.is(error, KitErrorCode.PermissionDenied))
     return '; dead letters are the admin’s (NATS_ADMIN_USER, NATS_ADMIN_PASSWORD)'
   return ''

@@ -4,9 +4,10 @@ import { nkeyVariable, passwordVariable } from './user-variables.ts'
 /** How the users prove who they are: with passwords, or with nkeys, of which the broker has the public half alone. */
 export type UserKind = 'password' | 'nkey'
 
-const ADMIN = 'admin'
+/** For people and jobs: what they may do is written by hand, in a file of their own. */
+const OPERATORS = ['admin', 'migrator']
 /** Users of the broker that are no app's. */
-const TAKEN = [ADMIN, 'sys']
+const TAKEN = [...OPERATORS, 'sys']
 
 const HEAD = `# Made by \`pnpm ops permissions\`; do not edit. nats.setup.conf includes it.
 #
@@ -26,7 +27,7 @@ export function renderPermissions(permissions: readonly AppPermissions[], kind: 
       throw new Error(`no app can be called ${JSON.stringify(name)}: the broker has a user of that name`)
     return appUser(one, kind)
   })
-  return `${HEAD}\nusers = [\n${[...users, adminUser(kind)].join('\n')}]\n`
+  return `${HEAD}\nusers = [\n${[...users, ...OPERATORS.map((name) => operatorUser(name, kind))].join('\n')}]\n`
 }
 
 function appUser({ app, publish, subscribe }: AppPermissions, kind: UserKind): string {
@@ -47,13 +48,12 @@ function appUser({ app, publish, subscribe }: AppPermissions, kind: UserKind): s
   ])
 }
 
-/** The administrator is no app, so what it may do is written by hand. */
-function adminUser(kind: UserKind): string {
+function operatorUser(name: string, kind: UserKind): string {
   return block(2, [
     '# For people and jobs, not for an app.',
     '{',
-    ...credentials(ADMIN, kind),
-    '  include "nats.admin.conf"',
+    ...credentials(name, kind),
+    `  include "nats.${name}.conf"`,
     '}',
   ])
 }

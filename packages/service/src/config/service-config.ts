@@ -54,10 +54,19 @@ function spineConfig({ app, version }: AppIdentity) {
       STREAM_REPLICAS: oneOf(['1', '3', '5']).transform(Number).optional(),
     })
     .superRefine((raw, context) => {
-      if (raw.NODE_ENV !== 'production' || raw.LOG_LEVEL !== 'trace') return
-      const message =
-        'must not be trace with NODE_ENV=production, where it writes down every detail; use info, or debug for a while'
-      context.addIssue({ code: 'custom', path: ['LOG_LEVEL'], message })
+      if (raw.NODE_ENV !== 'production') return
+      const refuse = (variable: string, message: string): void =>
+        context.addIssue({ code: 'custom', path: [variable], message })
+      if (raw.LOG_LEVEL === 'trace')
+        refuse(
+          'LOG_LEVEL',
+          'must not be trace with NODE_ENV=production, where it writes down every detail; use info, or debug for a while',
+        )
+      if (raw.STREAMS === 'apply')
+        refuse(
+          'STREAMS',
+          'must not be apply with NODE_ENV=production, where two releases of an app would change the streams in turns; use verify, and run: pnpm ops apply',
+        )
     }, ALWAYS)
     .transform((raw) => ({
       app,
@@ -67,7 +76,7 @@ function spineConfig({ app, version }: AppIdentity) {
       streams: {
         mode: raw.STREAMS,
         ...(raw.STREAM_REPLICAS !== undefined && { replicas: raw.STREAM_REPLICAS }),
-        hint: 'run: pnpm streams:apply',
+        hint: 'run: pnpm ops apply',
       },
       shutdownTimeoutMs: raw.SHUTDOWN_TIMEOUT_MS,
     }))

@@ -1,0 +1,109 @@
+import { type DeclaredStreamConfig, KitError, KitErrorCode } from '@alarm-bus/nats-kit'
+import { JetStreamApiError, type JetStreamManager } from '@nats-io/jetstream'
+import type { Declared } from './declared.ts'
+import { migrateStream } from './migrate-stream.ts'
+import { moveConsumer } from './move-consumer.ts'
+import type { Observed } from './observe.ts'
+import { type Change, destroys, nameOf, type Plan } from './plan.ts'
+import { PlanError } from './plan-error.ts'
+import type { PlanSession } from './session.ts'
+
+/** What a person has to say on top of a plan that destroys. */
+export interface Confirmation {
+  readonly allowDestroy: boolean
+  /** The names, typed out. */
+  readonly destroy: readonly string[]
+}
+
+/** @throws PlanError where part of the plan cannot be done, or would destroy what was not confirmed. */
+export function checkConfirmed({ changes }: Plan, { allowDestroy, destroy }: Confirmation): void {
+  const blocked = changes.find(({ action }) => action === 'blocked')
+  if (blocked)
+    throw new PlanError('blocked', `${nameOf(blocked)} cannot be changed to what is declared; nothing was done`)
+  const doomed = changes.filter(destroys).map(nameOf)
+  const unsaid = doomed.filter((name) => !destroy.includes(name))
+  if (doomed.length > 0 && (!allowDestroy || unsaid.length > 0)) {
+    const flags = ['--allow-destroy', ...doomed.map((name) => `--destroy ${name}`)].join(' ')
+    throw new PlanError(
+      'not_confirmed',
+      `the plan destroys ${doomed.join(', ')}, or messages of it; it needs ${flags}; nothing was done`,
+    )
+  }
+  const idle = destroy.find((name) => !doomed.includes(name))
+  if (idle !== undefined)
+    throw new PlanError('not_confirmed', `the plan does not destroy ${idle}; make one that does; nothing was done`)
+}
+
+/** The admin may remove consumers, but no stream. */
+function needsMigrator(change: Change): boolean {
+  if (change.action === 'destroy') return change.consumer === undefined
+  return change.action === 'migrate' || change.action === 'move'
+}
+
+/**
+ * Does the plan's changes, one after the other. The caller has just made sure that the plan is the broker's.
+ *
+ * @throws KitError `stream_refused` naming the change; what was done before it stays done and was told to `onDone`.
+ */
+export async function applyPlan(
+  { manager, asMigrator }: Pick<PlanSession, 'manager' | 'asMigrator'>,
+  { changes, options }: Plan,
+  declared: Declared,
+  observed: Observed,
+  /** How long consumers and copies may take together, in milliseconds. */
+  settleMs: number,
+  onDone: (change: Change) => void,
+): Promise<void> {
+  const deadline = performance.now() + settleMs
+  // Opened before anything is done: a user that is missing must not leave half a plan.
+  const migrator = changes.some(needsMigrator) ? await asMigrator() : undefined
+  for (const change of changes) {
+    try {
+      await apply(change)
+    } catch (error) {
+      if (!(error instanceof JetStreamApiError)) throw error
+      throw new KitError(KitErrorCode.StreamRefused, `the server refused ${nameOf(change)}: ${error.message}`, {
+        cause: error,
+        brokerCode: error.code,
+      })
+    }
+    onDone(change)
+  }
+
+  async function apply(change: Change): Promise<unknown> {
+    const { stream } = change
+    switch (change.action) {
+      case 'create':
+        return manager.streams.add(declaredStream(stream))
+      case 'update': {
+        const config = withCopies(declaredStream(stream))
+        const live = observed.streams.get(stream)?.config
+        // The client merges this with what is there, so fields that nobody declared stay.
+        return manager.streams.update(stream, {
+          ...config,
+          metadata: { ...live?.metadata, ...config.metadata },
+        })
+      }
+      case 'migrate':
+        return migrateStream(migrator as JetStreamManager, withCopies(declaredStream(stream)), deadline)
+      case 'move':
+        return moveConsumer(migrator as JetStreamManager, stream, change.consumer, change.fields, deadline)
+      case 'destroy':
+        return change.consumer === undefined
+          ? migrator?.streams.delete(stream)
+          : manager.consumers.delete(stream, change.consumer)
+      case 'blocked':
+        return undefined
+    }
+  }
+
+  /** As many as there are, unless somebody said how many. */
+  function withCopies(config: DeclaredStreamConfig): DeclaredStreamConfig {
+    const live = observed.streams.get(config.name)?.config
+    return { ...config, num_replicas: options.replicas ?? live?.num_replicas ?? config.num_replicas }
+  }
+
+  function declaredStream(name: string): DeclaredStreamConfig {
+    return declared.streams.find((one) => one.name === name) as DeclaredStreamConfig
+  }
+}

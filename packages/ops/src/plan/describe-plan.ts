@@ -1,0 +1,78 @@
+import { type Change, type FieldUpdate, nameOf, type Note, type Plan } from './plan.ts'
+
+/** A plan in plain lines: each change, below it each field with its value before and after, then what is left alone. */
+export function describePlan({ changes, notes }: Plan): readonly string[] {
+  return [...changes.flatMap(describeChange), ...notes.flatMap(describeNote)]
+}
+
+/** How much there is to do, in one line. */
+export function summaryOf({ changes, notes }: Plan): string {
+  const counts = Object.entries(Object.groupBy(changes, ({ action }) => action)).map(([action, some]) =>
+    `${some?.length ?? 0} to ${action}`.replace('to blocked', 'that cannot be done'),
+  )
+  const unknown = notes.filter(({ kind }) => kind === 'unknown').length
+  const foreign = unknown === 0 ? '' : `, ${unknown} not declared and left alone`
+  return counts.length === 0 ? `nothing to do: the broker is as declared${foreign}` : `${counts.join(', ')}${foreign}`
+}
+
+/** What was done, in one line. */
+export function describeDone(change: Change): string {
+  const done = {
+    create: 'created',
+    update: 'updated',
+    migrate: 'migrated',
+    move: 'moved',
+    destroy: 'destroyed',
+    blocked: 'blocked',
+  }
+  return `${nameOf(change)}: ${done[change.action]}`
+}
+
+function describeChange(change: Change): readonly string[] {
+  const name = nameOf(change)
+  switch (change.action) {
+    case 'create':
+      return [`${name}: create`, ...change.fields.map(({ field, after }) => `  ${field}: ${show(after)}`)]
+    case 'update': {
+      const because = change.because === undefined ? '' : ` (${change.because})`
+      const drops = change.drops?.map((field) => `  removes the messages that are over ${field}`) ?? []
+      return [`${name}: update${because}`, ...change.fields.map(describeField), ...drops]
+    }
+    case 'migrate': {
+      const how = change.resumes
+        ? 'go on with its migration'
+        : 'migrate: made anew, messages and consumers carried over'
+      return [`${name}: ${how}`, ...change.fields.map(describeField)]
+    }
+    case 'move':
+      return [`${name}: move: made anew after what is settled`, ...change.fields.map(describeField)]
+    case 'destroy':
+      return [
+        `${name}: destroy, with ${change.messages} ${change.consumer === undefined ? 'messages' : 'unread or unsettled'}`,
+      ]
+    case 'blocked':
+      return [`${name}: cannot be changed`, ...change.fields.map(describeField), `  way out: ${change.wayOut}`]
+  }
+}
+
+function describeNote(note: Note): readonly string[] {
+  const name = nameOf(note)
+  switch (note.kind) {
+    case 'made_by_app':
+      return [`${name}: made by ${note.app} when it starts`]
+    case 'updated_by_app':
+      return [`${name}: changed by ${note.app} when it starts`, ...note.fields.map(describeField)]
+    case 'unknown':
+      return [
+        `${name}: not declared; left alone (${note.messages} ${note.consumer === undefined ? 'messages' : 'unread or unsettled'})`,
+      ]
+  }
+}
+
+function describeField({ field, before, after }: FieldUpdate): string {
+  return `  ${field}: ${show(before)} → ${show(after)}`
+}
+
+function show(value: unknown): string {
+  return value === null ? 'unset' : JSON.stringify(value)
+}

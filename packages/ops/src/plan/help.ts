@@ -1,0 +1,38 @@
+const SHARED = `  --streams-only  leaves consumers, and so the apps' declarations, out
+  --mode MODE     the apps run with that MODE, pull or push; not given: consumers stay as they are
+  --allow-destroy --destroy NAME
+                  has a stream (NAME) or a consumer (STREAM/NAME) that nobody declares destroyed, or one that cannot
+                  be changed made anew; again for each
+  --json          one JSON document in place of lines
+  --wait-ms N     waits this long for the broker, in milliseconds (default 30000)`
+
+const ENVIRONMENT = `Environment: NATS_SERVERS (default the broker on this machine, NATS_PORT), NATS_ADMIN_USER, NATS_ADMIN_PASSWORD,
+NATS_MIGRATOR_USER, NATS_MIGRATOR_PASSWORD (who destroys and moves), NATS_TLS_CA_FILE, NATS_TLS_CERT_FILE, NATS_TLS_KEY_FILE, NATS_TLS_HANDSHAKE_FIRST, STREAM_REPLICAS.`
+
+export const PLAN_HELP = `What would change on the broker to make it what the code declares. Changes nothing.
+
+  pnpm ops plan
+
+  --out FILE      writes the plan, for \`pnpm ops apply FILE\`
+${SHARED}
+
+Covers the declared streams, those beside them, and the consumers of the apps. Each app makes and changes its own
+consumers when it starts; their waits, bounds and pull or push come from its environment and are not compared. What
+nobody declares is shown and left alone.
+
+Exit code 0 when there is nothing to do, 2 when there is, 1 when something failed.
+${ENVIRONMENT}`
+
+export const APPLY_HELP = `Makes the broker what the code declares.
+
+  pnpm ops apply [FILE]
+
+  FILE            the plan to do, and no other: refused if broker or code have changed since. Not given: makes one, shows
+                  it and asks
+  --yes           does not ask
+  --settle-ms N   how long consumers may take to settle what they were given before they are moved, in milliseconds
+                  (default 60000)
+${SHARED}
+
+Never destroys but what is named. Exit code 0 when all is done, 1 when something failed.
+${ENVIRONMENT}`

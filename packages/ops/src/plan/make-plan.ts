@@ -1,0 +1,134 @@
+import { configHash, type DeclaredStreamConfig, type FieldChange, planStream, taggedHash } from '@alarm-bus/nats-kit'
+import type { StreamInfo } from '@nats-io/jetstream'
+import { UsageError } from '../config.ts'
+import type { Declared } from './declared.ts'
+import { migrationName } from './migrate-stream.ts'
+import type { Observed } from './observe.ts'
+import { type Change, destroys, type FieldUpdate, nameOf, type Note, type Plan, type PlanOptions } from './plan.ts'
+import { planConsumers } from './plan-consumers.ts'
+
+/**
+ * What it takes to make the broker what is declared. Changes nothing.
+ *
+ * @throws UsageError where something is to be destroyed that is declared as it is, or not there.
+ */
+export function makePlan(declared: Declared, observed: Observed, options: PlanOptions): Plan {
+  const consumers = declared.consumers && planConsumers(declared.consumers, observed, options.mode)
+  const unknown = [...unknownStreams(declared, observed), ...(consumers?.unknown ?? [])]
+  const doomed = unknown.filter((note) => options.destroy.includes(nameOf(note)))
+  const changes: Change[] = [
+    ...declared.streams.flatMap((one) => streamChange(one, observed, options)),
+    ...(consumers?.changes ?? []),
+    ...doomed.map(destruction),
+  ]
+  const named = new Set(changes.filter(destroys).map(nameOf))
+  const idle = options.destroy.find((name) => !named.has(name))
+  if (idle !== undefined) throw new UsageError(`--destroy ${idle}: there is nothing of that name to destroy`)
+  const notes = [...(consumers?.notes ?? []), ...unknown.filter((note) => !doomed.includes(note))]
+  return { version: 1, options, fingerprint: fingerprintOf(declared, observed, changes), changes, notes }
+}
+
+function streamChange(declared: DeclaredStreamConfig, { streams }: Observed, options: PlanOptions): readonly Change[] {
+  const live = streams.get(declared.name)
+  // What it was is in the copy, whatever stands in its place.
+  if (streams.has(migrationName(declared.name)))
+    return [{ action: 'migrate', stream: declared.name, fields: [], resumes: true }]
+  const plan = planStream(declared, live?.config, { ignoreReplicas: options.replicas === undefined })
+  const { stream } = plan
+  switch (plan.action) {
+    case 'none':
+      return []
+    case 'create':
+      return [creation(declared)]
+    case 'update': {
+      const because = plan.changes.some(({ field }) => isDeclared(field)) ? reasonOf(declared, live) : undefined
+      const drops = dropsOf(plan.changes, live)
+      return [
+        {
+          action: 'update',
+          stream,
+          fields: plan.changes.map(toUpdate),
+          ...(because && { because }),
+          ...(drops.length > 0 && { drops }),
+        },
+      ]
+    }
+    case 'refuse': {
+      const fields = plan.changes.map(toUpdate)
+      if (canMigrate(plan.changes)) return [{ action: 'migrate', stream, fields }]
+      // Nothing can be carried over, and somebody said that it may go.
+      if (options.destroy.includes(stream))
+        return [{ action: 'destroy', stream, messages: live?.state.messages ?? 0 }, creation(declared)]
+      const wayOut = `declare what is there; or, when what is in it may go, --allow-destroy --destroy ${stream}`
+      return [{ action: 'blocked', stream, fields, wayOut }]
+    }
+  }
+}
+
+/** Part of what is hashed: copies are a deployment's, and metadata is the hash's own place. */
+function isDeclared(field: string): boolean {
+  return field !== 'num_replicas' && !field.startsWith('metadata.')
+}
+
+function destruction({ stream, consumer, messages }: Note & { kind: 'unknown' }): Change {
+  return { action: 'destroy', stream, ...(consumer !== undefined && { consumer }), messages }
+}
+
+function creation({ name: stream, ...declared }: DeclaredStreamConfig): Change {
+  const fields = Object.entries(declared).map(([field, after]) => ({ field, before: null, after }))
+  return { action: 'create', stream, fields }
+}
+
+/** A queue's messages are gone for the copy as well once one reader has them, so there is nothing to carry over. */
+function canMigrate(changes: readonly FieldChange[]): boolean {
+  return changes.every(({ field, live, declared }) => field !== 'retention' || live === declared)
+}
+
+function reasonOf(declared: DeclaredStreamConfig, live: StreamInfo | undefined) {
+  const tagged = taggedHash(live?.config.metadata)
+  if (tagged === undefined) return undefined
+  return tagged === taggedHash(declared.metadata) ? 'changed by hand' : 'declared otherwise since'
+}
+
+/** Which of the new limits the stream's messages exceed now. */
+function dropsOf(changes: readonly FieldChange[], live: StreamInfo | undefined): readonly string[] {
+  if (!live || live.state.messages === 0) return []
+  const { messages, bytes, first_ts: firstStored } = live.state
+  const ageNs = (Date.parse(String(live.ts ?? new Date().toISOString())) - Date.parse(String(firstStored))) * 1e6
+  const held: Readonly<Record<string, number>> = {
+    max_msgs: messages,
+    max_bytes: bytes,
+    max_age: ageNs,
+    // How many a subject has is not asked for; with one message at most, none has two.
+    max_msgs_per_subject: messages,
+  }
+  return changes
+    .filter(({ field, declared }) => typeof declared === 'number' && declared > 0 && (held[field] ?? 0) > declared)
+    .map(({ field }) => field)
+}
+
+function unknownStreams(
+  { streams, optionalStreams }: Declared,
+  observed: Observed,
+): readonly (Note & { kind: 'unknown' })[] {
+  const known = new Set([...streams.flatMap(({ name }) => [name, migrationName(name)]), ...optionalStreams])
+  return [...observed.streams.values()]
+    .filter(({ config }) => !known.has(config.name))
+    .map(({ config, state }) => ({ kind: 'unknown', stream: config.name, messages: state.messages }))
+}
+
+/** A stream that was made anew is another one, whatever its configuration. What comes in meanwhile changes nothing. */
+function fingerprintOf(declared: Declared, observed: Observed, changes: readonly Change[]): string {
+  const streams = [...observed.streams.values()]
+    .map(({ config, created }) => ({ config, created }))
+    .sort((a, b) => (a.config.name < b.config.name ? -1 : 1))
+  const consumers = observed.consumers
+    .filter(({ stream_name: stream, name }) => changes.some((change) => nameOf(change) === `${stream}/${name}`))
+    .map(({ stream_name, name, created }) => ({ stream_name, name, created }))
+  return configHash({ declared: declared.streams, streams, consumers, changes })
+}
+
+/** JSON has no undefined, and a field that is left out would look forgotten. */
+function toUpdate({ field, live, declared }: FieldChange): FieldUpdate {
+  return { field, before: live ?? null, after: declared ?? null }
+}

@@ -1,0 +1,96 @@
+/** One field, in the server's own names and units; null where it is not set. */
+export interface FieldUpdate {
+  readonly field: string
+  readonly before: unknown
+  readonly after: unknown
+}
+
+/** One thing that `apply` does, in the order of the plan. */
+export type Change =
+  | { readonly action: 'create'; readonly stream: string; readonly fields: readonly FieldUpdate[] }
+  | {
+      readonly action: 'update'
+      readonly stream: string
+      readonly fields: readonly FieldUpdate[]
+      /** Told from the hash that the stream was tagged with, where it has one. */
+      readonly because?: 'declared otherwise since' | 'changed by hand'
+      /** Limits that are below what the stream holds: the server removes what is over them at once. */
+      readonly drops?: readonly string[]
+    }
+  /** A stream made anew with its messages, which the server cannot change. `resumes`: an earlier run was cut off. */
+  | {
+      readonly action: 'migrate'
+      readonly stream: string
+      readonly fields: readonly FieldUpdate[]
+      readonly resumes?: true
+    }
+  /** A consumer made anew where it had got to, which the server cannot change. */
+  | {
+      readonly action: 'move'
+      readonly stream: string
+      readonly consumer: string
+      readonly fields: readonly FieldUpdate[]
+    }
+  | { readonly action: 'destroy'; readonly stream: string; readonly consumer?: string; readonly messages: number }
+  /** The server cannot change it, and there is no way that `apply` could go: it refuses the whole plan. */
+  | {
+      readonly action: 'blocked'
+      readonly stream: string
+      readonly consumer?: string
+      readonly fields: readonly FieldUpdate[]
+      readonly wayOut: string
+    }
+
+/** What `apply` leaves alone, and why. */
+export type Note =
+  | { readonly kind: 'made_by_app'; readonly stream: string; readonly consumer: string; readonly app: string }
+  | {
+      readonly kind: 'updated_by_app'
+      readonly stream: string
+      readonly consumer: string
+      readonly app: string
+      readonly fields: readonly FieldUpdate[]
+    }
+  | { readonly kind: 'unknown'; readonly stream: string; readonly consumer?: string; readonly messages: number }
+
+/** What was asked for: `apply` with a plan's file asks the same again. */
+export interface PlanOptions {
+  /** Leave consumers, and so the apps' declarations, out. */
+  readonly streamsOnly: boolean
+  /** How the apps consume, which the code does not know. Not given: consumers stay as they are. */
+  readonly mode?: 'pull' | 'push'
+  /** Copies of each stream. Not given: new streams get their declaration's, existing ones keep theirs. */
+  readonly replicas?: number
+  /** Streams (`NAME`) and consumers (`STREAM/NAME`) that nobody declares and that are to go. */
+  readonly destroy: readonly string[]
+}
+
+/** The number of copies is a deployment's: read from its environment once, when the plan is made. */
+export function replicasOf({ replicas }: Pick<PlanOptions, 'replicas'>): Pick<PlanOptions, 'replicas'> {
+  return replicas === undefined ? {} : { replicas }
+}
+
+export function modeOf({ mode }: Pick<PlanOptions, 'mode'>): Pick<PlanOptions, 'mode'> {
+  return mode === undefined ? {} : { mode }
+}
+
+export interface Plan {
+  readonly version: 1
+  readonly options: PlanOptions
+  /** The hash of what the plan rests on: the declarations, the streams that were seen, and the changes. */
+  readonly fingerprint: string
+  readonly changes: readonly Change[]
+  readonly notes: readonly Note[]
+}
+
+const ENDS: ReadonlySet<Change['action']> = new Set(['destroy', 'migrate', 'move'])
+
+/** Whether it ends messages, a stream or a consumer, be it to make it anew, and so needs a person to type its name. */
+export function destroys(change: Change): boolean {
+  return ENDS.has(change.action) || (change.action === 'update' && change.drops !== undefined)
+}
+
+/** As a person types it to have it destroyed. */
+export function nameOf({ stream, consumer }: { readonly stream: string; readonly consumer?: string }): string {
+  return consumer === undefined ? stream : `${stream}/${consumer}`
+}

@@ -1,0 +1,63 @@
+import { readEnvironment } from '../config.ts'
+import { applyPlan, checkConfirmed } from './apply-plan.ts'
+import { describeDone, describePlan, summaryOf } from './describe-plan.ts'
+import { fail } from './fail.ts'
+import { type ApplyFlags, readApplyFlags } from './flags.ts'
+import { APPLY_HELP } from './help.ts'
+import { type Change, modeOf, nameOf, type Plan, replicasOf } from './plan.ts'
+import { PlanError } from './plan-error.ts'
+import { readPlan } from './plan-file.ts'
+import { openSession } from './session.ts'
+import { type Terminal, terminal } from './terminal.ts'
+
+/** The process's exit code: 0 when the broker is as the plan says, 1 when something failed. */
+export async function runApply(argv: readonly string[], to: Terminal = terminal): Promise<number> {
+  const applied: Change[] = []
+  try {
+    const flags = readApplyFlags(argv)
+    if (flags.help) {
+      to.say(APPLY_HELP)
+      return 0
+    }
+    const { json, streamsOnly, destroy } = flags
+    const given = flags.file === undefined ? undefined : readPlan(flags.file)
+    const config = readEnvironment(to.environment)
+    const options = given?.options ?? { streamsOnly, destroy, ...modeOf(flags), ...replicasOf(config) }
+    await using session = await openSession(config, flags.waitMs, to)
+    const shown = given ?? (await session.make(options)).plan
+    if (!given && !json) for (const line of describePlan(shown)) to.say(line)
+    checkConfirmed(shown, flags)
+    if (!given && shown.changes.length > 0) await confirm(shown, flags, to)
+    // Made anew, so that what is done is what was shown and nothing else.
+    const { plan, declared, observed } = await session.make(options)
+    if (plan.fingerprint !== shown.fingerprint) throw changedSince(shown, plan)
+    await applyPlan(session, plan, declared, observed, flags.settleMs, (change) => {
+      applied.push(change)
+      if (!json) to.say(describeDone(change))
+    })
+    if (json) to.say(JSON.stringify({ applied, notes: plan.notes }, null, 2))
+    else if (applied.length === 0) to.say(summaryOf(plan))
+    return 0
+  } catch (error) {
+    // What was done before the failure stays done, so it is part of the answer.
+    return fail(to, 'apply', error, argv.includes('--json') ? { applied } : undefined)
+  }
+}
+
+async function confirm(plan: Plan, { yes, json }: ApplyFlags, { ask }: Terminal): Promise<void> {
+  if (yes) return
+  const refused = (why: string): PlanError => new PlanError('not_confirmed', `${why}; nothing was changed`)
+  if (json || !ask) throw refused('say --yes, or give the file of a plan that was looked at')
+  const answer = await ask(`${summaryOf(plan)}. Type "yes" to do it: `)
+  if (answer.trim() !== 'yes') throw refused('not confirmed')
+}
+
+function changedSince(before: Plan, now: Plan): PlanError {
+  const said = new Set(before.changes.map((change) => JSON.stringify(change)))
+  const others = now.changes.filter((change) => !said.has(JSON.stringify(change))).map(nameOf)
+  const what = others.length === 0 ? '' : ` (${others.join(', ')})`
+  return new PlanError(
+    'broker_changed',
+    `the broker or the code has changed since the plan was made${what}; make a new one with \`pnpm ops plan\`; nothing was done`,
+  )
+}

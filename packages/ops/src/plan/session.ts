@@ -1,0 +1,71 @@
+import { contracts } from '@alarm-bus/contracts'
+import type { Connection, Logger } from '@alarm-bus/nats-kit'
+import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream'
+import { readApps } from '../apps/read-apps.ts'
+import { type AdminConfig, UsageError } from '../config.ts'
+import { connectAdmin } from '../connect-admin.ts'
+import { untilAnswered } from '../until-answered.ts'
+import { type Declared, declare } from './declared.ts'
+import { makePlan } from './make-plan.ts'
+import { observe, type Observed } from './observe.ts'
+import type { Plan, PlanOptions } from './plan.ts'
+import type { Terminal } from './terminal.ts'
+
+const CLOSE_TIMEOUT_MS = 2_000
+const REQUEST_TIMEOUT_MS = 5_000
+
+/** A plan together with what it was made of. */
+export interface MadePlan {
+  readonly plan: Plan
+  readonly declared: Declared
+  readonly observed: Observed
+}
+
+/** A connection as the administrator, and plans made over it. Who opens it closes it. */
+export interface PlanSession extends AsyncDisposable {
+  readonly manager: JetStreamManager
+  make(options: PlanOptions): Promise<MadePlan>
+  /** The manager of the one user that may destroy and migrate. @throws UsageError without its password. */
+  asMigrator(): Promise<JetStreamManager>
+}
+
+/** @throws KitError `authentication_failed` at once, `broker_unavailable` when `waitMs` is over. */
+export async function openSession(
+  config: AdminConfig,
+  waitMs: number,
+  { complain }: Pick<Terminal, 'complain'>,
+): Promise<PlanSession> {
+  // Waiting for the broker is said.
+  const logger: Logger = {
+    debug() {},
+    info() {},
+    warn: (fields, message) => complain(`${message}: ${(fields as { error?: unknown }).error ?? ''}`),
+    error() {},
+  }
+  const deadline = performance.now() + waitMs
+  const opened: Connection[] = []
+  const open = async (of: AdminConfig, name: 'admin' | 'migrator'): Promise<JetStreamManager> => {
+    const connection = await connectAdmin(of, waitMs, logger, name)
+    opened.push(connection)
+    return jetstreamManager(connection.client, { checkAPI: false, timeout: REQUEST_TIMEOUT_MS })
+  }
+  const manager = await open(config, 'admin')
+  return {
+    manager,
+    async make(options) {
+      const declared = declare(contracts, options.streamsOnly ? undefined : await readApps(), options.replicas)
+      const streams = options.streamsOnly ? [] : declared.streams.map(({ name }) => name)
+      const observed = await untilAnswered(deadline, () => observe(manager, streams))
+      return { plan: makePlan(declared, observed, options), declared, observed }
+    },
+    async asMigrator() {
+      if (config.auth === undefined) return manager
+      if (config.migratorAuth === undefined)
+        throw new UsageError('NATS_MIGRATOR_PASSWORD is not set; the admin may not destroy; nothing was done')
+      return open({ ...config, auth: config.migratorAuth }, 'migrator')
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all(opened.map((connection) => connection.close(CLOSE_TIMEOUT_MS)))
+    },
+  }
+}

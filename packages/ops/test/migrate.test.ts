@@ -1,0 +1,165 @@
+import { alarmToBot, alarmToLog, contracts } from '@alarm-bus/contracts'
+import { MIGRATING_KEY, withCompanions } from '@alarm-bus/nats-kit'
+import { waitFor } from '@alarm-bus/nats-kit/testing'
+import { type JetStreamManager, jetstreamManager, RetentionPolicy, StorageType } from '@nats-io/jetstream'
+import { headers } from '@nats-io/transport-node'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { declare } from '../src/plan/declared.ts'
+import { migrateStream } from '../src/plan/migrate-stream.ts'
+import { startBroker, type TestBroker } from './harness.ts'
+import { opsOf } from './in-process.ts'
+import { repeated, startConsumer, startPublisher } from './traffic.ts'
+
+const STREAM = 'BASQUIAT_STREAM'
+
+let broker: TestBroker
+let manager: JetStreamManager
+
+beforeEach(async () => {
+  broker = await startBroker()
+  manager = await jetstreamManager(await broker.raw('admin'))
+  // As it should be, but in memory: what the server cannot change.
+  const [declared, ...companions] = contracts.streams.flatMap((stream) => withCompanions(stream))
+  const small = { max_bytes: 40 * 1024 * 1024, storage: StorageType.Memory }
+  await manager.streams.add({ ...declared, name: STREAM, ...small })
+  for (const companion of companions) await manager.streams.add(companion)
+})
+afterEach(() => broker[Symbol.asyncDispose]())
+
+const apply = (...flags: string[]) =>
+  opsOf(broker, {}, 'apply', '--yes', '--allow-destroy', '--destroy', STREAM, ...flags)
+function withId(id: string) {
+  const given = headers()
+  given.set('Nats-Msg-Id', id)
+  return given
+}
+
+const names = async () => (await manager.streams.list().next()).map(({ config }) => config.name).sort()
+
+test(
+  'from memory to file with a publisher and two apps going: nothing lost, nothing handled twice, sequences kept',
+  { timeout: 60_000 },
+  async () => {
+    const publisher = startPublisher(broker, alarmToBot)
+    const alarms = startConsumer(broker, 'alarm-consumer', [alarmToBot])
+    const log = startConsumer(broker, 'log-consumer', [alarmToBot, alarmToLog])
+    await waitFor(() => log.handled.length > 50)
+    const { created } = await manager.streams.info(STREAM)
+
+    const shown = await opsOf(broker, {}, 'plan')
+    expect(shown.code).toBe(2)
+    expect(shown.out).toContain(`${STREAM}: migrate: made anew, messages and consumers carried over\n`)
+    expect(shown.out).toContain('  storage: "memory" → "file"\n')
+    expect((await opsOf(broker, {}, 'apply', '--yes')).err).toContain(`it needs --allow-destroy --destroy ${STREAM}`)
+    expect(await apply()).toMatchObject({ code: 0, err: '', out: expect.stringContaining(`${STREAM}: migrated\n`) })
+
+    const storedBefore = publisher.stored.length
+    await waitFor(() => publisher.stored.length > storedBefore + 50, {
+      what: 'publishing after it',
+      deadlineMs: 20_000,
+    })
+    await publisher.stop()
+    for (const { handled } of [alarms, log])
+      await waitFor(() => handled.length >= publisher.stored.length, { deadlineMs: 20_000 })
+    await waitFor(() => alarms.bus.health().ready && log.bus.health().ready, { deadlineMs: 20_000 })
+    await alarms.stop()
+    await log.stop()
+    for (const { handled } of [alarms, log]) {
+      expect(repeated(handled)).toEqual([])
+      expect(handled.toSorted()).toEqual(publisher.stored.toSorted())
+    }
+    const info = await manager.streams.info(STREAM)
+    expect(info.config).toMatchObject({ storage: 'file', max_msgs: 100_000, allow_atomic: true })
+    expect(info.config.metadata).toMatchObject({ 'alarm-bus.incarnation': created })
+    expect(info.state).toMatchObject({ first_seq: 1, messages: publisher.stored.length })
+    expect(await names()).toHaveLength(5)
+    expect((await opsOf(broker, {}, 'plan')).code).toBe(0)
+  },
+)
+
+test('gaps, a last message that is gone, times, headers and the ids that are remembered stay', async () => {
+  const producer = await broker.raw('producer')
+  const publish = async (id: string) =>
+    (await producer.request('alarm.to.bot', `{"message":"${id}"}`, { headers: withId(id), timeout: 5_000 })).json()
+  for (const id of ['one', 'two', 'three', 'four', 'five']) await publish(id)
+  const migrator = await jetstreamManager(await broker.raw('migrator'), { checkAPI: false })
+  await migrator.streams.deleteMessage(STREAM, 2)
+  await migrator.streams.deleteMessage(STREAM, 5)
+  const before = (await manager.streams.info(STREAM)).state
+
+  expect((await apply()).code).toBe(0)
+  const { state } = await manager.streams.info(STREAM)
+  expect(state).toMatchObject({ messages: 3, first_seq: 1, first_ts: before.first_ts, num_subjects: 1 })
+  expect(await publish('four')).toMatchObject({ seq: 4, duplicate: true })
+  const { seq } = (await publish('six')) as { seq: number }
+  expect(seq).toBeGreaterThan(before.last_seq)
+})
+
+test('one that was cut off goes on from the copy, whatever stands in its place', async () => {
+  const producer = await broker.raw('producer')
+  for (const n of [1, 2, 3]) await producer.request('alarm.to.bot', `{"message":"${n}"}`)
+  const alarms = startConsumer(broker, 'alarm-consumer', [alarmToBot])
+  await waitFor(() => alarms.handled.length === 3)
+  await alarms.stop()
+  // The end of its connection in the middle: everything is in the copy, and the stream is deleted.
+  const [declared] = declare(contracts, undefined, undefined).streams
+  const cut = await jetstreamManager(await broker.raw('migrator'), { checkAPI: false })
+  const add = cut.streams.add.bind(cut.streams)
+  cut.streams.add = async (config) => {
+    if (config.name === STREAM) throw new Error('cut off')
+    return add(config)
+  }
+  await expect(migrateStream(cut, declared as never, performance.now() + 10_000)).rejects.toThrow('cut off')
+  expect(await names()).toContain(`${STREAM}_MIGRATION`)
+  expect(await names()).not.toContain(STREAM)
+
+  expect((await opsOf(broker, {}, 'plan')).out).toContain(`${STREAM}: go on with its migration\n`)
+  expect((await apply()).code).toBe(0)
+  expect(await names()).toHaveLength(5)
+  await producer.request('alarm.to.bot', '{"message":"after"}')
+  const again = startConsumer(broker, 'alarm-consumer', [alarmToBot])
+  await waitFor(() => again.handled.length > 0)
+  await again.stop()
+  expect(again.handled.map((one) => one.replace(/^\d+ /, ''))).toEqual(['after'])
+})
+
+test('one that was cut off when all was back keeps what came in since', async () => {
+  const producer = await broker.raw('producer')
+  await producer.request('alarm.to.bot', '{"message":"before"}')
+  const [declared] = declare(contracts, undefined, undefined).streams
+  const cut = await jetstreamManager(await broker.raw('migrator'), { checkAPI: false })
+  cut.streams.deleteMessage = () => Promise.reject(new Error('cut off'))
+  await expect(migrateStream(cut, declared as never, performance.now() + 10_000)).rejects.toThrow('cut off')
+  await producer.request('alarm.to.bot', '{"message":"since"}')
+  expect((await apply()).code).toBe(0)
+  const { state } = await manager.streams.info(STREAM)
+  // The one in between, which ended the stream that was, is gone.
+  expect(state).toMatchObject({ messages: 2, first_seq: 1, last_seq: 3, num_subjects: 1 })
+  expect(await names()).toHaveLength(5)
+})
+
+test('while a stream says that it is migrated, an app makes no consumer on it', async () => {
+  const { metadata } = (await manager.streams.info(STREAM)).config
+  await manager.streams.update(STREAM, { metadata: { ...metadata, [MIGRATING_KEY]: 'elsewhere' } })
+  const alarms = startConsumer(broker, 'alarm-consumer', [alarmToBot])
+  await waitFor(() => alarms.bus.health().checks.some(({ detail }) => detail.includes('is being migrated')))
+  const made = async () => (await manager.consumers.list(STREAM).next()).length
+  expect(await made()).toBe(0)
+  await manager.streams.update(STREAM, { metadata: metadata ?? {} })
+  await waitFor(async () => (await made()) === 1)
+  await alarms.stop()
+})
+
+test('a queue is not migrated: it is shown with the way out, which takes its name', async () => {
+  await apply()
+  const migrator = await jetstreamManager(await broker.raw('migrator'), { checkAPI: false })
+  const { config } = await manager.streams.info(`${STREAM}_REDRIVE`)
+  await migrator.streams.delete(config.name)
+  await manager.streams.add({ ...config, retention: RetentionPolicy.Limits })
+  const flags = ['--allow-destroy', '--destroy', config.name] as const
+  const shown = await opsOf(broker, {}, 'plan')
+  expect(shown.out).toContain(`${config.name}: cannot be changed\n  retention: "limits" → "workqueue"\n`)
+  expect(shown.out).toContain(flags.join(' '))
+  expect(await opsOf(broker, {}, 'apply', '--yes', ...flags)).toMatchObject({ code: 0 })
+  expect((await manager.streams.info(config.name)).config.retention).toBe('workqueue')
+})

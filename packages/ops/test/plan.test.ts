@@ -1,0 +1,229 @@
+import { readFileSync, rmSync } from 'node:fs'
+import { mkdtemp, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { alarmToBot, contracts } from '@alarm-bus/contracts'
+import { defineHandler, startBus } from '@alarm-bus/nats-kit'
+import { collectLogs, waitFor } from '@alarm-bus/nats-kit/testing'
+import { AckPolicy, type JetStreamManager, jetstreamManager } from '@nats-io/jetstream'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { applyStreams } from '../src/index.ts'
+import { checkConfirmed } from '../src/plan/apply-plan.ts'
+import { declare } from '../src/plan/declared.ts'
+import { describePlan } from '../src/plan/describe-plan.ts'
+import { makePlan } from '../src/plan/make-plan.ts'
+import { observe } from '../src/plan/observe.ts'
+import type { Plan } from '../src/plan/plan.ts'
+import { authOf, startBroker, type TestBroker } from './harness.ts'
+import { STREAM_NAMES } from './permissions.ts'
+import { opsOf } from './in-process.ts'
+
+let broker: TestBroker
+let manager: JetStreamManager
+let folder: string
+
+beforeEach(async () => {
+  broker = await startBroker()
+  manager = await jetstreamManager(await broker.raw('admin'))
+  folder = await mkdtemp(join(tmpdir(), 'alarm-bus-plan-'))
+})
+afterEach(async () => {
+  await broker[Symbol.asyncDispose]()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+const ops = (command: string, ...flags: string[]) => opsOf(broker, {}, command, ...flags)
+const plan = async () => JSON.parse((await ops('plan', '--json')).out) as Plan
+const setUp = () => applyStreams({ servers: [broker.server.url], auth: authOf('admin'), streams: contracts.streams })
+const publish = async (count: number) => {
+  const client = await broker.raw('producer')
+  for (let n = 0; n < count; n++) await client.request('alarm.to.bot', JSON.stringify({ message: `alarm ${n}` }))
+}
+
+test('an empty broker: every stream with its fields, who makes the consumers, exit code 2; then 0', async () => {
+  const { code, out } = await ops('plan')
+  expect(code).toBe(2)
+  for (const name of STREAM_NAMES) expect(out).toContain(`${name}: create\n`)
+  expect(out).toContain('  max_msgs: 100000\n')
+  expect(out).toContain('BASQUIAT_STREAM/log-consumer_alarm-to-log: made by log-consumer when it starts\n')
+  expect(out).toContain('5 to create; nothing was changed, `pnpm ops apply` does it\n')
+  expect(await manager.streams.list().next()).toEqual([])
+
+  await setUp()
+  const { changes, notes } = await plan()
+  expect(changes).toEqual([])
+  expect(notes.map(({ kind }) => kind)).toEqual(Array.from({ length: 9 }, () => 'made_by_app'))
+  const done = await ops('plan')
+  expect(done).toMatchObject({ code: 0, out: expect.stringContaining('nothing to do: the broker is as declared\n') })
+})
+
+test('a stream says whose it is, and whether it was changed by hand or declared otherwise', async () => {
+  await setUp()
+  const { config } = await manager.streams.info('BASQUIAT_STREAM')
+  expect(config.metadata).toMatchObject({
+    'alarm-bus.owner': 'alarms',
+    'alarm-bus.config': expect.stringMatching(/^[0-9a-f]{16}$/),
+  })
+  await manager.streams.update('BASQUIAT_STREAM', { max_msgs: 7 })
+  expect((await plan()).changes).toEqual([
+    {
+      action: 'update',
+      stream: 'BASQUIAT_STREAM',
+      because: 'changed by hand',
+      fields: [{ field: 'max_msgs', before: 7, after: 100_000 }],
+    },
+  ])
+  const { metadata } = config
+  await manager.streams.update('BASQUIAT_STREAM', {
+    metadata: { ...metadata, 'alarm-bus.config': 'of-another-release' },
+  })
+  const { out } = await ops('plan')
+  expect(out).toContain('BASQUIAT_STREAM: update (declared otherwise since)\n  max_msgs: 7 → 100000\n')
+  expect(out).toContain('  metadata.alarm-bus.config: "of-another-release" → ')
+})
+
+test('an app in mode verify does not mind a tag of another release', async () => {
+  await setUp()
+  const { metadata } = (await manager.streams.info('BASQUIAT_STREAM')).config
+  await manager.streams.update('BASQUIAT_STREAM', { metadata: { ...metadata, 'alarm-bus.owner': 'somebody else' } })
+  const bus = startBus({
+    contracts,
+    logger: collectLogs(),
+    connection: { servers: [broker.server.url], name: 'alarm-consumer', auth: authOf('alarm-consumer') },
+    streams: { mode: 'verify' },
+    subscriber: { handlers: [defineHandler(alarmToBot, () => undefined)] },
+  })
+  try {
+    await waitFor(() => bus.health().ready)
+    // And a running app's consumers are what its declaration says.
+    const { changes, notes } = await plan()
+    expect(changes).toMatchObject([
+      { action: 'update', fields: [{ field: 'metadata.alarm-bus.owner', after: 'alarms' }] },
+    ])
+    expect(notes.filter((note) => 'app' in note && note.app === 'alarm-consumer')).toEqual([])
+    const { config } = await manager.consumers.info('BASQUIAT_STREAM', 'alarm-consumer_alarm-to-bot')
+    expect(config.metadata).toMatchObject({ 'alarm-bus.app': 'alarm-consumer', 'alarm-bus.config': expect.any(String) })
+  } finally {
+    await bus.stop(2_000)
+  }
+})
+
+test('apply does the plan of the file, and nothing when the broker has changed since', async () => {
+  const file = join(folder, 'plan.json')
+  expect((await ops('plan', '--out', file)).code).toBe(2)
+  // Not one of the plan's own streams, but what it was made for is not what is there.
+  await manager.streams.add({ name: 'OTHER', subjects: ['other'], max_bytes: 1_000_000 })
+  const stale = await ops('apply', file)
+  expect(stale).toMatchObject({ code: 1, err: expect.stringContaining('has changed since the plan was made') })
+  expect((await manager.streams.list().next()).map(({ config }) => config.name)).toEqual(['OTHER'])
+
+  await ops('plan', '--out', file)
+  const done = await ops('apply', file, '--json')
+  expect(done.code).toBe(0)
+  expect(JSON.parse(done.out)).toMatchObject({
+    applied: STREAM_NAMES.map((stream) => ({ action: 'create', stream })),
+    notes: expect.arrayContaining([{ kind: 'unknown', stream: 'OTHER', messages: 0 }]),
+  })
+  // Done once, it is a plan for a broker that is no more.
+  expect((await ops('apply', file)).err).toContain('has changed since')
+  expect((await ops('plan')).code).toBe(0)
+})
+
+test('a field that changed, or a stream that was made anew, after the plan refuses it', async () => {
+  await setUp()
+  await manager.streams.update('BASQUIAT_STREAM', { max_msgs: 7 })
+  const file = join(folder, 'plan.json')
+  await ops('plan', '--out', file)
+  // What comes in meanwhile is no change.
+  await publish(3)
+  await manager.streams.update('BASQUIAT_STREAM', { max_msgs: 8 })
+  const stale = await ops('apply', file, '--json')
+  expect(JSON.parse(stale.out)).toMatchObject({ error: { code: 'broker_changed' }, applied: [] })
+  expect(stale.err).toContain('(BASQUIAT_STREAM)')
+  await manager.streams.update('BASQUIAT_STREAM', { max_msgs: 7 })
+  const applied = await ops('apply', file)
+  expect(applied).toMatchObject({ code: 0, out: 'BASQUIAT_STREAM: updated\n' })
+})
+
+test('what nobody declares is shown, and goes only with --allow-destroy and its name', async () => {
+  await setUp()
+  const migrator = await jetstreamManager(await broker.raw('migrator'), { checkAPI: false })
+  await migrator.consumers.add('BASQUIAT_STREAM', {
+    durable_name: 'somebody',
+    ack_policy: AckPolicy.Explicit,
+    filter_subject: 'alarm.to.bot',
+  })
+  await manager.streams.add({ name: 'OTHER', subjects: ['other'], max_bytes: 1_000_000 })
+  const consumer = 'BASQUIAT_STREAM/somebody'
+  const shown = await ops('plan')
+  expect(shown.code).toBe(0)
+  expect(shown.out).toContain(`${consumer}: not declared; left alone (0 unread or unsettled)\n`)
+  expect(shown.out).toContain('OTHER: not declared; left alone (0 messages)\n')
+  expect((await ops('plan', '--destroy', consumer)).err).toContain('--destroy needs --allow-destroy')
+  expect((await ops('plan', '--allow-destroy', '--destroy', 'BASQUIAT_STREAM')).err).toContain('nothing of that name')
+
+  const file = join(folder, 'plan.json')
+  const both = ['--allow-destroy', '--destroy', 'OTHER', '--destroy', consumer]
+  expect((await ops('plan', ...both, '--out', file)).code).toBe(2)
+  for (const flags of [[], ['--allow-destroy'], ['--allow-destroy', '--destroy', consumer]]) {
+    const refused = await ops('apply', file, ...flags)
+    expect(refused).toMatchObject({ code: 1, out: '' })
+    expect(refused.err).toContain(`it needs --allow-destroy --destroy OTHER --destroy ${consumer}; nothing was done`)
+  }
+  expect(await ops('apply', file, ...both)).toMatchObject({
+    code: 0,
+    out: `OTHER: destroyed\n${consumer}: destroyed\n`,
+  })
+  expect((await plan()).notes.filter(({ kind }) => kind === 'unknown')).toEqual([])
+})
+
+test('a stream is destroyed by the migrator alone; without its password nothing of the plan is done', async () => {
+  await manager.streams.add({ name: 'OTHER', subjects: ['other'], max_bytes: 1_000_000 })
+  const args = ['apply', '--yes', '--allow-destroy', '--destroy', 'OTHER'] as const
+  const { code, err } = await opsOf(broker, { NATS_MIGRATOR_PASSWORD: '' }, ...args)
+  expect(code).toBe(1)
+  expect(err).toContain('NATS_MIGRATOR_PASSWORD is not set')
+  expect((await manager.streams.list().next()).map(({ config }) => config.name)).toEqual(['OTHER'])
+  expect((await ops(...args)).code).toBe(0)
+  expect((await manager.streams.list().next()).map(({ config }) => config.name).sort()).toEqual(STREAM_NAMES.toSorted())
+})
+
+test('a limit below what a stream holds removes messages, so it needs its name as well', async () => {
+  await setUp()
+  await publish(3)
+  const declared = declare(contracts, undefined, undefined)
+  const holding = (maxMessages: number) => ({
+    ...declared,
+    streams: declared.streams.map((one) => (one.name === 'BASQUIAT_STREAM' ? { ...one, max_msgs: maxMessages } : one)),
+  })
+  const make = async (maxMessages: number, destroy: readonly string[] = []) =>
+    makePlan(holding(maxMessages), await observe(manager, []), { streamsOnly: true, destroy })
+  // Lower than it was, with room for what is there.
+  const roomy = await make(3)
+  expect(roomy.changes).toMatchObject([{ action: 'update', stream: 'BASQUIAT_STREAM' }])
+  checkConfirmed(roomy, { allowDestroy: false, destroy: [] })
+
+  const tight = await make(2)
+  expect(tight.changes).toMatchObject([{ action: 'update', drops: ['max_msgs'] }])
+  expect(describePlan(tight)).toContain('  removes the messages that are over max_msgs')
+  expect(() => checkConfirmed(tight, { allowDestroy: false, destroy: [] })).toThrow(
+    /--allow-destroy --destroy BASQUIAT_STREAM/,
+  )
+  const name = ['BASQUIAT_STREAM']
+  checkConfirmed(await make(2, name), { allowDestroy: true, destroy: name })
+})
+
+test('what is no plan is refused, and so is what cannot be used', async () => {
+  const file = join(folder, 'plan.json')
+  await writeFile(file, '{"version":2}')
+  expect(await ops('apply', file)).toMatchObject({
+    code: 1,
+    err: expect.stringContaining('is no plan of this release'),
+  })
+  expect((await ops('apply', join(folder, 'none.json'))).err).toContain('ENOENT')
+  expect((await ops('apply', file, file)).err).toContain('one plan')
+  expect((await ops('plan', '--aply')).code).toBe(1)
+  expect((await ops('plan', '--help')).out).toContain('Exit code 0 when there is nothing to do, 2 when there is')
+  await ops('plan', '--out', file)
+  expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ version: 1, options: { streamsOnly: false } })
+})
