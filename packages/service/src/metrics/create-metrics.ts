@@ -26,14 +26,15 @@ export function createMetrics(identity: { readonly app: string; readonly version
     registers: [registry],
   }).set({ app: identity.app, version: identity.version }, 1)
   let observed: Bus | undefined
-  new Gauge({
+  const ready = new Gauge({
     name: 'alarm_bus_ready',
     help: 'Whether the app is ready, as /readyz says: 1 or 0.',
-    registers: [registry],
+    registers: [],
     collect() {
       this.set(observed?.health().ready ? 1 : 0)
     },
   })
+  registry.registerMetric(ready)
   const publishes = countPublishes(registry)
   const events = watchEvents(registry)
   return {
