@@ -16,6 +16,11 @@ export interface AdminConfig {
   readonly replicas?: number
 }
 
+const nkeySeed = z
+  .string()
+  .regex(/^SU[A-Z2-7]{56}$/, 'must be a user nkey seed: 58 characters that begin with SU')
+  .optional()
+
 const file = z.string().refine(existsSync, 'names a file that does not exist').optional()
 
 const schema = z
@@ -28,12 +33,10 @@ const schema = z
       .default('4222'),
     NATS_ADMIN_USER: z.string().default('admin'),
     NATS_ADMIN_PASSWORD: z.string().optional(),
-    NATS_ADMIN_NKEY_SEED: z
-      .string()
-      .regex(/^SU[A-Z2-7]{56}$/, 'must be a user nkey seed: 58 characters that begin with SU')
-      .optional(),
+    NATS_ADMIN_NKEY_SEED: nkeySeed,
     NATS_MIGRATOR_USER: z.string().default('migrator'),
     NATS_MIGRATOR_PASSWORD: z.string().optional(),
+    NATS_MIGRATOR_NKEY_SEED: nkeySeed,
     NATS_TLS_CA_FILE: file,
     NATS_TLS_CERT_FILE: file,
     NATS_TLS_KEY_FILE: file,
@@ -42,9 +45,9 @@ const schema = z
   })
   .superRefine((raw, context) => {
     if (raw.NODE_ENV !== 'production') return
-    for (const variable of ['NATS_ADMIN_PASSWORD', 'NATS_MIGRATOR_PASSWORD'] as const) {
-      const isUsed = variable !== 'NATS_ADMIN_PASSWORD' || raw.NATS_ADMIN_NKEY_SEED === undefined
-      if (!isUsed || !raw[variable]?.startsWith('dev-only')) continue
+    for (const user of ['ADMIN', 'MIGRATOR'] as const) {
+      const variable = `NATS_${user}_PASSWORD` as const
+      if (raw[`NATS_${user}_NKEY_SEED`] !== undefined || !raw[variable]?.startsWith('dev-only')) continue
       const message = 'is a password of the development set-up, refused with NODE_ENV=production'
       context.addIssue({ code: 'custom', path: [variable], message })
     }
@@ -65,13 +68,12 @@ export function readEnvironment(environment: Readonly<Record<string, string | un
   }
   const raw = parsed.data
   const tls = tlsOf(raw)
-  const auth = authOf(raw)
+  const auth = authOf(raw, 'ADMIN')
+  const migratorAuth = authOf(raw, 'MIGRATOR')
   return {
     servers: serversOf(raw),
     ...(auth === undefined ? {} : { auth }),
-    ...(raw.NATS_MIGRATOR_PASSWORD === undefined
-      ? {}
-      : { migratorAuth: { user: raw.NATS_MIGRATOR_USER, password: raw.NATS_MIGRATOR_PASSWORD } }),
+    ...(migratorAuth === undefined ? {} : { migratorAuth }),
     ...(tls === undefined ? {} : { tls }),
     ...(raw.STREAM_REPLICAS === undefined ? {} : { replicas: Number(raw.STREAM_REPLICAS) }),
   }
@@ -80,10 +82,11 @@ export function readEnvironment(environment: Readonly<Record<string, string | un
 type Raw = z.output<typeof schema>
 
 /** A seed goes before a password, of which `.env.example` always has one. With neither: a bare broker without users. */
-function authOf(raw: Raw): ConnectionAuth | undefined {
-  if (raw.NATS_ADMIN_NKEY_SEED !== undefined) return { nkeySeed: raw.NATS_ADMIN_NKEY_SEED }
-  if (raw.NATS_ADMIN_PASSWORD === undefined) return undefined
-  return { user: raw.NATS_ADMIN_USER, password: raw.NATS_ADMIN_PASSWORD }
+function authOf(raw: Raw, user: 'ADMIN' | 'MIGRATOR'): ConnectionAuth | undefined {
+  const nkeySeed = raw[`NATS_${user}_NKEY_SEED`]
+  if (nkeySeed !== undefined) return { nkeySeed }
+  const password = raw[`NATS_${user}_PASSWORD`]
+  return password === undefined ? undefined : { user: raw[`NATS_${user}_USER`], password }
 }
 
 /** Without NATS_SERVERS: the broker that `pnpm dev` or compose started on this machine. */

@@ -5,11 +5,12 @@ import { UsageError } from '../config.ts'
 import type { Output } from '../output.ts'
 import { nkeyVariable } from '../permissions/user-variables.ts'
 
-const ADMIN = 'admin'
+/** Users of people; the others are apps. */
+const OPERATORS: readonly string[] = ['admin', 'migrator']
 
 const HELP = `A new key for a user of the broker: its public half for the broker, its seed for the app.
 
-  pnpm ops nkey NAME     NAME is an app or admin
+  pnpm ops nkey NAME     NAME is an app, admin or migrator
 
   --json                 one JSON document in place of lines
 
@@ -29,7 +30,10 @@ export async function runNkey(argv: readonly string[], output: Output = console)
     const publicKey = pair.getPublicKey()
     const seed = new TextDecoder().decode(pair.getSeed())
     pair.clear()
-    const [forBroker, forUser] = [nkeyVariable(user), user === ADMIN ? 'NATS_ADMIN_NKEY_SEED' : 'NATS_NKEY_SEED']
+    const [forBroker, forUser] = [
+      nkeyVariable(user),
+      OPERATORS.includes(user) ? `${nkeyVariable(user)}_SEED` : 'NATS_NKEY_SEED',
+    ]
     if (values.json) {
       output.log(
         JSON.stringify({ user, publicKey, seed, variables: { [forBroker]: publicKey, [forUser]: seed } }, null, 2),
@@ -54,7 +58,7 @@ function parse(argv: readonly string[]) {
 }
 
 async function userOf(positionals: readonly string[]): Promise<string> {
-  const users = [...(await readApps()).map(({ name }) => name), ADMIN]
+  const users = [...(await readApps()).map(({ name }) => name), ...OPERATORS]
   const [name, ...rest] = positionals
   if (name === undefined || rest.length > 0 || !users.includes(name))
     throw new UsageError(`give one user: ${users.join(', ')}`)

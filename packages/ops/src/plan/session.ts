@@ -61,7 +61,9 @@ export async function openSession(
     async asMigrator() {
       if (config.auth === undefined) return manager
       if (config.migratorAuth === undefined)
-        throw new UsageError('NATS_MIGRATOR_PASSWORD is not set; the admin may not destroy; nothing was done')
+        throw new UsageError(
+          'NATS_MIGRATOR_PASSWORD (or NATS_MIGRATOR_NKEY_SEED) is not set; the admin may not destroy; nothing was done',
+        )
       return open({ ...config, auth: config.migratorAuth }, 'migrator')
     },
     async [Symbol.asyncDispose]() {

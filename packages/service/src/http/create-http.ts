@@ -51,9 +51,12 @@ export function createHttp(options: HttpOptions): FastifyInstance {
     forceCloseConnections: 'idle',
     ...options.fastify,
   })
-  http.addHook('preClose', async () => {
+  // At the call: Fastify's own hooks run turns later, and an answer in between would keep its connection.
+  const close = http.close.bind(http)
+  http.close = ((...args: Parameters<typeof close>) => {
     closing = true
-  })
+    return close(...args)
+  }) as typeof close
   http.addHook('onSend', async (request, reply) => {
     reply.header('x-request-id', request.id)
     if (closing) reply.header('connection', 'close')
