@@ -232,6 +232,7 @@ test('the broker dies between the alert and its ack: no second alert', async () 
 test('production refuses to start with what is unsafe, and says no secret', async () => {
   await using app = startConsumer('nats://127.0.0.1:1', {
     NODE_ENV: 'production',
+    STREAMS: 'verify',
     NATS_ALARM_CONSUMER_PASSWORD: 'p-1234',
     ALARM_SINKS: 'slack,telegram',
     ALARM_SLACK_URL: `http://127.0.0.1/${PATH_SECRET}`,

@@ -106,11 +106,11 @@ test('a deleted consumer: not ready until the kit has made it again', async () =
 
 test('missed heartbeats: not ready while the broker says nothing, and ready again', async () => {
   const made = await setUp({ idleHeartbeatMs: 100, watchdog: QUICK })
-  const { client } = made.connection
+  const { frames } = made.connection
   // The requests go nowhere, as if the way to the consumer's leader were lost while the connection stands.
-  const publish = client.publish.bind(client)
+  const publish = frames.publish.bind(frames)
   let lost = true
-  client.publish = (subject, ...rest) => {
+  frames.publish = (subject, ...rest) => {
     if (!(lost && subject.startsWith('$JS.API.CONSUMER.MSG.NEXT.'))) publish(subject, ...rest)
   }
   // What was asked for before is answered for as long as it lasts, so it ends with the consumer.

@@ -11,6 +11,8 @@ export interface KillRunOptions {
   readonly forMs: number
   /** Messages a second. */
   readonly rate: number
+  /** On a busy machine it goes on for longer, until so many were killed. */
+  readonly leastKills?: number
   /** A process lives from this to twice this after its start, in milliseconds, and mostly dies at work. */
   readonly leastLifeMs: number
 }
@@ -31,7 +33,7 @@ export interface KillRunReport {
 
 /** Publishes on both channels while two instances of the app are killed at random, and counts what the database has then. */
 export async function killRun(options: KillRunOptions): Promise<KillRunReport> {
-  const { database, forMs, rate, leastLifeMs } = options
+  const { database, forMs, rate, leastLifeMs, leastKills = 0 } = options
   await using broker = await startTestBroker()
   const bus = await startPublishing(broker.url)
   // A killed process's messages come again after the ack wait. Many may be killed in a row with one and the same message.
@@ -48,11 +50,12 @@ export async function killRun(options: KillRunOptions): Promise<KillRunReport> {
   let kills = 0
   let redelivered = 0
   let deadLetters = 0
+  const goesOn = (): boolean => performance.now() < endsAt || kills < leastKills
 
   const publish = async (): Promise<void> => {
     const sent: Promise<unknown>[] = []
     const startedAt = performance.now()
-    for (let index = 0; performance.now() < endsAt; index++) {
+    for (let index = 0; goesOn(); index++) {
       const channel = index % 2 === 0 ? alarmToBot : alarmToLog
       sent.push(bus.publisher.publish(channel, { message: `alarm ${index}` }).then(({ seq }) => seqs.add(seq)))
       const aheadMs = (index / rate) * 1_000 - (performance.now() - startedAt)
@@ -61,7 +64,7 @@ export async function killRun(options: KillRunOptions): Promise<KillRunReport> {
     await Promise.all(sent)
   }
   const liveAndDie = async (): Promise<void> => {
-    while (performance.now() < endsAt) {
+    while (goesOn()) {
       const app = startConsumer(broker.url, environment)
       await app.line('listening', { deadlineMs: 30_000 })
       await sleep(leastLifeMs * (1 + Math.random()))
