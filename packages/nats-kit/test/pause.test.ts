@@ -188,7 +188,9 @@ test('each pause counts, redriven messages wait too, and only its own channel is
 test('a pause outlasts the connection', async () => {
   const { publish, start } = await setUp('pull')
   const seen: string[] = []
-  const { subscriber, connection, check } = await start(({ message }) => void seen.push(message))
+  // The server may still hand a message to the connection that has gone; it comes again after the ack wait.
+  const options = { ackWaitMs: 1_000 }
+  const { subscriber, connection, check } = await start(({ message }) => void seen.push(message), options)
   const resume = subscriber.pause('the bot is away')
   await connection.client.reconnect()
   await waitFor(() => connection.state === 'connected')
