@@ -1,6 +1,6 @@
 import { alarmToBot, contracts } from '@alarm-bus/contracts'
 import { type Bus, createMemoryOnceStore, startBus } from '@alarm-bus/nats-kit'
-import { createHttp, createMetrics, type Service, type ServiceLogger } from '@alarm-bus/service'
+import { createHttp, createMetrics, type Service, type ServiceLogger, withRequestIds } from '@alarm-bus/service'
 import type { AlarmConsumerConfig } from './config.ts'
 import { app } from './declaration.ts'
 import { createAlarmDelivery } from './delivery/alarm-delivery.ts'
@@ -28,7 +28,10 @@ export function createAlarmConsumer(config: AlarmConsumerConfig, logger: Service
           connection: config.connection,
           logger,
           streams: config.streams,
-          subscriber: { ...config.subscriber, handlers: metrics.handlers([alarmToBotHandler(delivery)]) },
+          subscriber: {
+            ...config.subscriber,
+            handlers: withRequestIds(metrics.handlers([alarmToBotHandler(delivery)])),
+          },
         }),
       )
       bus = {

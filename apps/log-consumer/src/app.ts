@@ -1,6 +1,6 @@
 import { contracts } from '@alarm-bus/contracts'
 import { type Bus, startBus } from '@alarm-bus/nats-kit'
-import { createMetrics, type Service, type ServiceLogger } from '@alarm-bus/service'
+import { createMetrics, type Service, type ServiceLogger, withRequestIds } from '@alarm-bus/service'
 import { busWithStore } from './bus-with-store.ts'
 import type { LogConsumerConfig } from './config.ts'
 import { openPostgres } from './database/open-postgres.ts'
@@ -46,7 +46,10 @@ export async function createLogConsumer(config: LogConsumerConfig, logger: Servi
         connection: config.connection,
         logger,
         streams: config.streams,
-        subscriber: { ...subscriber, handlers: metrics.handlers([alarmToBotHandler(store), alarmToLogHandler(store)]) },
+        subscriber: {
+          ...subscriber,
+          handlers: withRequestIds(metrics.handlers([alarmToBotHandler(store), alarmToLogHandler(store)])),
+        },
       })
       return (bus = busWithStore(metrics.observe(started), store))
     },

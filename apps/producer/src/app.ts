@@ -12,14 +12,16 @@ export async function createProducer(config: ProducerConfig, logger: ServiceLogg
   const http = await createProducerHttp({
     contracts,
     config,
+    auth: config.auth,
+    edge: config.edge,
     logger,
     metrics,
     health: () => bus?.health(),
     // HTTP is first to listen, so a very early request meets no bus.
-    publish: async (channel, message, options) => {
-      if (!bus) throw new KitError(KitErrorCode.BrokerUnavailable, 'the app is starting; nothing was sent')
-      return bus.publisher.publish(channel, message, options)
-    },
+    publish: (channel, message, options) =>
+      bus
+        ? bus.publisher.publish(channel, message, options)
+        : Promise.reject(new KitError(KitErrorCode.BrokerUnavailable, 'the app is starting; nothing was sent')),
   })
   return {
     http,

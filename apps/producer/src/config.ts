@@ -1,6 +1,8 @@
 import { readConfig, serviceConfig, versionOf, wholeNumber } from '@alarm-bus/service'
 import { z } from 'zod'
+import { authConfig } from './auth/auth-config.ts'
 import { app } from './declaration.ts'
+import { edgeConfig } from './http/edge-config.ts'
 
 /** One attempt to publish, in milliseconds; the kit tries again within the budget. */
 const ATTEMPT_TIMEOUT_MS = 5_000
@@ -22,7 +24,10 @@ const publisherConfig = z
 
 export const version = versionOf(import.meta.url)
 
-const schema = serviceConfig({ app: app.name, defaultPort: 3000, version }).and(publisherConfig)
+const schema = serviceConfig({ app: app.name, defaultPort: 3000, version })
+  .and(publisherConfig)
+  .and(authConfig)
+  .and(edgeConfig)
 
 export type ProducerConfig = ReturnType<typeof readProducerConfig>
 

@@ -32,6 +32,8 @@ test('the OpenAPI document has a typed route for each channel, and its problems'
   expect(Object.keys(paths)).toEqual([
     '/channels/alarm-to-bot/messages',
     '/channels/alarm-to-log/messages',
+    '/channels/alarm-to-bot/messages:batch',
+    '/channels/alarm-to-log/messages:batch',
     '/channels',
   ])
   const route = paths['/channels/alarm-to-log/messages']?.['post']

@@ -29,7 +29,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   [SERVICE]: { knows: [CONTRACTS, KIT, SERVER], noLibraries: [NATS_CLIENT] },
   [OPS]: { knows: [CONTRACTS, KIT, SERVER] },
   '@alarm-bus/contract-tools': { knows: [CONTRACTS, KIT, OPS] },
-  benchmarks: { knows: [CONTRACTS, KIT, SERVER] },
+  benchmarks: { knows: [CONTRACTS, KIT, SERVER, 'producer'] },
   '@alarm-bus/e2e': { knows: [CONTRACTS, KIT, SERVER, OPS, 'producer', 'alarm-consumer', 'log-consumer'] },
 }
 

@@ -1,3 +1,4 @@
+import { runApiKey } from './api-key/run-api-key.ts'
 import { runConsumers } from './consumers/run-consumers.ts'
 import { runDlq } from './dlq/run-dlq.ts'
 import { runNkey } from './nkey/run-nkey.ts'
@@ -8,6 +9,7 @@ import { runPlan } from './plan/run-plan.ts'
 /** What an operator can do, each with its own flags and `--help`. A command gets what stands behind its name. */
 const COMMANDS: Readonly<Record<string, (argv: readonly string[]) => Promise<number>>> = {
   apply: runApply,
+  'api-key': runApiKey,
   consumers: runConsumers,
   dlq: runDlq,
   nkey: runNkey,
@@ -17,6 +19,7 @@ const COMMANDS: Readonly<Record<string, (argv: readonly string[]) => Promise<num
 
 const HELP = `pnpm ops <command>
 
+  api-key      a key for a client of the producer's API
   plan         what would change on the broker to make it what the code declares
   apply        makes it so
   consumers    those that nobody owns any more: prune

@@ -2,6 +2,7 @@ import { hostname } from 'node:os'
 import { type Logger as PinoLogger, pino } from 'pino'
 import type { ServiceConfig } from './config/service-config.ts'
 import { redact } from './redact.ts'
+import { currentRequestId } from './request-ids.ts'
 
 export type ServiceLogger = PinoLogger
 
@@ -15,6 +16,10 @@ export function createLogger(options: Pick<ServiceConfig, 'app' | 'version' | 'l
     base: { pid: process.pid, hostname: hostname(), version: options.version },
     level: options.logLevel,
     timestamp: pino.stdTimeFunctions.isoTime,
+    mixin: () => {
+      const requestId = currentRequestId()
+      return requestId === undefined ? {} : { requestId }
+    },
     formatters: { level: (label) => ({ level: label }), log: redact },
   })
 }

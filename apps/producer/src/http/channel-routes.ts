@@ -1,9 +1,13 @@
 import type { Channel, Contracts, MessageInputOf } from '@alarm-bus/contracts'
 import type { PublishOptions, PublishReceipt } from '@alarm-bus/nats-kit'
-import type { FastifyInstance } from 'fastify'
-import { serializerCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod'
+import { REQUEST_ID_HEADER } from '@alarm-bus/service'
+import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
-import { problemBody, publishHeaders, publishQuery, publishReceipt } from './publish-input.ts'
+import { batchRoutes } from './batch-route.ts'
+import { messageIdOf } from './message-id.ts'
+import { protect, type ProtectOptions } from './protect.ts'
+import { problemResponse, publishHeaders, publishQuery, publishReceipt } from './publish-input.ts'
 import { strictJsonSchema } from './strict-json-schema.ts'
 import { unknownChannel } from './unknown-channel.ts'
 import { validatorFor } from './validate.ts'
@@ -15,25 +19,32 @@ export type Publish = <C extends Channel>(
   options: PublishOptions,
 ) => Promise<PublishReceipt>
 
-export interface ChannelRoutesOptions {
+export interface ChannelRoutesOptions extends ProtectOptions {
   readonly contracts: Contracts
   readonly publish: Publish
 }
 
-/** `GET /channels`, and one `POST /channels/<name>/messages` for each channel of the contracts. */
+const MAX_KEY_CHARACTERS = 128
+
+/** `GET /channels`, and `POST /channels/<name>/messages` and `messages:batch` for each channel of the contracts. */
 export async function channelRoutes(http: FastifyInstance, options: ChannelRoutesOptions): Promise<void> {
-  http.setSerializerCompiler(serializerCompiler)
+  // Answers are the app's own; their schemas are for the document.
+  http.setSerializerCompiler(() => JSON.stringify)
   const { contracts } = options
+  await protect(http, options)
   for (const channel of contracts.channels) publishRoute(http, channel, options)
   const known = contracts.channels.map(({ name }) => name)
   // Refused before the body is read: no content type makes an unknown channel known.
-  http.post<{ Params: { name: string } }>('/channels/:name/messages', {
-    schema: { hide: true },
-    onRequest: async (request) => {
-      throw unknownChannel(request.params.name, known)
-    },
-    handler: async () => undefined,
-  })
+  for (const path of ['/channels/:name/messages', '/channels/:name/messages::batch']) {
+    http.post<{ Params: { name: string } }>(path, {
+      schema: { hide: true },
+      onRequest: async (request) => {
+        throw unknownChannel(request.params.name, known)
+      },
+      handler: async () => undefined,
+    })
+  }
+  await http.register(batchRoutes, options)
   listRoute(http, contracts)
 }
 
@@ -44,39 +55,39 @@ function publishRoute(http: FastifyInstance, channel: Channel, { contracts, publ
     url: `/channels/${channel.name}/messages`,
     bodyLimit: channel.maxMessageBytes,
     config: { channel },
-    validatorCompiler: validatorFor(channel),
+    validatorCompiler: validatorFor(),
     schema: {
       summary: `Store a message on ${channel.name}`,
       description: `${channel.description} Subject ${channel.subject}, stream ${stream.name}.`,
       tags: ['channels'],
       body: channel.schema,
       querystring: publishQuery(Math.floor(stream.maxAgeMs / 1_000)),
-      headers: publishHeaders,
+      headers: publishHeaders(MAX_KEY_CHARACTERS),
       response: {
         202: publishReceipt.describe('Stored: the broker acknowledged the message.'),
-        400: problem(
+        400: problemResponse(
           'Not JSON, against the schema, an unknown field, a bad TTL or idempotency key; each issue with its path.',
         ),
-        413: problem(`The body is larger than ${channel.maxMessageBytes} bytes.`),
-        415: problem('The content type is not application/json.'),
-        422: problem('The idempotency key stands for another message.'),
-        503: problem('Not stored now; try again after Retry-After, with the same idempotency key.'),
+        413: problemResponse(`The body is larger than ${channel.maxMessageBytes} bytes.`),
+        415: problemResponse('The content type is not application/json.'),
+        422: problemResponse('The idempotency key stands for another message.'),
+        503: problemResponse('Not stored now; try again after Retry-After, with the same idempotency key.'),
       },
     },
-    handler: async (request, reply) => {
-      const id = request.headers['idempotency-key']
+    handler: (request, reply) => {
+      const key = request.headers['idempotency-key']
       const { ttlSeconds } = request.query
-      const receipt = await publish(channel, request.body as MessageInputOf<Channel>, {
-        ...(id !== undefined && { id }),
+      // The bus holds the message to its contract, so that it is checked once.
+      void publish(channel, request.body as MessageInputOf<Channel>, {
+        ...(key !== undefined && { id: messageIdOf(key, request.client) }),
         ...(ttlSeconds !== undefined && { ttlSeconds }),
-      })
-      return reply.code(202).send(receipt)
+        headers: { [REQUEST_ID_HEADER]: request.id },
+      }).then(
+        (receipt) => reply.code(202).send(receipt),
+        (error: unknown) => (reply as unknown as FastifyReply).send(error),
+      )
     },
   })
-}
-
-function problem(description: string) {
-  return { description, content: { 'application/problem+json': { schema: problemBody } } }
 }
 
 function listRoute(http: FastifyInstance, contracts: Contracts): void {

@@ -4,6 +4,8 @@ import { channelRoutes, type ChannelRoutesOptions } from './channel-routes.ts'
 import { serveEventDocuments } from './event-documents.ts'
 import { acceptJsonOnly } from './json-body.ts'
 import { serveOpenApi } from './openapi.ts'
+import { allowOrigins } from './protect.ts'
+import { sendSecurityHeaders } from './security-headers.ts'
 import { toProblem } from './to-problem.ts'
 
 export interface ProducerHttpOptions
@@ -29,9 +31,15 @@ export async function createProducerHttp(options: ProducerHttpOptions): Promise<
   acceptJsonOnly(http)
   http.setErrorHandler(sendProblem)
   http.setNotFoundHandler((request, reply) => sendProblem(noSuchRoute(request), request, reply))
-  await serveOpenApi(http, options.contracts)
-  await serveEventDocuments(http)
-  await http.register(channelRoutes, { contracts: options.contracts, publish: options.publish })
+  const { edge, auth, contracts, publish } = options
+  http.server.maxConnections = edge.maxConnections
+  sendSecurityHeaders(http)
+  await allowOrigins(http, edge.corsOrigins)
+  if (edge.docs) {
+    await serveOpenApi(http, contracts)
+    await serveEventDocuments(http)
+  }
+  await http.register(channelRoutes, { contracts, publish, edge, auth, logger })
   return http
 }
 

@@ -1,7 +1,5 @@
 import { z } from 'zod'
 
-const MAX_KEY_CHARACTERS = 128
-
 /** `?ttlSeconds=`: whole seconds from 1. An unknown parameter is refused: a misspelt one would be a message without its TTL. */
 export function publishQuery(maxTtlSeconds: number) {
   const ttlSeconds = z
@@ -23,27 +21,31 @@ export function publishQuery(maxTtlSeconds: number) {
 }
 
 /** `Idempotency-Key`: the message id. Node has taken the blanks around it away. */
-export const publishHeaders = z.object({
-  'idempotency-key': z
-    .string()
-    .min(1, 'must not be empty; leave the header out for a message without a key')
-    .max(MAX_KEY_CHARACTERS, `must have at most ${MAX_KEY_CHARACTERS} characters`)
-    // oxlint-disable-next-line no-control-regex -- control characters are what is refused.
-    .refine((key) => !/[\u0000-\u001f\u007f]/.test(key), 'must not have control characters')
-    .optional()
-    .meta({
-      description: 'The same key with the same message is stored once; with another message it is refused.',
-    }),
-})
+export function publishHeaders(maxKeyCharacters: number) {
+  return z.object({
+    'idempotency-key': z
+      .string()
+      .min(1, 'must not be empty; leave the header out for a message without a key')
+      .max(maxKeyCharacters, `must have at most ${maxKeyCharacters} characters`)
+      // oxlint-disable-next-line no-control-regex -- control characters are what is refused.
+      .refine((key) => !/[\u0000-\u001f\u007f]/.test(key), 'must not have control characters')
+      .optional()
+      .meta({
+        description: 'The same key with the same message is stored once; with another message it is refused.',
+      }),
+  })
+}
 
 export const publishReceipt = z.object({
-  id: z.string().meta({ description: 'The message id: the idempotency key, or a fresh one.' }),
+  id: z
+    .string()
+    .meta({ description: 'The message id: the idempotency key, or what it is for this client, or a fresh one.' }),
   stream: z.string().meta({ description: 'The stream that stores the message.' }),
   seq: z.int().meta({ description: 'The message’s sequence in the stream.' }),
   duplicate: z.boolean().meta({ description: 'The stream held this message already; nothing new was stored.' }),
 })
 
-export const problemBody = z
+const problemBody = z
   .looseObject({
     type: z.string(),
     title: z.string(),
@@ -57,3 +59,8 @@ export const problemBody = z
       .optional(),
   })
   .meta({ description: 'A problem as RFC 9457 describes it.' })
+
+/** A failure's answer, as the document shows it. */
+export function problemResponse(description: string) {
+  return { description, content: { 'application/problem+json': { schema: problemBody } } }
+}

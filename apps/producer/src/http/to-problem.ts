@@ -1,5 +1,6 @@
 import { KitError, KitErrorCode } from '@alarm-bus/nats-kit'
 import { badRequest, Problem, type ProblemIssue, type ProblemOptions, unexpectedProblem } from '@alarm-bus/service'
+import { inShort } from './validate.ts'
 
 /** The kit tries to reconnect every 2 to 2.5 s. */
 const BROKER_RETRY_AFTER_SECONDS = 3
@@ -19,11 +20,6 @@ const REFUSED: Known = { status: 502, slug: 'broker-refused', title: 'The broker
 /** Which failures of the kit are whose: 4xx the caller's, 503 worth another try, 502 the broker's set-up. */
 const BY_KIT_CODE: Readonly<Partial<Record<KitErrorCode, Known>>> = {
   [KitErrorCode.MessageTooLarge]: { status: 413, slug: 'message-too-large', title: 'The message is too large' },
-  [KitErrorCode.IdempotencyConflict]: {
-    status: 422,
-    slug: 'idempotency-conflict',
-    title: 'The idempotency key stands for another message',
-  },
   [KitErrorCode.TooManyInFlight]: {
     status: 503,
     slug: 'too-many-in-flight',
@@ -49,11 +45,16 @@ export function toProblem(error: unknown): Problem {
 function kitProblem(error: KitError): Problem {
   switch (error.code) {
     case KitErrorCode.InvalidMessage:
-      return badRequest(
-        error.message,
-        error.issues.map((issue) => ({ in: 'body', ...issue })),
-        error,
-      )
+      return invalidMessage(error)
+    // Not the kit's words: a client knows its key, and not the message id that is made of it.
+    case KitErrorCode.IdempotencyConflict:
+      return new Problem({
+        status: 422,
+        slug: 'idempotency-conflict',
+        title: 'The idempotency key stands for another message',
+        detail: 'use a new key, or send the same message again',
+        cause: error,
+      })
     case KitErrorCode.InvalidTtl:
       return badRequest(
         error.message,
@@ -73,6 +74,14 @@ function kitProblem(error: KitError): Problem {
   }
 }
 
+/** Issues that are listed: a body of nothing but unknown fields has ten thousand. */
+const MAX_ISSUES = 100
+
+function invalidMessage(error: KitError): Problem {
+  const issues = error.issues.map((issue): ProblemIssue => ({ in: 'body', ...issue }))
+  return badRequest(`the message does not fit the channel: ${inShort(issues)}`, issues.slice(0, MAX_ISSUES), error)
+}
+
 /** What Fastify refuses before a route sees it. */
 function httpProblem(status: number, code: string, error: Error): Problem {
   switch (status) {
@@ -89,7 +98,7 @@ function httpProblem(status: number, code: string, error: Error): Problem {
         status,
         slug: 'unsupported-media-type',
         title: 'The content type is not supported',
-        detail: 'send the message as application/json',
+        detail: 'send application/json; a batch may be application/x-ndjson too',
         cause: error,
       })
     case 400: {

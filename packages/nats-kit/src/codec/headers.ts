@@ -10,6 +10,8 @@ export const HeaderName = {
   ContentType: 'Content-Type',
   Channel: 'Contract-Channel',
   Version: 'Contract-Version',
+  /** A caller's own: the request that a message came from. The kit only writes it down beside what went wrong. */
+  RequestId: 'Request-Id',
 } as const
 
 export const DeadLetterHeader = {

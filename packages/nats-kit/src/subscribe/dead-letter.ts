@@ -89,8 +89,10 @@ export async function storeDeadLetter(
     connection.logger.info({ event: 'deadLetterKnown', ...detail }, 'dead letter is stored already')
     return
   }
+  const given = original?.headers
+  const requestId = given?.has(HeaderName.RequestId) ? given.get(HeaderName.RequestId) : undefined
   connection.logger.error(
-    { event: 'deadLetterStored', ...detail, issues },
+    { event: 'deadLetterStored', ...detail, requestId, issues },
     'message cannot be handled; kept as a dead letter',
   )
   connection.events.emit('deadLetterStored', detail)

@@ -1,5 +1,6 @@
 import { InvalidMessage, type MessageIssue } from '@alarm-bus/contracts'
 import type { Msg } from '@nats-io/transport-node'
+import { HeaderName } from '../codec/headers.ts'
 import type { Connection } from '../connection/connection.ts'
 import { errorText } from '../errors.ts'
 import type { StoredSender } from '../publish/stored-sender.ts'
@@ -179,8 +180,9 @@ export class MessageProcessor {
     }
     const delayMs = error instanceof RetryLater ? error.delayMs : this.#retryDelayMs(deliveries, error)
     const detail = { channel, consumer, stream, seq, deliveries, delayMs, error: errorText(error) }
+    const requestId = delivery.header(HeaderName.RequestId)
     this.#connection.logger.warn(
-      { event: 'retryScheduled', ...detail, maxDeliver: this.#spec.maxDeliver, err: error },
+      { event: 'retryScheduled', ...detail, requestId, maxDeliver: this.#spec.maxDeliver, err: error },
       'handler failed; the message comes again',
     )
     this.#connection.events.emit('retryScheduled', detail)

@@ -14,6 +14,11 @@ import { metricsRoute } from './metrics-route.ts'
 
 /** The whole request has to arrive within this, in milliseconds: a slow sender does not hold a connection. */
 const REQUEST_TIMEOUT_MS = 30_000
+/** The head of a request has to arrive within this, in milliseconds, and may have so many bytes: Node's own bound. */
+const HEADERS_TIMEOUT_MS = 10_000
+const MAX_HEADER_BYTES = 16_384
+/** How often slow senders are looked for, in milliseconds: so much later than its timeout one is cut off. */
+const SLOW_SENDER_LOOK_MS = 5_000
 /** A socket without traffic is cut after this, in milliseconds. It has to outlast the slowest handler. */
 const CONNECTION_TIMEOUT_MS = 90_000
 /** Longer than the idle time of usual load balancers (60 s), so that they, not this end, close a connection. */
@@ -42,6 +47,13 @@ export function createHttp(options: HttpOptions): FastifyInstance {
     // Fastify's own lines ("Server listening …") are for its developers; the service says what it does by itself.
     loggerInstance: options.logger.child({}, { level: quieter(options.logger.level) }) as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
+    // Lines name the request themselves; a logger for each request costs more than most requests.
+    childLoggerFactory: (logger) => logger,
+    http: {
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      maxHeaderSize: MAX_HEADER_BYTES,
+      connectionsCheckingInterval: SLOW_SENDER_LOOK_MS,
+    },
     genReqId: (request) => requestIdOf(request.headers['x-request-id']),
     requestTimeout: REQUEST_TIMEOUT_MS,
     connectionTimeout: CONNECTION_TIMEOUT_MS,
@@ -57,12 +69,22 @@ export function createHttp(options: HttpOptions): FastifyInstance {
     closing = true
     return close(...args)
   }) as typeof close
-  http.addHook('onSend', async (request, reply) => {
+  http.addHook('onSend', (request, reply, payload, done) => {
     reply.header('x-request-id', request.id)
     if (closing) reply.header('connection', 'close')
+    done(null, payload)
   })
-  http.addHook('onResponse', async (request, reply) => {
-    options.logger.debug(
+  if (options.logger.isLevelEnabled('debug')) logRequests(http, options.logger)
+  const { app, version } = options.config
+  http.register(healthRoutes, { app, version, health: () => healthNow(options.health(), closing) })
+  http.register(metricsRoute, { metrics: options.metrics })
+  return http
+}
+
+/** Nobody changes the level of a running app, so without `debug` there is no hook to pay for. */
+function logRequests(http: FastifyInstance, logger: ServiceLogger): void {
+  http.addHook('onResponse', (request, reply, done) => {
+    logger.debug(
       {
         event: 'requestFinished',
         requestId: request.id,
@@ -73,11 +95,8 @@ export function createHttp(options: HttpOptions): FastifyInstance {
       },
       'request finished',
     )
+    done()
   })
-  const { app, version } = options.config
-  http.register(healthRoutes, { app, version, health: () => healthNow(options.health(), closing) })
-  http.register(metricsRoute, { metrics: options.metrics })
-  return http
 }
 
 function healthNow(bus: Health | undefined, closing: boolean): Health {

@@ -1,0 +1,81 @@
+import type { Channel } from '@alarm-bus/contracts'
+import { Problem } from '@alarm-bus/service'
+
+/** A second: acks come within milliseconds, and the event loop's delay is looked at once a second. */
+const SOON_SECONDS = 1
+
+/** The same whatever was wrong: what helps a caller to guess helps nobody else. */
+export function unauthenticated(): Problem {
+  return new Problem({
+    status: 401,
+    slug: 'unauthenticated',
+    title: 'Who calls is not known',
+    detail: 'send a valid key or token: Authorization: Bearer …',
+  })
+}
+
+export function forbiddenChannel(channel: Channel): Problem {
+  return new Problem({
+    status: 403,
+    slug: 'channel-not-allowed',
+    title: 'The channel is not open to this client',
+    detail: `this client may not publish on channel ${JSON.stringify(channel.name)}`,
+  })
+}
+
+export function rateLimited(maxPerMinute: number, retryAfterSeconds: number): Problem {
+  return new Problem({
+    status: 429,
+    slug: 'rate-limited',
+    title: 'Too many messages in a minute',
+    detail: `this client may send ${maxPerMinute} messages a minute; try again in ${retryAfterSeconds} s`,
+    retryAfterSeconds,
+  })
+}
+
+export function overloaded(): Problem {
+  return new Problem({
+    status: 503,
+    slug: 'overloaded',
+    title: 'More requests come than can be answered',
+    detail: 'nothing was stored; try again later, with the same idempotency key',
+    retryAfterSeconds: SOON_SECONDS,
+  })
+}
+
+export function tooManyBatches(most: number): Problem {
+  return new Problem({
+    status: 503,
+    slug: 'too-many-batches',
+    title: 'Too many batches are under way',
+    detail: `${most} batches are taken at a time; nothing was stored, try again later`,
+    retryAfterSeconds: SOON_SECONDS,
+  })
+}
+
+export function tooManyBytes(most: number): Problem {
+  return new Problem({
+    status: 413,
+    slug: 'batch-too-large',
+    title: 'The batch is too large',
+    detail: `a batch has at most ${most} bytes; this message and those behind it were not looked at`,
+  })
+}
+
+export function tooManyMessages(most: number): Problem {
+  return new Problem({
+    status: 413,
+    slug: 'batch-too-large',
+    title: 'The batch is too large',
+    detail: `a batch has at most ${most} messages; this one and those behind it were not looked at`,
+  })
+}
+
+export function batchTookTooLong(timeoutMs: number): Problem {
+  return new Problem({
+    status: 408,
+    slug: 'batch-timeout',
+    title: 'The batch took too long',
+    detail: `a batch may take ${timeoutMs} ms; this message and those behind it were not looked at`,
+  })
+}
