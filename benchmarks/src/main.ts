@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { type HttpScale, httpTable, runHttp } from './http/run-http.ts'
 import { othersCores } from './report/figures.ts'
 import { ProgressLine } from './report/progress.ts'
 import { RESULTS_FILE, writeResults } from './report/results-file.ts'
@@ -13,9 +14,18 @@ const PROFILES = fileURLToPath(new URL('../profiles', import.meta.url))
 /** What the system itself needs is below this. */
 const QUIET_CORES = 0.15
 
-const HELP = `pnpm bench [--quick] [--profile] [row …]
+/** A run of its own beside the rows: it measures the producer's API and not the kit. */
+const HTTP = 'http'
+const HTTP_SCALES: Readonly<Record<'quick' | 'full', HttpScale>> = {
+  full: { rounds: 5, warmUps: 1, roundSeconds: 8 },
+  quick: { rounds: 5, warmUps: 1, roundSeconds: 2 },
+}
 
-Measures the kit beside the raw client and beside its peers. Only ratios of one run mean anything.
+const HELP = `pnpm bench [--quick] [--profile] [row …]
+pnpm bench http [--quick] [--profile]
+
+Measures the kit beside the raw client and beside its peers, and with http the producer's API beside bare Fastify. Only
+ratios of one run mean anything.
 
   --quick   less of everything, one payload; under a minute
   --profile each contender leaves a CPU profile in profiles/; the figures are not to be quoted
@@ -33,20 +43,27 @@ function readCommandLine() {
       help: { type: 'boolean', short: 'h', default: false },
     },
   })
-  const unknown = positionals.filter((filter) => selectRows([filter]).length === 0)
+  const isHttp = positionals.length === 1 && positionals[0] === HTTP
+  const unknown = isHttp ? [] : positionals.filter((filter) => selectRows([filter]).length === 0)
   if (unknown.length > 0) throw new Error(`there is no row ${unknown.join(', ')}\n\n${HELP}`)
   return {
     help: values.help,
+    http: isHttp ? HTTP_SCALES[values.quick ? 'quick' : 'full'] : undefined,
     scale: SCALES[values.quick ? 'quick' : 'full'],
-    rows: selectRows(positionals),
+    rows: isHttp ? [] : selectRows(positionals),
     nodeOptions: values.profile ? ['--cpu-prof', `--cpu-prof-dir=${PROFILES}`] : [],
   }
 }
 
 async function main(): Promise<void> {
-  const { help, ...options } = readCommandLine()
+  const { help, http, ...options } = readCommandLine()
   if (help) return void process.stdout.write(HELP)
   const progress = new ProgressLine()
+  if (http) {
+    const figures = await runHttp({ ...options, scale: http, onProgress: progress.show })
+    progress.clear()
+    return void process.stdout.write(`${httpTable(figures)}\n`)
+  }
   const results = await runBenchmark({
     ...options,
     onProgress: progress.show,

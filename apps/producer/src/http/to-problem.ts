@@ -36,6 +36,7 @@ const BY_KIT_CODE: Readonly<Partial<Record<KitErrorCode, Known>>> = {
 export function toProblem(error: unknown): Problem {
   if (error instanceof Problem) return error
   if (error instanceof KitError) return kitProblem(error)
+  if ((error as NodeJS.ErrnoException).code === 'ERR_STREAM_PREMATURE_CLOSE') return callerGone(error)
   const { statusCode, code } = error as { readonly statusCode?: unknown; readonly code?: unknown }
   if (typeof statusCode === 'number' && statusCode >= 400 && statusCode < 500)
     return httpProblem(statusCode, String(code), error as Error)
@@ -72,6 +73,12 @@ function kitProblem(error: KitError): Problem {
       return known ? new Problem({ ...known, detail: error.message, cause: error }) : unexpectedProblem(error)
     }
   }
+}
+
+/** Nobody hears this: the connection ended before the answer had begun. */
+function callerGone(cause: unknown): Problem {
+  const detail = 'the connection was closed before the answer'
+  return new Problem({ status: 400, slug: 'caller-gone', title: 'The caller has gone', detail, cause })
 }
 
 /** Issues that are listed: a body of nothing but unknown fields has ten thousand. */
