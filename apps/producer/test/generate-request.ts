@@ -116,7 +116,7 @@ export function generateRequest(random: Random): GeneratedRequest {
     head.push(`Content-Type: ${mostly([path.endsWith('batch') ? pick(BATCH_TYPES) : 'application/json', ...TYPES])}`)
   while (chance(0.2)) head.push(pick(HEADERS))
   const framed = frame(body, random, chance, head)
-  let bytes = Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n\r\n`, 'latin1'), framed])
+  let bytes: Buffer = Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n\r\n`, 'latin1'), framed])
   if (chance(0.03)) bytes = flipped(bytes, random)
   if (chance(0.01)) bytes = Buffer.from(noise(random, 200), 'latin1')
   const isCutOff = chance(0.07)

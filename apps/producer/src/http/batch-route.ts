@@ -1,19 +1,21 @@
-import type { Channel, MessageInputOf } from '@alarm-bus/contracts'
+import type { Channel, Contracts, MessageInputOf } from '@alarm-bus/contracts'
 import { type Problem, REQUEST_ID_HEADER, type ServiceLogger } from '@alarm-bus/service'
 import { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { batchAnswers } from './batch-answers.ts'
-import type { ChannelRoutesOptions } from './channel-routes.ts'
 import { chunksUntil } from './chunks-until.ts'
 import type { EdgeOptions } from './edge-config.ts'
 import { batchTookTooLong, tooManyBatches, tooManyBytes } from './edge-problems.ts'
 import { messageIdOf } from './message-id.ts'
+import type { Publish } from './publish.ts'
 import { problemResponse, publishHeaders, publishQuery } from './publish-input.ts'
 import { validatorFor } from './validate.ts'
 
-export interface BatchRouteOptions extends Pick<ChannelRoutesOptions, 'contracts' | 'publish'> {
+export interface BatchRouteOptions {
+  readonly contracts: Contracts
+  readonly publish: Publish
   readonly edge: Pick<EdgeOptions, 'maxBatches' | 'maxBatchMessages'>
   readonly logger: ServiceLogger
 }

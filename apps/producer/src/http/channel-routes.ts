@@ -1,5 +1,4 @@
 import type { Channel, Contracts, MessageInputOf } from '@alarm-bus/contracts'
-import type { PublishOptions, PublishReceipt } from '@alarm-bus/nats-kit'
 import { REQUEST_ID_HEADER } from '@alarm-bus/service'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
@@ -7,17 +6,11 @@ import { z } from 'zod'
 import { batchRoutes } from './batch-route.ts'
 import { messageIdOf } from './message-id.ts'
 import { protect, type ProtectOptions } from './protect.ts'
+import type { Publish } from './publish.ts'
 import { problemResponse, publishHeaders, publishQuery, publishReceipt } from './publish-input.ts'
 import { strictJsonSchema } from './strict-json-schema.ts'
 import { unknownChannel } from './unknown-channel.ts'
 import { validatorFor } from './validate.ts'
-
-/** Stores a message and resolves with the broker's receipt; rejects with a KitError. */
-export type Publish = <C extends Channel>(
-  channel: C,
-  message: MessageInputOf<C>,
-  options: PublishOptions,
-) => Promise<PublishReceipt>
 
 export interface ChannelRoutesOptions extends ProtectOptions {
   readonly contracts: Contracts

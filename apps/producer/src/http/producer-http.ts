@@ -5,6 +5,7 @@ import { serveEventDocuments } from './event-documents.ts'
 import { acceptJsonOnly } from './json-body.ts'
 import { serveOpenApi } from './openapi.ts'
 import { allowOrigins } from './protect.ts'
+import { publishTogether } from './publish-together.ts'
 import { sendSecurityHeaders } from './security-headers.ts'
 import { toProblem } from './to-problem.ts'
 
@@ -31,7 +32,8 @@ export async function createProducerHttp(options: ProducerHttpOptions): Promise<
   acceptJsonOnly(http)
   http.setErrorHandler(sendProblem)
   http.setNotFoundHandler((request, reply) => sendProblem(noSuchRoute(request), request, reply))
-  const { edge, auth, contracts, publish } = options
+  const { edge, auth, contracts } = options
+  const publish = publishTogether(options.publish)
   http.server.maxConnections = edge.maxConnections
   sendSecurityHeaders(http)
   await allowOrigins(http, edge.corsOrigins)
