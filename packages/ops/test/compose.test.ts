@@ -2,6 +2,8 @@ import { existsSync, readFileSync } from 'node:fs'
 import { PINNED_VERSION } from '@alarm-bus/nats-server'
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
+import { readApps } from '../src/apps/read-apps.ts'
+import { passwordVariable } from '../src/permissions/user-variables.ts'
 import { devEnvironment, repository, wholeConf } from './harness.ts'
 
 interface Service {
@@ -26,6 +28,7 @@ const compose = parse(text, { merge: true }) as {
   readonly configs: Readonly<Record<string, { readonly content: string }>>
 }
 const { nats, streams, nui } = compose.services
+const services: Readonly<Record<string, Service | undefined>> = compose.services
 const conf = wholeConf()
 
 describe('docker-compose.yml', () => {
@@ -83,6 +86,47 @@ describe('docker-compose.yml', () => {
     expect(existsSync(`${repository}${streams.build?.dockerfile}`)).toBe(true)
     expect(streams.environment).toMatchObject({ NATS_SERVERS: 'nats://nats:4222' })
     expect(streams).toMatchObject({ depends_on: { nats: { condition: 'service_healthy' } } })
+  })
+
+  test('every app runs from its own image, as its own user, once the streams are there', async () => {
+    for (const { name } of await readApps()) {
+      const service = services[name]
+      const password = passwordVariable(name)
+      expect(service, name).toMatchObject({
+        build: { context: '.', dockerfile: `apps/${name}/Dockerfile` },
+        environment: { NATS_SERVERS: 'nats://nats:4222', [password]: `\${${password}:?copy .env.example to .env}` },
+        depends_on: {
+          nats: { condition: 'service_healthy' },
+          streams: { condition: 'service_completed_successfully' },
+        },
+        init: true,
+        read_only: true,
+        restart: 'unless-stopped',
+      })
+      // No other user's password, and nothing that would let it change a stream.
+      expect(Object.keys(service?.environment ?? {}).filter((variable) => /^NATS_.*PASSWORD$/.test(variable))).toEqual([
+        password,
+      ])
+      expect(service?.environment).not.toHaveProperty('STREAMS')
+    }
+  })
+
+  test('an app gets the whole of its shutdown, and the mode of production where nothing else is said', async () => {
+    const shutdownMs = 10_000
+    for (const { name } of await readApps()) {
+      const service = services[name]
+      expect(Number.parseInt(service?.stop_grace_period ?? '', 10) * 1_000).toBeGreaterThan(shutdownMs)
+      const dockerfile = readFileSync(`${repository}apps/${name}/Dockerfile`, 'utf8')
+      expect(dockerfile).toMatch(/^ENV NODE_ENV=production /m)
+      expect(dockerfile).toMatch(/^USER node$/m)
+      expect(dockerfile).toMatch(/^ENTRYPOINT \["node", /m)
+      expect(dockerfile).toMatch(/^ {2}CMD \["node", "node_modules\/@alarm-bus\/service\/dist\/healthcheck\.js", /m)
+      const port = /^EXPOSE (\d+)$/m.exec(dockerfile)?.[1]
+      expect(service?.ports?.[0]).toMatch(new RegExp(`:${port}$`))
+      // The other apps' names would be a copy that was not finished.
+      for (const other of (await readApps()).filter((app) => app.name !== name))
+        expect(dockerfile).not.toContain(other.name)
+    }
   })
 
   test('NUI knows the broker, with the inbox that admin may use', () => {

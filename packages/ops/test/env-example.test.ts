@@ -19,9 +19,10 @@ describe('.env.example', () => {
   test('has passwords that the apps refuse in production, each another, and that the broker’s file can hold', async () => {
     const passwords = Object.entries(devEnvironment).filter(([name]) => name.endsWith('_PASSWORD'))
     const users = [...(await readApps()).map(({ name }) => name), 'admin', 'migrator', 'sys']
-    expect(passwords.map(([name]) => name).sort()).toEqual(users.map(passwordVariable).sort())
+    const database = 'POSTGRES_PASSWORD'
+    expect(passwords.map(([name]) => name).sort()).toEqual([...users.map(passwordVariable), database].sort())
     for (const [, value] of passwords) expect(value).toMatch(/^dev-only-[a-z-]+$/)
-    expect(new Set(passwords.map(([, value]) => value)).size).toBe(users.length)
+    expect(new Set(passwords.map(([, value]) => value)).size).toBe(passwords.length)
   })
 
   test('starts the broker of `pnpm dev`: no server is named, the ports are', () => {

@@ -1,6 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto'
-
-const KEY_BYTES = 32
+import { makeApiKey } from './make-api-key.ts'
 
 const HELP = `A key for a client of the producer's API.
 
@@ -24,9 +22,7 @@ export async function runApiKey(argv: readonly string[]): Promise<number> {
     console.error(`ops api-key: ${JSON.stringify(odd)} is no name: 1 to 40 small letters, digits and "-"`)
     return 1
   }
-  const key = `abk_${name}_${randomBytes(KEY_BYTES).toString('base64url')}`
-  const keyHash = `sha256:${createHash('sha256').update(key).digest('hex')}`
-  const client = { name, keyHashes: [keyHash], channels: channels.length === 0 ? '*' : channels }
+  const { key, client } = makeApiKey(name, channels)
   console.log(`key, to be seen only now:\n  ${key}\n\nclient, for "clients" in the file:\n  ${JSON.stringify(client)}`)
   return 0
 }

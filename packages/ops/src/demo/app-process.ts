@@ -17,6 +17,8 @@ export interface AppExit {
 export interface AppProcess extends AsyncDisposable {
   readonly name: string
   readonly pid: number
+  /** From its start until it was ready, in milliseconds. */
+  readonly readyMs: number
   /** Where it listens for HTTP. */
   readonly url: string
   readonly exited: Promise<AppExit>
@@ -29,6 +31,8 @@ export interface AppProcess extends AsyncDisposable {
 export interface StartAppOptions {
   /** The whole environment of the process. */
   readonly env: Readonly<Record<string, string>>
+  /** What to run in place of the app's sources, such as a container of it. */
+  readonly command?: readonly [string, ...string[]]
   /** How long it may take until the app is ready, in milliseconds. Default 20,000. */
   readonly readyTimeoutMs?: number
 }
@@ -38,12 +42,14 @@ const STOP_TIMEOUT_MS = 15_000
 const SHOWN_LINES = 15
 
 /**
- * Starts `apps/<name>` from its sources and resolves once it is ready.
+ * Starts `apps/<name>`, from its sources unless told otherwise, and resolves once it is ready.
  *
  * @throws Error with the app's last lines when it ends or does not get ready; then the process is gone.
  */
 export async function startApp(name: string, options: StartAppOptions): Promise<AppProcess> {
-  const child = spawn(process.execPath, ['--conditions=@alarm-bus/source', 'src/main.ts'], {
+  const [command, ...args] = options.command ?? [process.execPath, '--conditions=@alarm-bus/source', 'src/main.ts']
+  const startedAt = performance.now()
+  const child = spawn(command, args, {
     cwd: join(repositoryRoot, 'apps', name),
     env: options.env,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -87,8 +93,10 @@ export async function startApp(name: string, options: StartAppOptions): Promise<
       ),
       exited.then(({ code, signal }) => Promise.reject(new Error(`${name} ended with ${code ?? signal}`))),
     ])
+    const readyMs = performance.now() - startedAt
     return {
       name,
+      readyMs,
       pid: child.pid ?? 0,
       url,
       exited,

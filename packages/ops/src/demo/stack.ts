@@ -16,6 +16,13 @@ export interface Stack extends AsyncDisposable {
   readonly logConsumer: AppProcess
 }
 
+export interface StackOptions {
+  /** Over the defaults of `.env.example`. */
+  readonly settings?: Readonly<Record<string, string>>
+  /** Starts an app with that environment, in place of one from its sources. */
+  readonly start?: (name: string, env: Readonly<Record<string, string>>) => Promise<AppProcess>
+}
+
 /** What a process needs of the machine. Settings of the bus come from `.env.example` alone, so that each run is alike. */
 const FROM_THE_MACHINE = ['PATH', 'HOME', 'TMPDIR', 'TEMP', 'TMP', 'SystemRoot', 'LANG', 'TZ']
 
@@ -25,9 +32,10 @@ const FROM_THE_MACHINE = ['PATH', 'HOME', 'TMPDIR', 'TEMP', 'TMP', 'SystemRoot',
  *
  * @throws Error when a part does not start; then nothing of it is left.
  */
-export async function startStack(): Promise<Stack> {
+export async function startStack(options: StackOptions = {}): Promise<Stack> {
+  const { start = (name, env) => startApp(name, { env }) } = options
   await using parts = new AsyncDisposableStack()
-  const settings = defaultSettings()
+  const settings = { ...defaultSettings(), ...options.settings }
   const broker = parts.use(
     await startNatsServer({ config: join(repositoryRoot, 'nats.setup.conf'), env: settings, detached: true }),
   )
@@ -36,7 +44,7 @@ export async function startStack(): Promise<Stack> {
   await applyStreams({ ...readEnvironment(env), streams: contracts.streams })
   const results = await Promise.allSettled(
     ['producer', 'alarm-consumer', 'log-consumer'].map(async (name) =>
-      parts.use(await startApp(name, { env: { ...env, ...anyPort(name) } })),
+      parts.use(await start(name, { ...env, ...anyPort(name) })),
     ),
   )
   const [producer, alarmConsumer, logConsumer] = results.map((result) => {

@@ -10,24 +10,28 @@ interface Receipt {
 }
 
 type Say = (line: string) => void
+/** What a producer in production wants besides: who is sending. */
+type Headers = Readonly<Record<string, string>>
 
 /**
  * Sends an alarm on each channel over HTTP and tells what each app did with it.
  *
  * @throws Error when an alarm is not stored, or not handled by the apps it is for, or by one it is not for.
  */
-export async function tellStory({ producer, alarmConsumer, logConsumer }: Stack, say: Say): Promise<void> {
+export async function tellStory(stack: Stack, say: Say, headers: Headers = {}): Promise<void> {
+  const { producer, alarmConsumer, logConsumer } = stack
   say('1. An alarm for the log:')
   const logged = await send(
     producer,
     'alarm-to-log',
     { message: 'Nightly backup took 41 minutes', extra: 'host db-2' },
+    headers,
     say,
   )
   await tell(logConsumer, 'logStored', logged, 'wrote it down', say)
 
   say('2. An alarm for the bot, which both consumers get:')
-  const toBot = await send(producer, 'alarm-to-bot', { message: 'Disk of db-2 is 95 % full' }, say)
+  const toBot = await send(producer, 'alarm-to-bot', { message: 'Disk of db-2 is 95 % full' }, headers, say)
   await tell(alarmConsumer, 'alarmHandled', toBot, 'handled it', say)
   await tell(logConsumer, 'logStored', toBot, 'wrote it down', say)
 
@@ -37,12 +41,12 @@ export async function tellStory({ producer, alarmConsumer, logConsumer }: Stack,
   say('   alarm-consumer   saw nothing of the first alarm, which is for the log alone')
 }
 
-async function send(producer: AppProcess, channel: string, body: object, say: Say): Promise<Receipt> {
+async function send(producer: AppProcess, channel: string, body: object, headers: Headers, say: Say): Promise<Receipt> {
   const path = `/channels/${channel}/messages`
   say(`   POST ${path}  ${JSON.stringify(body)}`)
   const response = await fetch(`${producer.url}${path}`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    headers: { 'content-type': 'application/json', ...headers },
     body: JSON.stringify(body),
   })
   if (response.status !== 202) throw new Error(`the producer answered ${response.status}: ${await response.text()}`)

@@ -1,0 +1,112 @@
+import { randomBytes } from 'node:crypto'
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { appVariable } from '@alarm-bus/contracts'
+import { makeApiKey } from '../api-key/make-api-key.ts'
+import { readApps } from '../apps/read-apps.ts'
+import { startStack } from '../demo/stack.ts'
+import { tellStory } from '../demo/story.ts'
+import { say } from '../dev/say.ts'
+import { buildahEngine } from './buildah.ts'
+import { dockerEngine } from './docker.ts'
+import type { AppContainer, Engine } from './engine.ts'
+import { describeFigures, figuresOf } from './measure.ts'
+
+const HELP = `pnpm images
+
+Builds the image of every app (docker, or buildah where no engine answers), runs them against a broker of its own as in
+production, sends alarms, sees them handled, ends the apps with SIGTERM, and says what they came to.
+
+  --app NAME    builds that app's image alone, and runs nothing; may be given several times
+  --no-build    runs the images that are there`
+
+const imageOf = (app: string): string => `localhost/alarm-bus-${app}:local`
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    args: process.argv.slice(2).filter((argument) => argument !== '--'),
+    options: {
+      app: { type: 'string', multiple: true },
+      build: { type: 'boolean', default: true },
+      help: { type: 'boolean' },
+    },
+    allowNegative: true,
+  })
+  if (values.help) return say(HELP)
+  const engine = (await dockerEngine()) ?? (await buildahEngine())
+  if (!engine) throw new Error('neither docker nor buildah runs here; install one of them')
+  const known = (await readApps()).map(({ name }) => name)
+  const wrong = values.app?.find((name) => !known.includes(name))
+  if (wrong !== undefined) throw new Error(`there is no app ${JSON.stringify(wrong)}; there is: ${known.join(', ')}`)
+  if (values.build) {
+    for (const app of values.app ?? known) {
+      say(`Building ${imageOf(app)} with ${engine.name} …`)
+      await engine.build(imageOf(app), `apps/${app}/Dockerfile`)
+    }
+  }
+  if (!values.app) await runAll(engine)
+}
+
+/** Only what a deployment sets: nothing of this machine, and no defaults of development. */
+const PASSED_ON = /^NATS_SERVERS$|_PORT$|^PRODUCER_API_KEYS_FILE$|^LOG_API_TOKENS$/
+
+async function runAll(engine: Engine): Promise<void> {
+  const containers: AppContainer[] = []
+  const { key, client } = makeApiKey('images', [])
+  await using keys = await keyFile(JSON.stringify({ clients: [client] }))
+  await using stack = await startStack({
+    settings: { ...productionSettings(), PRODUCER_API_KEYS_FILE: keys.path },
+    start: async (app, env) => {
+      const own = `NATS_${appVariable(app, 'PASSWORD')}`
+      const passed = Object.entries(env).filter(([name]) => PASSED_ON.test(name) || name === own)
+      const container = await engine.start(app, imageOf(app), { env: Object.fromEntries(passed), file: keys.path })
+      containers.push(container)
+      return container
+    },
+  })
+  await tellStory(stack, say, { authorization: `Bearer ${key}` })
+  for (const container of containers) {
+    const healthy = await engine.check(container, [
+      'node',
+      'node_modules/@alarm-bus/service/dist/healthcheck.js',
+      `${container.url}/readyz`,
+    ])
+    if (!healthy) throw new Error(`the health check of ${container.name} fails`)
+  }
+  const figures = []
+  for (const container of containers)
+    figures.push(await figuresOf(engine, container.name, imageOf(container.name), container))
+  for (const { name, stop } of containers) {
+    const { code, signal } = await stop()
+    if (code !== 0) throw new Error(`${name} ended with ${code ?? signal} after SIGTERM, not 0`)
+  }
+  say('Each health check passed, and each app ended with 0 after SIGTERM.')
+  for (const line of describeFigures(figures)) say(line)
+}
+
+/** Secrets of the moment: the apps refuse those of development in production. */
+function productionSettings(): Readonly<Record<string, string>> {
+  const secret = (): string => `p${randomBytes(24).toString('hex')}`
+  const users = ['PRODUCER', 'ALARM_CONSUMER', 'LOG_CONSUMER', 'ADMIN', 'MIGRATOR', 'SYS']
+  const passwords = users.map((user) => [`NATS_${user}_PASSWORD`, secret()])
+  return { ...(Object.fromEntries(passwords) as Record<string, string>), LOG_API_TOKENS: secret() }
+}
+
+/** A file of the moment that the containers' users may read. */
+async function keyFile(text: string): Promise<AsyncDisposable & { readonly path: string }> {
+  const folder = await mkdtemp(join(tmpdir(), 'alarm-bus-images-'))
+  const path = join(folder, 'api-keys.json')
+  await writeFile(path, text)
+  await chmod(folder, 0o755)
+  return { path, [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }) }
+}
+
+try {
+  await main()
+} catch (error) {
+  console.error(`images: ${(error as Error).message}`)
+  process.exitCode = 1
+}
+process.exit()
