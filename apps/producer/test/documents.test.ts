@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { contracts } from '@alarm-bus/contracts'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { get, type Stack, startStack } from './stack.ts'
 
@@ -13,10 +14,9 @@ test('GET /channels lists names, subjects and the schema that publishers are hel
   const { status, body } = await get(`${stack.url}/channels`)
   expect(status).toBe(200)
   const channels = body['channels'] as readonly Record<string, unknown>[]
-  expect(channels.map(({ name, subject, publishTo }) => [name, subject, publishTo])).toEqual([
-    ['alarm-to-bot', 'alarm.to.bot', '/channels/alarm-to-bot/messages'],
-    ['alarm-to-log', 'alarm.to.log', '/channels/alarm-to-log/messages'],
-  ])
+  expect(channels.map(({ name, subject, publishTo }) => [name, subject, publishTo])).toEqual(
+    contracts.channels.map(({ name, subject }) => [name, subject, `/channels/${name}/messages`]),
+  )
   expect(channels[1]?.['schema']).toMatchObject({
     type: 'object',
     required: ['message'],
@@ -30,10 +30,8 @@ test('the OpenAPI document has a typed route for each channel, and its problems'
   expect(body['openapi']).toBe('3.1.0')
   const paths = body['paths'] as Record<string, Record<string, any>>
   expect(Object.keys(paths)).toEqual([
-    '/channels/alarm-to-bot/messages',
-    '/channels/alarm-to-log/messages',
-    '/channels/alarm-to-bot/messages:batch',
-    '/channels/alarm-to-log/messages:batch',
+    ...contracts.channels.map(({ name }) => `/channels/${name}/messages`),
+    ...contracts.channels.map(({ name }) => `/channels/${name}/messages:batch`),
     '/channels',
   ])
   const route = paths['/channels/alarm-to-log/messages']?.['post']

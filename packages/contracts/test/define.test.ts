@@ -30,10 +30,12 @@ const stream = (channels: readonly Channel[], options: Partial<Parameters<typeof
   })
 
 test('the alarm channels are what the apps agreed on', () => {
-  expect(contracts.channels.map(({ name, subject, version }) => [name, subject, version])).toEqual([
-    ['alarm-to-bot', 'alarm.to.bot', 1],
-    ['alarm-to-log', 'alarm.to.log', 1],
-  ])
+  expect(contracts.channels.map(({ name, subject, version }) => [name, subject, version])).toEqual(
+    expect.arrayContaining([
+      ['alarm-to-bot', 'alarm.to.bot', 1],
+      ['alarm-to-log', 'alarm.to.log', 1],
+    ]),
+  )
   expect(contracts.channel('alarm-to-log')).toBe(alarmToLog)
   expect(contracts.channel('nobody')).toBeUndefined()
   expect(contracts.streamOf(alarmToBot)).toBe(basquiatStream)

@@ -5,6 +5,8 @@ import { basename, dirname, join, relative, sep } from 'node:path'
 interface Layer {
   /** In sources and in tests. */
   readonly knows: readonly string[]
+  /** Every app there is, besides. */
+  readonly knowsApps?: boolean
   /** Anything else is refused in sources; not given: any library. */
   readonly onlyLibraries?: readonly RegExp[]
   readonly noLibraries?: readonly RegExp[]
@@ -30,7 +32,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   [OPS]: { knows: [CONTRACTS, KIT, SERVER] },
   '@alarm-bus/contract-tools': { knows: [CONTRACTS, KIT, OPS] },
   benchmarks: { knows: [CONTRACTS, KIT, SERVER, 'producer'] },
-  '@alarm-bus/e2e': { knows: [CONTRACTS, KIT, SERVER, OPS, 'producer', 'alarm-consumer', 'log-consumer'] },
+  '@alarm-bus/e2e': { knows: [CONTRACTS, KIT, SERVER, OPS], knowsApps: true },
 }
 
 interface Manifest {
@@ -46,7 +48,16 @@ interface Package {
 }
 
 function layerOf({ folder, manifest }: Package): Layer | undefined {
-  return basename(dirname(folder)) === 'apps' ? APP : LAYERS[manifest.name]
+  return isApp(folder) ? APP : LAYERS[manifest.name]
+}
+
+function isApp(folder: string): boolean {
+  return basename(dirname(folder)) === 'apps'
+}
+
+function knows(layer: Layer, other: Package | undefined): boolean {
+  if (!other) return false
+  return layer.knows.includes(other.manifest.name) || (layer.knowsApps === true && isApp(other.folder))
 }
 
 const IMPORT =
@@ -57,7 +68,7 @@ const SHARED_TEST_CONFIG = 'vitest.shared.ts'
 /** Every import and every dependency that points against the arrow, one line each; empty when all is well. */
 export function findArrowFaults(repository: string): readonly string[] {
   const packages = workspacePackages(repository)
-  const names = new Set(packages.map(({ manifest }) => manifest.name))
+  const names = new Map(packages.map((one) => [one.manifest.name, one]))
   return packages.flatMap((one) => [...manifestFaults(one, names), ...sourceFaults(repository, one, names)])
 }
 
@@ -71,12 +82,12 @@ function workspacePackages(repository: string): readonly Package[] {
   }))
 }
 
-function manifestFaults(one: Package, names: ReadonlySet<string>): readonly string[] {
+function manifestFaults(one: Package, names: ReadonlyMap<string, Package>): readonly string[] {
   const { manifest } = one
   const layer = layerOf(one)
   if (!layer) return [`${manifest.name} has no place in the arrow: give it one in packages/e2e/src/import-arrow.ts`]
   return declared(manifest)
-    .filter((dependency) => names.has(dependency) && !layer.knows.includes(dependency))
+    .filter((dependency) => names.has(dependency) && !knows(layer, names.get(dependency)))
     .map((dependency) => `${manifest.name} may not depend on ${dependency} (package.json)`)
 }
 
@@ -84,7 +95,7 @@ function declared({ dependencies, devDependencies, peerDependencies }: Manifest)
   return [...new Set(Object.keys({ ...dependencies, ...devDependencies, ...peerDependencies }))]
 }
 
-function sourceFaults(repository: string, one: Package, names: ReadonlySet<string>): readonly string[] {
+function sourceFaults(repository: string, one: Package, names: ReadonlyMap<string, Package>): readonly string[] {
   const files = globSync('{src,test}/**/*.ts', { cwd: one.folder }).concat(globSync('*.ts', { cwd: one.folder }))
   return files.toSorted().flatMap((file) => {
     const path = join(one.folder, file)
@@ -101,7 +112,12 @@ export function importsOf(source: string): readonly string[] {
   return [...source.matchAll(IMPORT)].map((match) => match[1] ?? match[2] ?? match[3] ?? '')
 }
 
-function importFault(one: Package, path: string, specifier: string, names: ReadonlySet<string>): string | undefined {
+function importFault(
+  one: Package,
+  path: string,
+  specifier: string,
+  names: ReadonlyMap<string, Package>,
+): string | undefined {
   const { folder, manifest } = one
   if (specifier.startsWith('node:')) return undefined
   if (specifier.startsWith('.')) {
@@ -116,7 +132,7 @@ function importFault(one: Package, path: string, specifier: string, names: Reado
   if (!declared(manifest).includes(library)) return `imports ${library}, which its package.json does not name`
   const layer = layerOf(one)
   if (!layer) return undefined
-  if (names.has(library)) return layer.knows.includes(library) ? undefined : `may not import ${library}`
+  if (names.has(library)) return knows(layer, names.get(library)) ? undefined : `may not import ${library}`
   // Tests may use what they like.
   const isSource = relative(folder, path).startsWith('src') && !path.endsWith('.test.ts')
   const isRefused = layer.noLibraries?.some((pattern) => pattern.test(library))

@@ -5,6 +5,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { appVariable } from '@alarm-bus/contracts'
 import { waitFor } from '@alarm-bus/nats-kit/testing'
 import { onTestFinished } from 'vitest'
 
@@ -57,10 +58,13 @@ function machineEnvironment(): Record<string, string> {
 }
 
 /** A free port of each app and of the broker, and a directory, so that it runs beside a person's own `dev`. */
-export async function devEnvironment(): Promise<Record<string, string> & { readonly ALARM_BUS_DEV_DIR: string }> {
+export async function devEnvironment(
+  checkout: string = repository,
+): Promise<Record<string, string> & { readonly ALARM_BUS_DEV_DIR: string }> {
   const folder = mkdtempSync(join(tmpdir(), 'alarm-bus-dev-'))
   onTestFinished(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }))
-  const names = ['NATS_PORT', 'NATS_MONITOR_PORT', 'PRODUCER_PORT', 'ALARM_CONSUMER_PORT', 'LOG_CONSUMER_PORT']
+  const apps = readdirSync(join(checkout, 'apps')).map((app) => appVariable(app, 'PORT'))
+  const names = ['NATS_PORT', 'NATS_MONITOR_PORT', ...apps]
   const ports = await freePorts(names.length)
   return {
     ...Object.fromEntries(names.map((name, index) => [name, String(ports[index])])),
@@ -82,8 +86,9 @@ async function freePorts(count: number): Promise<readonly number[]> {
 export function startDev(
   env: Awaited<ReturnType<typeof devEnvironment>>,
   command: readonly string[] = ['pnpm', 'dev'],
+  checkout: string = repository,
 ): Command {
-  const dev = run(command, env)
+  const dev = run(command, env, checkout)
   onTestFinished(async () => {
     const pids = livingProcessesOf(env.ALARM_BUS_DEV_DIR)
     for (const pid of pids) kill(pid)

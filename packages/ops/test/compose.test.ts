@@ -38,7 +38,7 @@ describe('docker-compose.yml', () => {
       expect(service.mem_limit).toMatch(/^\d+[mg]$/)
       expect(service.cap_drop).toEqual(['ALL'])
       expect(service.security_opt).toEqual(['no-new-privileges:true'])
-      for (const port of service.ports ?? []) expect(port).toMatch(/^127\.0\.0\.1:\$\{[A-Z_]+:-\d+\}:\d+$/)
+      for (const port of service.ports ?? []) expect(port).toMatch(/^127\.0\.0\.1:\$\{[A-Z0-9_]+:-\d+\}:\d+$/)
     },
   )
 
@@ -69,7 +69,7 @@ describe('docker-compose.yml', () => {
 
   test('the broker gets every variable of its configuration, and no password has a default', () => {
     const needed = new Set(
-      [...conf.replaceAll(/#.*$/gm, '').matchAll(/:\s*\$([A-Z_]+)/g)].map((match) => match[1] as string),
+      [...conf.replaceAll(/#.*$/gm, '').matchAll(/:\s*\$([A-Z0-9_]+)/g)].map((match) => match[1] as string),
     )
     for (const variable of needed) expect(nats.environment).toHaveProperty(variable)
     const uses = [...text.matchAll(/\$\{(\w*PASSWORD)([^}]*)\}/g)]

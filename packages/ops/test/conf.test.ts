@@ -11,7 +11,7 @@ const conf = wholeConf()
 const apps = (await readApps()).map(({ name }) => name)
 /** Every variable that the file and what it includes refer to, outside of comments. */
 const variables = [
-  ...new Set([...conf.replaceAll(/#.*$/gm, '').matchAll(/:\s*\$([A-Z_]+)/g)].map((match) => match[1] as string)),
+  ...new Set([...conf.replaceAll(/#.*$/gm, '').matchAll(/:\s*\$([A-Z0-9_]+)/g)].map((match) => match[1] as string)),
 ]
 
 async function check(
