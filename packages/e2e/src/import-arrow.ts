@@ -17,6 +17,7 @@ const KIT = '@alarm-bus/nats-kit'
 const SERVER = '@alarm-bus/nats-server'
 const SERVICE = '@alarm-bus/service'
 const OPS = '@alarm-bus/ops'
+const GENERATORS = '@alarm-bus/generators'
 const NATS_CLIENT = /^@nats-io\/|^nats$/
 const APP: Layer = { knows: [CONTRACTS, KIT, SERVICE, SERVER], noLibraries: [NATS_CLIENT] }
 
@@ -31,8 +32,9 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   [SERVICE]: { knows: [CONTRACTS, KIT, SERVER], noLibraries: [NATS_CLIENT] },
   [OPS]: { knows: [CONTRACTS, KIT, SERVER] },
   '@alarm-bus/contract-tools': { knows: [CONTRACTS, KIT, OPS] },
+  [GENERATORS]: { knows: [CONTRACTS] },
   benchmarks: { knows: [CONTRACTS, KIT, SERVER, 'producer'] },
-  '@alarm-bus/e2e': { knows: [CONTRACTS, KIT, SERVER, OPS], knowsApps: true },
+  '@alarm-bus/e2e': { knows: [CONTRACTS, KIT, SERVER, OPS, GENERATORS], knowsApps: true },
 }
 
 interface Manifest {

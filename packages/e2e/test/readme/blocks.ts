@@ -22,9 +22,16 @@ export function typescriptBlocks(file: 'README.md' | 'README.ko.md'): readonly B
 
 /** The lines that begin with `pnpm ops`, without their comments. */
 export function opsLines(file: 'README.md' | 'README.ko.md'): readonly string[] {
-  return [...readFileSync(`${repository}${file}`, 'utf8').matchAll(/^pnpm ops (.*)$/gm)].map(([line]) =>
-    line.replace(/ +#.*/, ''),
-  )
+  return linesOf(file, /^pnpm ops (.*)$/gm)
+}
+
+/** The lines that begin with `pnpm new`. */
+export function newLines(file: 'README.md' | 'README.ko.md'): readonly string[] {
+  return linesOf(file, /^pnpm new (.*)$/gm)
+}
+
+function linesOf(file: string, pattern: RegExp): readonly string[] {
+  return [...readFileSync(`${repository}${file}`, 'utf8').matchAll(pattern)].map(([line]) => line.replace(/ +#.*/, ''))
 }
 
 /** What is left when comments and texts for people, which are translated, are taken out. */
