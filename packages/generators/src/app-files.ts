@@ -70,24 +70,15 @@ function withService(text: string, name: string, port: number): string {
   // The first of them is the broker's.
   const known = inPlaceOf(file, text, /^ {6}NATS_ADMIN_PASSWORD: /m, (found) => `${ownPassword}${found}`)
   const service = `  ${name}:
-    <<: *hardened
+    <<: *app
     build:
       context: .
       dockerfile: apps/${name}/Dockerfile
     image: alarm-bus-${name}:local
     environment:
-      NATS_SERVERS: nats://nats:4222
+      <<: *app-environment
 ${ownPassword}    ports:
       - "127.0.0.1:\${${appVariable(name, 'PORT')}:-${port}}:${port}"
-    depends_on:
-      nats: { condition: service_healthy }
-      streams: { condition: service_completed_successfully }
-    mem_limit: 256m
-    pids_limit: 128
-    init: true
-    restart: unless-stopped
-    # Longer than SHUTDOWN_TIMEOUT_MS.
-    stop_grace_period: 15s
 
 `
   return inPlaceOf(file, known, /^volumes:$/m, (found) => `${service}${found}`)
