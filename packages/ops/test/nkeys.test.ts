@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { contracts } from '@alarm-bus/contracts'
@@ -8,6 +8,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { readApps } from '../src/apps/read-apps.ts'
 import { startApp } from '../src/demo/app-process.ts'
 import { applyStreams } from '../src/index.ts'
+import { makeApiKey } from '../src/api-key/make-api-key.ts'
 import { runNkey } from '../src/nkey/run-nkey.ts'
 import { runPermissions } from '../src/permissions/run-permissions.ts'
 import { nkeyVariable } from '../src/permissions/user-variables.ts'
@@ -24,6 +25,9 @@ const users = [...(await readApps()).map(({ name }) => name), 'admin', 'migrator
 /** No password stands in this environment, and the broker knows none but the one of its own account. */
 const settings = Object.fromEntries(Object.entries(devEnvironment).filter(([name]) => !name.endsWith('_PASSWORD')))
 
+/** Who calls the producer, which wants to know in production. */
+const caller = makeApiKey('test', [])
+
 const keys = new Map<string, Key>()
 let folder: string
 let conf: string
@@ -39,6 +43,7 @@ beforeAll(async () => {
   const file = join(folder, 'nats.permissions.conf')
   await within(runPermissions, ['--nkeys', '--out', file])
   conf = readFileSync(file, 'utf8')
+  writeFileSync(join(folder, 'api-keys.json'), JSON.stringify({ clients: [caller.client] }))
   for (const user of users) keys.set(user, await newKey(user))
   const env = Object.fromEntries(users.map((user) => [nkeyVariable(user), keys.get(user)?.publicKey as string]))
   broker = await startBroker({ users: conf, env })
@@ -58,6 +63,7 @@ function startProducer(seed: string) {
     NATS_SERVERS: broker.server.url,
     PRODUCER_PORT: '0',
     NATS_NKEY_SEED: seed,
+    PRODUCER_API_KEYS_FILE: join(folder, 'api-keys.json'),
   }
   return startApp('producer', { env: { PATH: process.env['PATH'] ?? '', ...env } })
 }
@@ -73,7 +79,7 @@ test('an app with its seed alone becomes ready and stores a message; a tool is a
   await using producer = await startProducer(seed)
   const answer = await fetch(`${producer.url}/channels/alarm-to-bot/messages`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${caller.key}` },
     body: JSON.stringify({ message: 'by key' }),
   })
   expect(answer.status).toBe(202)

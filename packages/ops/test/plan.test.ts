@@ -182,7 +182,7 @@ test('a stream is destroyed by the migrator alone; without its password nothing 
   const args = ['apply', '--yes', '--allow-destroy', '--destroy', 'OTHER'] as const
   const { code, err } = await opsOf(broker, { NATS_MIGRATOR_PASSWORD: '' }, ...args)
   expect(code).toBe(1)
-  expect(err).toContain('NATS_MIGRATOR_PASSWORD is not set')
+  expect(err).toContain('NATS_MIGRATOR_PASSWORD (or NATS_MIGRATOR_NKEY_SEED) is not set')
   expect((await manager.streams.list().next()).map(({ config }) => config.name)).toEqual(['OTHER'])
   expect((await ops(...args)).code).toBe(0)
   expect((await manager.streams.list().next()).map(({ config }) => config.name).sort()).toEqual(STREAM_NAMES.toSorted())
