@@ -27,12 +27,14 @@ async function runsAfterChangeOf(...files: readonly string[]): Promise<readonly 
 /** The tests of it all together start every app, so they are affected by each of them. */
 const TOGETHER = '@alarm-bus/e2e#test'
 
-test.each(['producer', 'alarm-consumer', 'log-consumer'])(
-  'a change in %s builds and tests that app alone',
-  async (app) => {
-    expect(await runsAfterChangeOf(`apps/${app}/src/app.ts`)).toEqual([TOGETHER, `${app}#build`, `${app}#test`])
-  },
-)
+test.each(['alarm-consumer', 'log-consumer'])('a change in %s builds and tests that app alone', async (app) => {
+  expect(await runsAfterChangeOf(`apps/${app}/src/app.ts`)).toEqual([TOGETHER, `${app}#build`, `${app}#test`])
+})
+
+test('a change in producer builds and tests that app alone, and what measures it', async () => {
+  const runs = [TOGETHER, 'benchmarks#test', 'producer#build', 'producer#test']
+  expect(await runsAfterChangeOf('apps/producer/src/app.ts')).toEqual(runs)
+})
 
 test('a change in a test of an app builds nothing', async () => {
   expect(await runsAfterChangeOf('apps/alarm-consumer/test/alarm-consumer.test.ts')).toEqual([
