@@ -16,7 +16,7 @@ const mainPayload = (): readonly number[] => [MAIN_PAYLOAD]
 
 export const SCALES: Readonly<Record<Scale['name'], Scale>> = {
   full: { name: 'full', rounds: 5, warmUps: 2, share: 1, payloadsOf: (row) => row.payloads },
-  quick: { name: 'quick', rounds: 5, warmUps: 1, share: 0.15, payloadsOf: mainPayload },
+  quick: { name: 'quick', rounds: 5, warmUps: 1, share: 0.1, payloadsOf: mainPayload },
   /** For a test: everything happens, nothing is measured well. */
   smoke: { name: 'smoke', rounds: 1, warmUps: 0, share: 0.003, payloadsOf: mainPayload },
 }
