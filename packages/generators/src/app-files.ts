@@ -21,6 +21,7 @@ export function appFiles(app: NewApp, port = nextPort()): ReadonlyMap<string, st
     [`.changeset/new-app-${name}.md`, `---\n'${name}': minor\n---\n\nA new app. ${app.description}\n`],
     changed('.env.example', (text) => withVariables(text, name, port)),
     changed('docker-compose.yml', (text) => withService(text, name, port)),
+    changed('docker-compose.cluster.yml', (text) => withClusterService(text, name)),
     // The tests of it all together start every app, so they run again when this one changes.
     changed('packages/e2e/package.json', (text) => withDependency(text, name)),
     changed('knip.json', (text) => withTestedApp(text, name)),
@@ -82,6 +83,17 @@ ${ownPassword}    ports:
 
 `
   return inPlaceOf(file, known, /^volumes:$/m, (found) => `${service}${found}`)
+}
+
+function withClusterService(text: string, name: string): string {
+  const service = `  ${name}:
+    extends: { file: docker-compose.yml, service: ${name} }
+    environment: *servers
+    depends_on: !override
+      <<: *app-depends
+
+`
+  return inPlaceOf('docker-compose.cluster.yml', text, /^volumes:$/m, (found) => `${service}${found}`)
 }
 
 function withDependency(text: string, name: string): string {

@@ -80,7 +80,14 @@ test.each([
 })
 
 test('the command itself ends with 1 and the reason, and writes nothing', () => {
-  const written = ['apps', '.changeset', '.env.example', 'docker-compose.yml', 'knip.json']
+  const written = [
+    'apps',
+    '.changeset',
+    '.env.example',
+    'docker-compose.yml',
+    'docker-compose.cluster.yml',
+    'knip.json',
+  ]
   const git = (): string =>
     execFileSync('git', ['-C', REPOSITORY, 'status', '--porcelain', '--', ...written], { encoding: 'utf8' })
   const before = git()

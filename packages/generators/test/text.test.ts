@@ -23,6 +23,7 @@ test('an app gets a port, a password and a container of its own; what others hav
   expect(text('.env.example')).toMatch(/^LOG_CONSUMER_PORT=3002\n(.*\n)*WEB_2_PORT=3456$/m)
   expect(text('docker-compose.yml').match(/NATS_WEB_2_PASSWORD: /g)).toHaveLength(2)
   expect(text('docker-compose.yml')).toContain('- "127.0.0.1:${WEB_2_PORT:-3456}:3456"')
+  expect(text('docker-compose.cluster.yml')).toContain('extends: { file: docker-compose.yml, service: web-2 }')
   expect(text('apps/web-2/Dockerfile')).toContain('EXPOSE 3456')
   expect(text('apps/web-2/Dockerfile')).not.toMatch(/alarm-consumer|ALARM_CONSUMER|3001/)
   expect(JSON.parse(text('apps/web-2/package.json'))).toMatchObject({ name: 'web-2', description: 'Says "hello".' })

@@ -1,4 +1,5 @@
 import { runApiKey } from './api-key/run-api-key.ts'
+import { runCertificates } from './certificates/run-certificates.ts'
 import { runConsumers } from './consumers/run-consumers.ts'
 import { runDlq } from './dlq/run-dlq.ts'
 import { runNkey } from './nkey/run-nkey.ts'
@@ -10,6 +11,7 @@ import { runPlan } from './plan/run-plan.ts'
 const COMMANDS: Readonly<Record<string, (argv: readonly string[]) => Promise<number>>> = {
   apply: runApply,
   'api-key': runApiKey,
+  certificates: runCertificates,
   consumers: runConsumers,
   dlq: runDlq,
   nkey: runNkey,
@@ -22,6 +24,7 @@ const HELP = `pnpm ops <command>
   api-key      a key for a client of the producer's API
   plan         what would change on the broker to make it what the code declares
   apply        makes it so
+  certificates for the routes between the brokers of a cluster
   consumers    those that nobody owns any more: prune
   dlq          dead letters: list, show, redrive, discard
   nkey         a key for a user of the broker

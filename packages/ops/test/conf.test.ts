@@ -1,11 +1,13 @@
 import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { findNatsServer, startNatsServer } from '@alarm-bus/nats-server'
 import { connect } from '@nats-io/transport-node'
 import { describe, expect, test } from 'vitest'
 import { readApps } from '../src/apps/read-apps.ts'
 import { passwordVariable } from '../src/permissions/user-variables.ts'
-import { authOf, confPath, devEnvironment, startBroker, wholeConf } from './harness.ts'
+import { brokerNames, environmentOf } from './cluster-harness.ts'
+import { authOf, confPath, devEnvironment, repository, startBroker, wholeConf } from './harness.ts'
 
 const conf = wholeConf()
 const apps = (await readApps()).map(({ name }) => name)
@@ -16,10 +18,11 @@ const variables = [
 
 async function check(
   env: Readonly<Record<string, string>>,
+  path = confPath,
 ): Promise<{ readonly code: number; readonly output: string }> {
-  const { path } = await findNatsServer()
+  const { path: binary } = await findNatsServer()
   try {
-    const { stdout, stderr } = await promisify(execFile)(path, ['-t', '-c', confPath], { env: { ...env } })
+    const { stdout, stderr } = await promisify(execFile)(binary, ['-t', '-c', path], { env: { ...env } })
     return { code: 0, output: stdout + stderr }
   } catch (error) {
     const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string }
@@ -112,26 +115,31 @@ describe('nats.setup.conf', () => {
 
 describe('the ready comments of nats.setup.conf', () => {
   test('are valid once the marks are gone', async () => {
-    // The files of TLS do not exist here; everything else has to parse.
-    const text = conf
-      .replaceAll(/^# (?=cluster \{)[^]*?^# \}$/gm, (block) => block.replaceAll(/^# ?/gm, ''))
-      .replaceAll(/^ {2}tls \{[^]*?^ {2}\}$/gm, '')
-      .replaceAll(
-        /^( *)# (server_tags|client_advertise|max_ha_assets|unique_tag|max_outstanding_catchup|domain):/gm,
-        '$1$2:',
-      )
-      .replace('listen: "0.0.0.0:6222"', 'listen: "127.0.0.1:-1"')
-    expect(text).toMatch(/^cluster \{/m)
-    const env = {
-      ...devEnvironment,
-      NATS_ROUTE_PASSWORD: 'dev-only-route',
-      NATS_ROUTES: '["nats://route:dev-only-route@127.0.0.1:9"]',
+    const text = conf.replaceAll(/^( *)# (client_advertise|domain):/gm, '$1$2:')
+    expect(text).not.toBe(conf)
+    await using server = await startNatsServer({ configText: text, env: devEnvironment })
+    const varz = (await (await fetch(new URL('/varz', server.monitorUrl))).json()) as Record<string, any>
+    expect(varz).toMatchObject({ jetstream: { config: { domain: 'hub' } } })
+  })
+})
+
+describe('nats.cluster.conf', () => {
+  const file = readFileSync(`${repository}nats.cluster.conf`, 'utf8')
+  const own = [...file.replaceAll(/#.*$/gm, '').matchAll(/:\s*\$([A-Z0-9_]+)/g)].map((match) => match[1] as string)
+
+  test('names its variables in the head, and compose gives each broker all of them', () => {
+    expect(own.length).toBeGreaterThan(5)
+    const head = file.split('\n\n')[0] as string
+    for (const variable of own) {
+      expect(head).toContain(variable)
+      for (const broker of brokerNames) expect(environmentOf(broker), broker).toHaveProperty(variable)
     }
-    // One server of three alone never becomes healthy; that it takes clients says that it took the file.
-    await using server = await startNatsServer({ configText: text, env, monitorPort: false })
-    const { user, password } = authOf('producer')
-    const client = await connect({ servers: server.url, user, pass: password })
-    expect(client.info).toMatchObject({ cluster: 'alarm-bus' })
-    await client.close()
+  })
+
+  test.each(own)('is refused without %s, by its name', async (variable) => {
+    const { [variable]: _, ...rest } = environmentOf('nats-1')
+    const { code, output } = await check(rest, `${repository}nats.cluster.conf`)
+    expect(code).toBe(1)
+    expect(output).toContain(`'${variable}'`)
   })
 })

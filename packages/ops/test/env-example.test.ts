@@ -19,8 +19,8 @@ describe('.env.example', () => {
   test('has passwords that the apps refuse in production, each another, and that the broker’s file can hold', async () => {
     const passwords = Object.entries(devEnvironment).filter(([name]) => name.endsWith('_PASSWORD'))
     const users = [...(await readApps()).map(({ name }) => name), 'admin', 'migrator', 'sys']
-    const database = 'POSTGRES_PASSWORD'
-    expect(passwords.map(([name]) => name).sort()).toEqual([...users.map(passwordVariable), database].sort())
+    const others = ['POSTGRES_PASSWORD', 'NATS_ROUTE_PASSWORD']
+    expect(passwords.map(([name]) => name).sort()).toEqual([...users.map(passwordVariable), ...others].sort())
     for (const [, value] of passwords) expect(value).toMatch(/^dev-only-[a-z0-9-]+$/)
     expect(new Set(passwords.map(([, value]) => value)).size).toBe(passwords.length)
   })

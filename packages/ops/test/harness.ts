@@ -29,6 +29,8 @@ export function authOf(user: User, environment = devEnvironment): { readonly use
 
 export interface TestBroker extends AsyncDisposable {
   readonly server: NatsServer
+  /** Where clients find it. */
+  readonly servers: readonly string[]
   /** A connection of the plain client, with the user's own inbox prefix; closed with the broker. */
   raw(user: User): Promise<NatsConnection>
   /** A connection of the kit. */
@@ -55,6 +57,7 @@ export async function startBroker({ extra, users, port = 0, env = {} }: TestBrok
   const opened: (() => Promise<unknown>)[] = []
   return {
     server,
+    servers: [server.url],
     async raw(user) {
       const { password } = authOf(user, environment)
       const client = await connect({

@@ -7,9 +7,12 @@ import { authOf, type TestBroker, type User } from './harness.ts'
 /** A message by the stream's sequence and its text; each is published once. */
 export type Seen = `${number} ${string}`
 
+/** One broker or several that store together. */
+type Brokers = Pick<TestBroker, 'servers'>
+
 /** Publishes one message after the other until it is told to stop. */
-export function startPublisher(broker: TestBroker, channel: Channel) {
-  const bus = busOf(broker, 'producer', { publisher: {} })
+export function startPublisher(brokers: Brokers, channel: Channel) {
+  const bus = busOf(brokers, 'producer', { publisher: {} })
   const stored: Seen[] = []
   let stopped = false
   const running = (async () => {
@@ -33,7 +36,7 @@ export function startPublisher(broker: TestBroker, channel: Channel) {
 
 /** Handles what comes; every seventh message at its second delivery, every fifth after a while. */
 export function startConsumer(
-  broker: TestBroker,
+  brokers: Brokers,
   app: User,
   channels: readonly Channel[],
   options: Partial<SubscriberOptions> = {},
@@ -47,7 +50,7 @@ export function startConsumer(
       handled.push(`${seq} ${message}`)
     }),
   )
-  const bus = busOf(broker, app, { subscriber: { ...options, handlers } })
+  const bus = busOf(brokers, app, { subscriber: { ...options, handlers } })
   return { handled, bus, stop: () => bus.stop(5_000) }
 }
 
@@ -55,11 +58,11 @@ type Part = Pick<Parameters<typeof startBus>[0], 'publisher'> & {
   readonly subscriber?: Parameters<typeof startBus>[0]['subscriber']
 }
 
-function busOf(broker: TestBroker, name: User, part: Part): Bus {
+function busOf({ servers }: Brokers, name: User, part: Part): Bus {
   return startBus({
     contracts,
     logger: collectLogs(),
-    connection: { servers: [broker.server.url], name, auth: authOf(name) },
+    connection: { servers, name, auth: authOf(name) },
     streams: { mode: 'verify' },
     ...(part as object),
   } as Parameters<typeof startBus>[0])

@@ -1,0 +1,108 @@
+import { X509Certificate } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { UsageError } from '../config.ts'
+import type { Output } from '../output.ts'
+import { type Certificate, makeAuthority, makeServerCertificate } from './make-certificates.ts'
+
+const DEFAULT_DAYS = 365
+/** As long as an authority made today holds. */
+const MAX_DAYS = 3_650
+
+const HELP = `Certificates for the routes between the brokers of a cluster (nats.cluster.conf).
+
+  pnpm ops certificates --out DIR
+
+  --out DIR        where they go; made if need be, for its owner alone
+  --server HOST    name or address in NATS_ROUTES; may be given several times. Default: nats-1, nats-2 and nats-3, which
+                   is what docker-compose.cluster.yml calls them
+  --days N         how long they hold, 1 to ${MAX_DAYS}; default ${DEFAULT_DAYS}
+
+Writes ca.pem and ca-key.pem where there is none, and HOST.pem and HOST-key.pem for each server. Where the authority is
+there it signs: run it again before they run out, and let each broker read them anew (SIGHUP, or a restart). Brokers need
+ca.pem and their own pair; ca-key.pem belongs to whoever signs. Needs no broker.`
+
+interface Command {
+  readonly out: string
+  readonly servers: readonly string[]
+  readonly days: number
+}
+
+/** The process's exit code: 0 when they are written, else 1. Keys are written and never shown. */
+export async function runCertificates(argv: readonly string[], output: Output = console): Promise<number> {
+  try {
+    const command = readCommand(argv)
+    if (!command) {
+      output.log(HELP)
+      return 0
+    }
+    const { out, servers, days } = command
+    // The keys are readable in there, since a container's root without capabilities is not their owner: the folder
+    // keeps other users of this machine out.
+    await mkdir(out, { recursive: true, mode: 0o700 })
+    const authority = await authorityIn(out, output)
+    for (const server of servers) {
+      const made = await makeServerCertificate(authority, server, days)
+      await write(out, server, made)
+      output.log(`${join(out, `${server}.pem`)}  until ${untilOf(made.cert)}`)
+    }
+    return 0
+  } catch (error) {
+    output.error(`ops certificates: ${(error as Error).message}`)
+    return 1
+  }
+}
+
+function readCommand(argv: readonly string[]): Command | undefined {
+  const { out, server, days: daysText, help } = parse(argv)
+  if (help || argv.length === 0) return undefined
+  if (out === undefined) throw new UsageError('give --out DIR')
+  const servers = [...new Set(server ?? ['nats-1', 'nats-2', 'nats-3'])]
+  // They become names of files.
+  const odd = servers.find((name) => !/^[A-Za-z0-9][A-Za-z0-9.:-]{0,252}$/.test(name) || name === 'ca')
+  if (odd !== undefined) throw new UsageError(`${JSON.stringify(odd)} is no name or address of a server`)
+  const days = Number(daysText ?? DEFAULT_DAYS)
+  if (!Number.isInteger(days) || days < 1 || days > MAX_DAYS)
+    throw new UsageError(`--days has to be a whole number from 1 to ${MAX_DAYS}, not ${JSON.stringify(daysText)}`)
+  return { out, servers, days }
+}
+
+function parse(argv: readonly string[]) {
+  try {
+    const options = {
+      out: { type: 'string' },
+      server: { type: 'string', multiple: true },
+      days: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    } as const
+    return parseArgs({ args: [...argv], options }).values
+  } catch (error) {
+    throw new UsageError((error as Error).message, { cause: error })
+  }
+}
+
+async function authorityIn(folder: string, output: Output): Promise<Certificate> {
+  const [certFile, keyFile] = [join(folder, 'ca.pem'), join(folder, 'ca-key.pem')]
+  if (!existsSync(certFile) && !existsSync(keyFile)) {
+    const made = await makeAuthority()
+    await write(folder, 'ca', made)
+    output.log(`${certFile}  until ${untilOf(made.cert)}, a new authority`)
+    return made
+  }
+  const missing = [certFile, keyFile].find((file) => !existsSync(file))
+  // A new authority in place of the old one would cut the brokers that trust the old one off from the others.
+  if (missing !== undefined)
+    throw new UsageError(`${missing} is missing beside the other half of its pair; put it back`)
+  return { cert: await readFile(certFile, 'utf8'), key: await readFile(keyFile, 'utf8') }
+}
+
+async function write(folder: string, name: string, { cert, key }: Certificate): Promise<void> {
+  await writeFile(join(folder, `${name}.pem`), cert)
+  await writeFile(join(folder, `${name}-key.pem`), key, { mode: name === 'ca' ? 0o600 : 0o644 })
+}
+
+function untilOf(cert: string): string {
+  return new X509Certificate(cert).validToDate.toISOString().slice(0, 10)
+}
