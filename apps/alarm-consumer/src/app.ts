@@ -1,20 +1,25 @@
 import { alarmToBot, contracts } from '@alarm-bus/contracts'
-import { type Bus, createMemoryOnceStore, startBus } from '@alarm-bus/nats-kit'
+import { type Bus, kvOnceStore, startBus } from '@alarm-bus/nats-kit'
 import { createHttp, createMetrics, type Service, type ServiceLogger, withRequestIds } from '@alarm-bus/service'
 import type { AlarmConsumerConfig } from './config.ts'
 import { app } from './declaration.ts'
 import { createAlarmDelivery } from './delivery/alarm-delivery.ts'
+import { createSentRecords } from './delivery/sent-records.ts'
 import { alarmToBotHandler } from './handlers/alarm-to-bot.ts'
 import { createSinks } from './sinks/create-sinks.ts'
+
+/** How long a claim or a record is tried. Longer than an alarm waits for it, and not so long that it would hold up a stop. */
+const RECORD_BUDGET_MS = 6_000
 
 /** Puts the app together: the bus hands alarms to the handler, the handler to the sinks; a sink that is away pauses the bus. */
 export function createAlarmConsumer(config: AlarmConsumerConfig, logger: ServiceLogger): Service {
   const metrics = createMetrics(config)
+  const records = createSentRecords({ shared: kvOnceStore(recordsOptions(config)), logger })
   let bus: Bus | undefined
   const delivery = createAlarmDelivery({
     sinks: createSinks(config.sinks, logger),
     circuit: config.sinks.circuit,
-    store: createMemoryOnceStore(),
+    records,
     logger,
     pause: (reason) => bus?.pause(reason, alarmToBot) ?? (() => undefined),
   })
@@ -30,7 +35,7 @@ export function createAlarmConsumer(config: AlarmConsumerConfig, logger: Service
           streams: config.streams,
           subscriber: {
             ...config.subscriber,
-            handlers: withRequestIds(metrics.handlers([alarmToBotHandler(delivery)])),
+            handlers: withRequestIds(metrics.handlers([{ ...alarmToBotHandler(delivery), uses: [records] }])),
           },
         }),
       )
@@ -47,4 +52,9 @@ export function createAlarmConsumer(config: AlarmConsumerConfig, logger: Service
       return bus
     },
   }
+}
+
+/** What a process that died had claimed is free when its deliveries come again, and not before: the store knows 3 s at least. */
+function recordsOptions({ subscriber: { ackWaitMs = 30_000 } }: AlarmConsumerConfig) {
+  return { leaseMs: Math.max(3_000, ackWaitMs), budgetMs: RECORD_BUDGET_MS }
 }

@@ -5,4 +5,5 @@ export const app = defineApp({
   owner: 'alarms',
   description: 'Hands alarms to the people behind the bot.',
   handles: [alarmToBot],
+  onceOnly: true,
 })

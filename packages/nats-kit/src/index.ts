@@ -53,7 +53,7 @@ export { pruneConsumers, type PrunedConsumer, type PruneOptions } from './consum
 export { createKvOnceStore, type KvOnceStoreOptions } from './once/kv-once-store.ts'
 export { kvOnceStore, type LateOnceStore } from './once/late-once-store.ts'
 export { createMemoryOnceStore } from './once/memory-once-store.ts'
-export { ensureOnceBucket, type OnceBucketOptions, onceBucketName, onceSubjects } from './once/once-bucket.ts'
+export { onceBucketName, onceSubjects } from './once/once-bucket.ts'
 export { onceOnly, type OnceOnlyOptions } from './once/once-only.ts'
 export type { OnceClaim, OnceKey, OnceStore } from './once/once-store.ts'
 export type { WatchdogOptions } from './watchdog/options.ts'

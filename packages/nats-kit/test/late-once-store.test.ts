@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import {
   createSubscriber,
   defineHandler,
-  ensureOnceBucket,
+  ensureStreams,
   kvOnceStore,
   type MessageHandler,
   onceBucketName,
@@ -17,7 +17,6 @@ const broker = useBroker()
 test('an app writes its once-only handlers down before it is connected; a redelivery after success runs nothing', async () => {
   const { contracts, stream, toBot, toLog } = makeContracts()
   const admin = await open(broker.current)
-  await ensureOnceBucket(admin, stream)
   const handled: string[] = []
   const store = kvOnceStore()
   const once = (name: string, channel: typeof toBot | typeof toLog): MessageHandler =>
@@ -66,7 +65,7 @@ test('a store that nobody opened, or that serves another connection, says so', a
   await expect(store.claim(key)).rejects.toMatchObject({ code: 'invalid_options' })
   expect(() => kvOnceStore({ leaseMs: 1 })).toThrow(/leaseMs/)
 
-  await ensureOnceBucket(connection, stream)
+  await ensureStreams(connection, [stream], { mode: 'apply' })
   const handlers = [
     onceOnly(
       defineHandler(toBot, () => undefined),

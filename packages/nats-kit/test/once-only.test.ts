@@ -7,7 +7,7 @@ import {
   createMemoryOnceStore,
   createSubscriber,
   defineHandler,
-  ensureOnceBucket,
+  ensureStreams,
   type MessageContext,
   onceBucketName,
   type OnceClaim,
@@ -33,7 +33,7 @@ const stores: readonly [string, (made: TestContracts) => Promise<readonly [OnceS
   [
     'in KV',
     async ({ stream }) => {
-      await ensureOnceBucket(await open(broker.current), stream)
+      await ensureStreams(await open(broker.current), [stream], { mode: 'apply' })
       return [await kvStore(), await kvStore()]
     },
   ],
@@ -92,7 +92,7 @@ describe('the store in KV', () => {
   test('the claim of a process that died ends; one whose handler runs does not', async () => {
     const { stream } = makeContracts()
     const dying = await open(broker.current)
-    await ensureOnceBucket(dying, stream)
+    await ensureStreams(dying, [stream], { mode: 'apply' })
     const key = { stream: stream.name, consumer: 'app_to-bot', seq: 1, storedAt }
     const other = await kvStore()
     const store = createKvOnceStore(dying, { leaseMs: 3_000 })
@@ -118,7 +118,7 @@ describe('the store in KV', () => {
     })
     onEnd(() => guarded.stop())
     const admin = await open(guarded, { auth: { user: 'admin', password: 'a' } })
-    await ensureOnceBucket(admin, stream)
+    await ensureStreams(admin, [stream], { mode: 'apply' })
     const store = await kvStore(
       await open(guarded, { auth: { user: 'app', password: 'a' }, inboxPrefix: '_INBOX_app' }),
     )
@@ -132,13 +132,14 @@ describe('the store in KV', () => {
     await expect(store.claim({ ...key, consumer: 'other_to-bot' })).rejects.toMatchObject({ code: 'permission_denied' })
   })
 
-  test('records outlast the stream’s messages and their dead letters, and making the bucket twice changes that', async () => {
+  test('records outlast the stream’s messages, their dead letters and the redrives, also when the stream is changed', async () => {
     const { stream } = makeContracts()
     const connection = await open(broker.current)
-    await ensureOnceBucket(connection, stream)
-    await ensureOnceBucket(connection, { ...stream, maxAgeMs: 7_200_000 })
+    await ensureStreams(connection, [stream], { mode: 'apply' })
+    await ensureStreams(connection, [{ ...stream, maxAgeMs: 7_200_000 }], { mode: 'apply' })
     const { config } = await (await manager(connection)).streams.info(`KV_${onceBucketName(stream.name)}`)
-    expect(config.max_age).toBe((7_200_000 + 28 * 86_400_000) * 1e6)
+    // The letter's four weeks, and those of each of its three redrives.
+    expect(config.max_age).toBe((7_200_000 + 4 * 28 * 86_400_000) * 1e6)
     expect(() => createKvOnceStore(connection, { leaseMs: 1 })).toThrow(/leaseMs/)
   })
 })
@@ -148,7 +149,6 @@ describe('onceOnly', () => {
   async function setUp(handle: (context: MessageContext) => Promise<void> | void, store?: OnceStore) {
     const made = await openWithStreams(broker.current)
     const { connection, contracts, toBot, stream } = made
-    await ensureOnceBucket(connection, stream)
     const used = store ?? (await kvStore())
     const start = (): ReturnType<typeof createSubscriber> => {
       const handlers = [

@@ -1,4 +1,4 @@
-import type { MessageContext, OnceStore, Resume } from '@alarm-bus/nats-kit'
+import { createMemoryOnceStore, type MessageContext, type OnceStore, type Resume } from '@alarm-bus/nats-kit'
 import type { ServiceLogger } from '@alarm-bus/service'
 import type { Alarm, AlarmSink } from '../sinks/alarm-sink.ts'
 import { Circuit } from './circuit.ts'
@@ -7,7 +7,8 @@ import { deliverToAll, type Destination } from './deliver-to-all.ts'
 export interface AlarmDeliveryOptions {
   readonly sinks: readonly AlarmSink[]
   readonly circuit: { readonly failures: number; readonly firstPauseMs: number }
-  readonly store: OnceStore
+  /** What was sent to sinks that alert. Its maker opens and closes it. */
+  readonly records: OnceStore
   readonly logger: ServiceLogger
   readonly pause: (reason: string) => Resume
 }
@@ -20,10 +21,13 @@ export interface AlarmDelivery {
   close(): Promise<void>
 }
 
-export function createAlarmDelivery({ sinks, circuit, store, logger, pause }: AlarmDeliveryOptions): AlarmDelivery {
+export function createAlarmDelivery(options: AlarmDeliveryOptions): AlarmDelivery {
+  const { sinks, circuit, records, logger, pause } = options
   const circuits = sinks.map((sink) => new Circuit({ ...circuit, sink: sink.name, logger, pause }))
+  const ofThisProcess = createMemoryOnceStore()
   const destinations = sinks.map((sink, index): Destination => ({
     name: sink.name,
+    store: sink.alerts ? records : ofThisProcess,
     async send(alarm, signal) {
       await circuits[index]?.run(signal, () => sink.send(alarm, signal))
       const { channel, stream, seq, deliveryCount } = alarm
@@ -31,11 +35,10 @@ export function createAlarmDelivery({ sinks, circuit, store, logger, pause }: Al
     },
   }))
   return {
-    deliver: deliverToAll(destinations, store),
+    deliver: deliverToAll(destinations),
     stopWaiting: () => circuits.forEach((each) => each.stop()),
     async close() {
       await Promise.all(sinks.map((sink) => sink.close()))
-      await store.close()
     },
   }
 }

@@ -11,15 +11,17 @@ const logger = createLogger({ app: 'test', version: '0.0.0', logLevel: 'fatal' }
 function create(turns: Readonly<Record<string, readonly (Error | undefined)[]>>) {
   const calls: string[] = []
   const left = new Map(Object.entries(turns).map(([name, outcomes]) => [name, [...outcomes]]))
+  const store = createMemoryOnceStore()
   const destinations = Object.keys(turns).map((name) => ({
     name,
+    store,
     send: async () => {
       calls.push(name)
       const outcome = left.get(name)?.shift()
       if (outcome) throw outcome
     },
   }))
-  const deliver = deliverToAll(destinations, createMemoryOnceStore())
+  const deliver = deliverToAll(destinations)
   const attempt = async (deliveryCount: number): Promise<unknown> => {
     calls.length = 0
     const alarm: Alarm = { channel: 'c', message: 'm', id: undefined, stream: 'S', seq: 7, storedAt, deliveryCount }

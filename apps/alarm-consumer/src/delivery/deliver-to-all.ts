@@ -8,14 +8,21 @@ import {
   onceOnly,
   type OnceStore,
   RetryLater,
+  sharedConsumerName,
 } from '@alarm-bus/nats-kit'
+import { app } from '../declaration.ts'
 import type { Alarm } from '../sinks/alarm-sink.ts'
 import { RefusedAlarms } from './refused-alarms.ts'
 import { SinkContext } from './sink-context.ts'
 
+/** What was sent is the app's to know, whichever of its instances sent it, and whichever consumer it has for itself. */
+const SENDER = sharedConsumerName(app.name, alarmToBot)
+
 /** One sink as the delivery sees it. */
 export interface Destination {
   readonly name: string
+  /** Where it is remembered what was sent to it. */
+  readonly store: OnceStore
   send(alarm: Alarm, signal: AbortSignal): Promise<void>
 }
 
@@ -23,21 +30,20 @@ export interface Destination {
  * Hands an alarm to every sink at once.
  *
  * - Each sink counts for itself: one that has taken the alarm is not called again when another fails, nor when the
- *   alarm is delivered again or redriven, for as long as the store remembers.
+ *   alarm is delivered again or redriven, to whichever instance, for as long as its store remembers.
  * - Rejects when one has failed: with `RetryLater` for the longest wait that a sink asked for, with `DeadLetter` when all
  *   that failed have refused the alarm for good. While one may still take it, the alarm comes again.
  */
 export function deliverToAll(
   destinations: readonly Destination[],
-  store: OnceStore,
 ): (alarm: Alarm, context: MessageContext) => Promise<void> {
   const refused = new RefusedAlarms()
   const each = destinations.map((destination) => ({
     name: destination.name,
     deliver: (alarm: Alarm, context: MessageContext) =>
-      onceOnly(sending(destination, alarm), { store }).handle(
+      onceOnly(sending(destination, alarm), destination).handle(
         alarm as never,
-        new SinkContext(context, destination.name),
+        new SinkContext(context, `${SENDER}.${destination.name}`),
       ),
   }))
   return async (alarm, context) => {

@@ -1,14 +1,14 @@
 import type { MessageContext } from '@alarm-bus/nats-kit'
 
-/** A delivery as one of several sinks sees it: the consumer has the sink's name added, so that each counts for itself. */
+/** A delivery as one of several sinks sees it, each under a name of its own in the consumer's place, so that each counts for itself. */
 export class SinkContext implements MessageContext {
   readonly consumer: string
   readonly #delivery: MessageContext
 
-  constructor(delivery: MessageContext, sink: string) {
+  /** @param consumer `<consumer>.<sink>`: who may write the records of a consumer may write those below it. */
+  constructor(delivery: MessageContext, consumer: string) {
     this.#delivery = delivery
-    // A token of its own, below the consumer's: who may write the consumer's records may write these.
-    this.consumer = `${delivery.consumer}.${sink}`
+    this.consumer = consumer
   }
 
   get channel(): string {

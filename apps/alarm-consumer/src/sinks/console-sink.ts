@@ -5,6 +5,7 @@ import type { AlarmSink } from './alarm-sink.ts'
 export function createConsoleSink(logger: ServiceLogger): AlarmSink {
   return {
     name: 'console',
+    alerts: false,
     async send(alarm) {
       logger.info({ event: 'alarmHandled', ...alarm }, 'alarm handled')
     },

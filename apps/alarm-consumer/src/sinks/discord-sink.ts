@@ -14,6 +14,7 @@ const RULES: TextRules = {
 export function createDiscordSink(client: SinkClient, url: URL): AlarmSink {
   return {
     name: 'discord',
+    alerts: true,
     send: (alarm, signal) => client.post(url, {}, discordBody(alarm), signal),
     close: () => client.close(),
   }

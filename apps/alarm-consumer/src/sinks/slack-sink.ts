@@ -11,6 +11,7 @@ const RULES = { limit: 4_000, counts: 'sent', escape: htmlEscape } as const
 export function createSlackSink(client: SinkClient, url: URL): AlarmSink {
   return {
     name: 'slack',
+    alerts: true,
     send: (alarm, signal) => client.post(url, {}, slackBody(alarm), signal),
     close: () => client.close(),
   }

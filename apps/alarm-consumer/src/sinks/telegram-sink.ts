@@ -18,6 +18,7 @@ export function createTelegramSink(client: SinkClient, { apiUrl, token, chatId }
   const url = new URL(`${apiUrl.href.replace(/\/$/, '')}/bot${token}/sendMessage`)
   return {
     name: 'telegram',
+    alerts: true,
     send: (alarm, signal) => client.post(url, {}, telegramBody(alarm, chatId), signal),
     close: () => client.close(),
   }

@@ -16,6 +16,7 @@ export interface WebhookOptions {
 export function createWebhookSink(client: SinkClient, { url, secret }: WebhookOptions): AlarmSink {
   return {
     name: 'webhook',
+    alerts: true,
     send(alarm, signal) {
       const body = webhookBody(alarm)
       const id = webhookId(alarm)

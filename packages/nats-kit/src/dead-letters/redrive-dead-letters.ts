@@ -2,7 +2,7 @@ import { JetStreamApiError, jetstreamManager } from '@nats-io/jetstream'
 import type { Connection } from '../connection/connection.ts'
 import { KitError, KitErrorCode } from '../errors.ts'
 import { StoredSender } from '../publish/stored-sender.ts'
-import { redriveConsumerName, redriveStreamName } from '../streams/companion-streams.ts'
+import { DEFAULT_MAX_REDRIVES, redriveConsumerName, redriveStreamName } from '../streams/companion-streams.ts'
 import { unanswered } from '../streams/ensure-streams.ts'
 import type { DeadLetterEntry, StoredDeadLetter } from './dead-letter-entry.ts'
 import { checkFilter, type DeadLetterFilter } from './dead-letter-filter.ts'
@@ -13,7 +13,6 @@ import { nextSubject, redriveHeaders } from './redriven-message.ts'
 
 const DEFAULT_RATE_PER_SECOND = 10
 const MAX_RATE_PER_SECOND = 10_000
-const DEFAULT_MAX_REDRIVES = 3
 /** The server's answers: the subject holds a message although none was expected; no such consumer or stream. */
 const WRONG_LAST_SEQUENCE = 10071
 const NOT_FOUND = new Set([10014, 10059])

@@ -13,12 +13,15 @@ const DONE = 'done'
 const FREE = 'free'
 /** The shortest time to live that the server knows. */
 const FREE_TTL_SECONDS = 1
+const MAX_LOOKUP_MS = 5_000
 
 export interface KvOnceStoreOptions {
   /** How long the claim of a process that died stands, in milliseconds from 3,000. Renewed while the handler runs. Default 30,000. */
   readonly leaseMs?: number
   /** Messages that are claimed or recorded at once. Default 1,024. */
   readonly maxInFlight?: number
+  /** How long one claim or record is tried to be stored, in milliseconds. Default 15,000. */
+  readonly budgetMs?: number
 }
 
 /** @throws KitError `invalid_options`. */
@@ -28,7 +31,7 @@ export function checkedLeaseMs({ leaseMs = 30_000 }: KvOnceStoreOptions): number
 }
 
 /**
- * A store in the stream's KV bucket, made by `ensureOnceBucket`: shared by all instances, and by all apps, each with
+ * A store in the stream's KV bucket, which `ensureStreams` makes: shared by all instances, and by all apps, each with
  * keys of its own. Written through the kit's own sender, which knows how to outlast a lost connection.
  *
  * What the app's user needs for each consumer is in `onceSubjects`, and nothing of the bucket's administration. An app
@@ -38,7 +41,9 @@ export function checkedLeaseMs({ leaseMs = 30_000 }: KvOnceStoreOptions): number
  */
 export function createKvOnceStore(connection: Connection, options: KvOnceStoreOptions = {}): OnceStore {
   const leaseMs = checkedLeaseMs(options)
-  const sender = new StoredSender(connection, { maxInFlight: options.maxInFlight ?? 1_024 })
+  const { maxInFlight = 1_024, budgetMs = 15_000 } = options
+  const sender = new StoredSender(connection, { maxInFlight, budgetMs })
+  const lookupTimeoutMs = Math.min(MAX_LOOKUP_MS, budgetMs)
   const renewals = new Set<NodeJS.Timeout>()
   const leaseSeconds = Math.ceil(leaseMs / 1_000)
 
@@ -64,7 +69,8 @@ export function createKvOnceStore(connection: Connection, options: KvOnceStoreOp
 
   const read = async (stream: string, subject: string): Promise<{ readonly value: string; readonly seq: number }> => {
     try {
-      const message = await connection.client.request(onceLookupSubject(stream, subject), undefined, { timeout: 5_000 })
+      const lookup = onceLookupSubject(stream, subject)
+      const message = await connection.client.request(lookup, undefined, { timeout: lookupTimeoutMs })
       if (message.headers?.code === NOT_FOUND) return { value: FREE, seq: 0 }
       return { value: message.string(), seq: Number(message.headers?.get('Nats-Sequence')) }
     } catch (error) {

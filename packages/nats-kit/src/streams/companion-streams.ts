@@ -1,5 +1,6 @@
 import type { Stream } from '@alarm-bus/contracts'
 import { DiscardPolicy, RetentionPolicy, StorageType } from '@nats-io/jetstream'
+import { onceBucketName, onceStreamName } from '../once/once-bucket.ts'
 import { withTag } from './stream-tag.ts'
 import { type DeclaredStreamConfig, toStreamConfig } from './to-stream-config.ts'
 
@@ -8,6 +9,12 @@ const DAY_NS = 24 * 60 * MINUTE_NS
 
 /** Longer than every retry of a publish may take: a claim never ends before the id it guards. */
 const CLAIM_MARGIN_NS = MINUTE_NS
+
+/** How long a dead letter waits for somebody to look at it. */
+const DEAD_LETTER_AGE_NS = 28 * DAY_NS
+
+/** How often a dead letter is sent again unless somebody says otherwise. */
+export const DEFAULT_MAX_REDRIVES = 3
 
 /** Where the dead letters of a stream are stored. */
 export function deadLetterStreamName(stream: string): string {
@@ -86,7 +93,7 @@ export function idempotencyLookupSubject(stream: string, subject: string): strin
 /**
  * A declared stream together with those that the kit keeps beside it: its dead letters, kept for four weeks so that
  * nobody has to hurry; the server's advisories about messages it gave up on; the claims behind idempotency keys; the
- * dead letters that were sent again. Each says in its metadata who owns it and which configuration it was made of.
+ * dead letters that were sent again; which messages were handled. Each says in its metadata who owns it and which configuration it was made of.
  */
 export function withCompanions(stream: Stream, replicas?: number): readonly DeclaredStreamConfig[] {
   const main = toStreamConfig(stream, replicas)
@@ -106,7 +113,7 @@ export function withCompanions(stream: Stream, replicas?: number): readonly Decl
       subjects: [`dead-letter.${stream.name}.>`],
       // A full store refuses the next dead letter, loudly, rather than drop one that nobody has read.
       discard: DiscardPolicy.New,
-      max_age: 28 * DAY_NS,
+      max_age: DEAD_LETTER_AGE_NS,
       max_msgs: 100_000,
       max_bytes: 1024 * 1024 * 1024,
       duplicate_window: 10 * MINUTE_NS,
@@ -158,6 +165,25 @@ export function withCompanions(stream: Stream, replicas?: number): readonly Decl
       duplicate_window: 10 * MINUTE_NS,
       allow_direct: false,
       max_msgs_per_subject: -1,
+    },
+    {
+      ...shared,
+      name: onceStreamName(stream.name),
+      description: `Which messages of ${stream.name} were handled.`,
+      subjects: [`$KV.${onceBucketName(stream.name)}.>`],
+      // A record that is dropped would let a message be handled again, so a full bucket refuses the next one.
+      discard: DiscardPolicy.New,
+      // The last delivery there can be: a message at the end of its time, and as often as it is redriven a letter at the
+      // end of its own.
+      max_age: main.max_age + (1 + DEFAULT_MAX_REDRIVES) * DEAD_LETTER_AGE_NS,
+      max_msgs: -1,
+      max_bytes: 256 * 1024 * 1024,
+      max_msg_size: 1_024,
+      duplicate_window: main.duplicate_window,
+      allow_direct: true,
+      // The claim of a process that died ends by its own time.
+      allow_msg_ttl: true,
+      max_msgs_per_subject: 1,
     },
   ]
   return all.map((config) => withTag(config, stream))

@@ -1,4 +1,5 @@
 import type { Channel, Contracts } from '@alarm-bus/contracts'
+import { onceStreamName } from '../once/once-bucket.ts'
 import {
   advisoryStreamName,
   deadLetterStreamName,
@@ -12,6 +13,8 @@ export interface StreamUse {
   /** Whether it holds ids of a caller's to one message. */
   readonly idempotency: boolean
   readonly handles: readonly Channel[]
+  /** Whether it records on the broker which messages it handled. */
+  readonly onceOnly: boolean
 }
 
 /** The names of the streams that an app has to do with, companions among them, in the order of the declaration. */
@@ -24,6 +27,7 @@ export function usedStreams(contracts: Contracts, use: StreamUse): readonly stri
       ...(handles ? [deadLetterStreamName(name), advisoryStreamName(name)] : []),
       ...(publishes && use.idempotency ? [idempotencyStreamName(name)] : []),
       ...(handles ? [redriveStreamName(name)] : []),
+      ...(handles && use.onceOnly ? [onceStreamName(name)] : []),
     ]
   })
 }

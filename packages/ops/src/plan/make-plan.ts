@@ -107,11 +107,8 @@ function dropsOf(changes: readonly FieldChange[], live: StreamInfo | undefined):
     .map(({ field }) => field)
 }
 
-function unknownStreams(
-  { streams, optionalStreams }: Declared,
-  observed: Observed,
-): readonly (Note & { kind: 'unknown' })[] {
-  const known = new Set([...streams.flatMap(({ name }) => [name, migrationName(name)]), ...optionalStreams])
+function unknownStreams({ streams }: Declared, observed: Observed): readonly (Note & { kind: 'unknown' })[] {
+  const known = new Set([...streams.flatMap(({ name }) => [name, migrationName(name)])])
   return [...observed.streams.values()]
     .filter(({ config }) => !known.has(config.name))
     .map(({ config, state }) => ({ kind: 'unknown', stream: config.name, messages: state.messages }))
