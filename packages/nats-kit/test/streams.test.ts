@@ -43,7 +43,9 @@ test('updates what differs and logs each changed field', async () => {
     ],
   })
   expect(await live()).toMatchObject({ max_msgs: 7, max_age: 7_200e9 })
-  const logged = connection.logs.lines.filter((line) => line.fields['action'] === 'updated')
+  const logged = connection.logs.lines.filter(
+    ({ fields }) => fields['action'] === 'updated' && fields['stream'] === stream.name,
+  )
   expect(logged.map(({ fields }) => [fields['field'], fields['before'], fields['after']])).toEqual([
     ['max_age', 3_600e9, 7_200e9],
     ['max_msgs', 100_000, 7],
