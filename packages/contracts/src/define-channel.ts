@@ -113,7 +113,6 @@ function assertSubject(channel: string, subject: string): void {
   }
   if (subject.length === 0) refuse('is empty')
   if (subject.length > MAX_SUBJECT_CHARACTERS) refuse(`is longer than ${MAX_SUBJECT_CHARACTERS} characters`)
-  // oxlint-disable-next-line no-control-regex -- control characters would end the protocol line.
   if (/[\s\u0000-\u001f\u007f]/.test(subject)) refuse('contains a blank or a control character')
   if (/[*>]/.test(subject)) refuse('contains a wildcard; a channel is one literal subject')
   if (subject.split('.').includes('')) refuse('has an empty token')

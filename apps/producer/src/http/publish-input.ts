@@ -27,7 +27,6 @@ export function publishHeaders(maxKeyCharacters: number) {
       .string()
       .min(1, 'must not be empty; leave the header out for a message without a key')
       .max(maxKeyCharacters, `must have at most ${maxKeyCharacters} characters`)
-      // oxlint-disable-next-line no-control-regex -- control characters are what is refused.
       .refine((key) => !/[\u0000-\u001f\u007f]/.test(key), 'must not have control characters')
       .optional()
       .meta({

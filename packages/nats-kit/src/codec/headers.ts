@@ -68,7 +68,6 @@ export function headerLine(name: string, value: string | number): string {
 
 /** Text of unknown origin as a header value: on one line, and no longer than `maxCharacters`. */
 export function headerValue(text: string, maxCharacters: number): string {
-  // oxlint-disable-next-line no-control-regex -- control characters are what has to go.
   return text
     .slice(0, maxCharacters)
     .replaceAll(/[\u0000-\u001f\u007f]+/g, ' ')
@@ -86,7 +85,6 @@ export function callerHeaderLines(headers: Readonly<Record<string, string>> | un
   for (const [name, value] of Object.entries(headers)) {
     if (!TOKEN.test(name)) throw invalidHeader(name, 'its name is not a header name')
     if (RESERVED.test(name)) throw invalidHeader(name, 'the name belongs to the broker or to the kit')
-    // oxlint-disable-next-line no-control-regex -- control characters would forge another header.
     if (typeof value !== 'string' || /[\u0000-\u001f\u007f]/.test(value)) {
       throw invalidHeader(name, 'its value must be text without control characters')
     }

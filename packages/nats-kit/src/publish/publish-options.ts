@@ -10,7 +10,6 @@ const MAX_TTL_SECONDS = 2 ** 31 - 1
 export function messageIdOf(options: PublishOptions | undefined): string {
   const id = options?.id
   if (id === undefined) return freshMessageId()
-  // oxlint-disable-next-line no-control-regex -- control characters would forge another header.
   if (typeof id !== 'string' || id.length === 0 || id.length > MAX_ID_CHARACTERS || /[\u0000-\u001f\u007f]/.test(id)) {
     throw new KitError(
       KitErrorCode.InvalidMessageId,

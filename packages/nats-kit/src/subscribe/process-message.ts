@@ -4,16 +4,16 @@ import { HeaderName } from '../codec/headers.ts'
 import type { Connection } from '../connection/connection.ts'
 import { errorText } from '../errors.ts'
 import type { StoredSender } from '../publish/stored-sender.ts'
+import { type Burial, burialOf } from './burial-of.ts'
 import { DeadLetterReason, storeDeadLetter } from './dead-letter.ts'
 import { Delivery, type DeliveryScope } from './delivery.ts'
 import type { ConsumerSpec } from './consumer-spec.ts'
 import type { SubscriberSettings } from './options.ts'
 import { delayOf } from './retry-policy.ts'
 import { type Place, RunningDeliveries } from './running-deliveries.ts'
-import { DeadLetter, RetryLater, UpcastFailed } from './verdicts.ts'
+import { ACK, IN_PROGRESS, Settlements } from './settlements.ts'
+import { RetryLater } from './verdicts.ts'
 
-const ACK = Buffer.from('+ACK')
-const IN_PROGRESS = Buffer.from('+WPI')
 /** Between two attempts to store a dead letter that the broker does not take. */
 const DEAD_LETTER_RETRY_MS = 1_000
 
@@ -26,8 +26,8 @@ export interface AbandonedMessage {
 }
 
 /**
- * Takes a consumer's deliveries through check, handler and settling. The only file that acknowledges, and the only
- * place where a message ends: acknowledged, sent back with a delay, or stored as a dead letter and then terminated.
+ * Takes a consumer's deliveries through check, handler and settling. The only place where a
+ * message ends: acknowledged, sent back with a delay, or stored as a dead letter and then terminated.
  */
 export class MessageProcessor {
   readonly #connection: Connection
@@ -37,8 +37,7 @@ export class MessageProcessor {
   readonly #onDone: () => void
   readonly #scope: DeliveryScope
   readonly #running: RunningDeliveries
-  /** Settlements made while the connection was down: the client would drop them. At most one a running message. */
-  #unsent: { readonly reply: string; readonly verdict: Uint8Array }[] = []
+  readonly #settlements: Settlements
   #idle: (() => void)[] = []
   #stopping = false
   #settled = 0
@@ -69,7 +68,7 @@ export class MessageProcessor {
     )
     this.#keeper = setInterval(this.#keepAlive, settings.ackWaitMs / 3)
     this.#keeper.unref()
-    connection.events.on('connectionStateChanged', this.#onState)
+    this.#settlements = new Settlements(connection)
   }
 
   /** Messages that are with a handler or on their way to the dead letters. */
@@ -145,9 +144,7 @@ export class MessageProcessor {
       clearTimeout(timer)
     }
     clearInterval(this.#keeper)
-    // Acks of the last handlers, for whoever flushes or drains the client next.
-    this.#connection.frames.flush()
-    this.#connection.events.off('connectionStateChanged', this.#onState)
+    this.#settlements.close()
     const abandoned: AbandonedMessage[] = []
     this.#running.forEach((delivery) => {
       delivery.abort(new Error('shutdown ran out of time'))
@@ -159,25 +156,15 @@ export class MessageProcessor {
 
   #invalid(place: Place, issues: readonly MessageIssue[]): void {
     const where = issues.map((issue) => `${issue.path || '/'}: ${issue.message}`).join('; ')
-    void this.#bury(place, DeadLetterReason.InvalidMessage, where, issues)
+    void this.#bury(place, { reason: DeadLetterReason.InvalidMessage, issues }, where)
   }
 
   #failed(place: Place, error: unknown): void {
     const { delivery } = place
     if (delivery === undefined) return
     const { channel, consumer, stream, seq, deliveryCount: deliveries } = delivery
-    if (error instanceof UpcastFailed) {
-      void this.#bury(place, DeadLetterReason.UpcastFailed, errorText(error), error.issues)
-      return
-    }
-    if (error instanceof DeadLetter) {
-      void this.#bury(place, DeadLetterReason.HandlerGaveUp, errorText(error), [])
-      return
-    }
-    if (deliveries >= this.#spec.maxDeliver) {
-      void this.#bury(place, DeadLetterReason.DeliveriesExhausted, errorText(error), [])
-      return
-    }
+    const burial = burialOf(error, deliveries, this.#spec.maxDeliver)
+    if (burial) return void this.#bury(place, burial, errorText(error))
     const delayMs = error instanceof RetryLater ? error.delayMs : this.#retryDelayMs(deliveries, error)
     const detail = { channel, consumer, stream, seq, deliveries, delayMs, error: errorText(error) }
     const requestId = delivery.header(HeaderName.RequestId)
@@ -194,7 +181,7 @@ export class MessageProcessor {
     const deliveries = place.delivery?.deliveryCount ?? 0
     if (deliveries < this.#spec.maxDeliver) return this.#finish(place, Buffer.from('-NAK'))
     const why = 'the app stopped while it was paused, and the broker would not deliver the message again'
-    void this.#bury(place, DeadLetterReason.DeliveriesExhausted, why, [])
+    void this.#bury(place, { reason: DeadLetterReason.DeliveriesExhausted, issues: [] }, why)
   }
 
   /** A retry function is the app's code: what it throws, or returns that is no wait, must not cost the message. */
@@ -214,7 +201,7 @@ export class MessageProcessor {
    * Stores the dead letter, and only then ends the message. Until it is stored the message stays with this process,
    * kept alive by in-progress signals, and holds its place in the bound: it would not be delivered again.
    */
-  async #bury(place: Place, reason: DeadLetterReason, error: string, issues: readonly MessageIssue[]): Promise<void> {
+  async #bury(place: Place, { reason, issues }: Burial, error: string): Promise<void> {
     const { delivery } = place
     if (delivery === undefined) return
     const { message, channel, subject, stream, seq, storedNanos, consumer, deliveryCount } = delivery
@@ -252,29 +239,9 @@ export class MessageProcessor {
     const delivery = this.#running.remove(place)
     if (delivery === undefined) return
     this.#settled++
-    this.#send(delivery.reply, verdict)
+    this.#settlements.send(delivery.reply, verdict)
     if (this.#running.size === 0) for (const resolve of this.#idle.splice(0)) resolve()
     this.#onDone()
-  }
-
-  #send(reply: string, verdict: Uint8Array): void {
-    if (this.#connection.state === 'connected') {
-      try {
-        if (verdict === ACK) return this.#connection.frames.ack(reply)
-        return this.#connection.client.publish(reply, verdict)
-      } catch (error) {
-        // Closed for good: the broker delivers the message again to whoever comes next.
-        this.#connection.logger.warn(
-          { event: 'settlementLost', reply, error: errorText(error) },
-          'message cannot be settled',
-        )
-      }
-    } else if (verdict !== IN_PROGRESS) this.#unsent.push({ reply, verdict })
-  }
-
-  readonly #onState = (): void => {
-    if (this.#connection.state !== 'connected') return
-    for (const { reply, verdict } of this.#unsent.splice(0)) this.#send(reply, verdict)
   }
 
   /** A third of the ack wait: two signals may get lost before the broker delivers again. */
@@ -285,7 +252,7 @@ export class MessageProcessor {
       const age = now - startedAt
       const overdue = !this.#held && now - Math.max(startedAt, this.#releasedAt) > maxHandlerMs
       if (overdue) delivery.abort(new Error(`the handler ran for more than ${maxHandlerMs} ms`))
-      else if (age >= ackWaitMs / 6) this.#send(delivery.reply, IN_PROGRESS)
+      else if (age >= ackWaitMs / 6) this.#settlements.send(delivery.reply, IN_PROGRESS)
     })
   }
 }

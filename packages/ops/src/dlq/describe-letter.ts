@@ -54,6 +54,5 @@ function bodyOf(data: Uint8Array): { readonly body: string; readonly bodyEncodin
 
 /** What came over the wire must not steer the terminal that it is shown on. */
 function plain(text: string): string {
-  // oxlint-disable-next-line no-control-regex -- control characters are what has to go.
   return text.replaceAll(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/g, '�')
 }
