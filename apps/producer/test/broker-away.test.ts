@@ -72,7 +72,7 @@ test('more in flight than allowed: 503 with Retry-After, and those before it are
     () => producer.kill(),
     () => broker.stop(),
   )
-  broker.pause()
+  await broker.pause()
   const answers: Answer[] = []
   const all = Array.from({ length: 5 }, async (_, index) =>
     answers.push(await post(url, { body: { message: `${index}` } })),

@@ -61,7 +61,7 @@ test(
     // What a process under such load needs at all, it has after this.
     await flood(REQUESTS / 4)
     const before = rssBytesOf(producer.pid)
-    broker.pause()
+    await broker.pause()
     const rest = flood(REQUESTS)
     // With the broker still, more than may wait are refused for certain; then it goes on.
     await waitFor(() => answers.filter(({ status }) => status === 503).length > CALLERS, { deadlineMs: 60_000 })

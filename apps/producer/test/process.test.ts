@@ -25,7 +25,7 @@ test('requests under way at SIGTERM get their receipts', async () => {
   await using producer = startProducer(paused.url)
   const url = await producer.url()
   await producer.line('ready')
-  paused.pause()
+  await paused.pause()
   // A connection that is kept alive must not keep the process.
   const agent = new Agent({ keepAlive: true })
   const waiting = [0, 1, 2].map((index) => publishThrough(agent, url, `under way ${index}`))

@@ -206,7 +206,7 @@ test('every change of the connection’s state is a log line and an event', asyn
 test('a frozen broker is noticed by its missing pongs', async () => {
   const frozen = await startBroker()
   const connection = await open(frozen, { pingIntervalMs: 100, maxPingsOut: 2 })
-  frozen.pause()
+  await frozen.pause()
   onEnd(async () => frozen.resume())
   await waitFor(() => connection.state === 'disconnected')
   expect(connection.logs.lines.some((line) => line.fields['event'] === 'staleConnection')).toBe(true)
@@ -288,7 +288,7 @@ test.each(['pull', 'push'] as const)(
     const alarms: unknown[] = []
     connection.events.on('heartbeatAlarm', (detail) => detail.consumer === 'app_to-bot_0' && alarms.push(detail))
     // Frozen for less than the connection takes to be given up: the consumer alone is noticed.
-    frozen.pause()
+    await frozen.pause()
     onEnd(async () => frozen.resume())
     await waitFor(() => alarms.length === 1)
     frozen.resume()

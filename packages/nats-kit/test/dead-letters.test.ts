@@ -147,7 +147,7 @@ describe('dead letters without a hole', () => {
   test('deliveries that nobody answered, and a term of somebody else’s, each leave one when the app is back', async () => {
     const { publisher, toBot, stream, connection, letters, letter, jsm, subscriber, contracts } = await setUp(
       () => undefined,
-      { maxDeliver: 1, ackWaitMs: 300 },
+      { maxDeliver: 1, ackWaitMs: 1_000 },
     )
     await waitFor(() => subscriber.checks().every((check) => check.ok))
     await subscriber.stop(1_000)
@@ -155,21 +155,26 @@ describe('dead letters without a hole', () => {
     await publisher.publish(toBot, { message: 'terminated' })
     // A process that dies with its messages: pulled, and no answer to the first.
     const taken: Msg[] = []
-    connection.client.subscribe('taken', { callback: (_, message) => void taken.push(message) })
+    connection.client.subscribe('taken', {
+      callback: (_, message) => {
+        taken.push(message)
+        // At once: after the ack wait a term comes too late, and both are messages that nobody settled.
+        if (taken.length === 2) message.respond('+TERM by hand')
+      },
+    })
     connection.client.publish(
       `$JS.API.CONSUMER.MSG.NEXT.${stream.name}.app_to-bot`,
       '{"batch":2,"expires":5000000000}',
       { reply: 'taken' },
     )
     await waitFor(() => taken.length === 2)
-    taken[1]?.respond('+TERM by hand')
     await waitFor(async () => (await countMessages(connection, `${stream.name}_ADVISORIES`)) === 2)
     expect(await countMessages(connection, letters)).toBe(0)
     const again = createSubscriber(connection, {
       contracts,
       app: 'app',
       maxDeliver: 1,
-      ackWaitMs: 300,
+      ackWaitMs: 1_000,
       handlers: [defineHandler(toBot, () => undefined)],
     })
     onEnd(() => again.stop(1_000))

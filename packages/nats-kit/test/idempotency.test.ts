@@ -101,7 +101,7 @@ test('without an id there is no claim, and the claim’s life exceeds the duplic
 // The deadline is what shows it: either step alone may take 15 s.
 test('claim and message share one budget', { timeout: 10_000 }, async () => {
   const { publisher, toBot } = await setUp()
-  broker.current.pause()
+  await broker.current.pause()
   const error = await publisher
     .publish(toBot, { message: 'x' }, { id: 'k', timeoutMs: 300 })
     .catch((reason: unknown) => reason)

@@ -19,7 +19,7 @@ const codeOf = (promise: Promise<unknown>) =>
 test('a frozen broker: the retry carries the same id, so the message is stored once', async () => {
   const server = await startBroker()
   const { publisher, toBot, stream, connection } = await setUp(server, { attemptTimeoutMs: 300, budgetMs: 10_000 })
-  server.pause()
+  await server.pause()
   onEnd(async () => server.resume())
   const sentBefore = connection.client.stats().outMsgs
   const publishing = publisher.publish(toBot, { message: 'once' })
@@ -35,7 +35,7 @@ test('a frozen broker: the retry carries the same id, so the message is stored o
 test('an ack that is lost with its connection: sent again with the same id, stored once, and no duplicate of the caller’s', async () => {
   const server = await startBroker()
   const { publisher, toBot, stream, connection } = await setUp(server)
-  server.pause()
+  await server.pause()
   onEnd(async () => server.resume())
   const publishing = [
     publisher.publish(toBot, { message: 'fresh id' }),
@@ -172,7 +172,7 @@ test('a message over the broker’s payload limit is a typed error', async () =>
 test('close waits for what is in flight', async () => {
   const server = await startBroker()
   const { publisher, toBot, connection } = await setUp(server)
-  server.pause()
+  await server.pause()
   onEnd(async () => server.resume())
   const publishing = publisher.publish(toBot, { message: 'last' })
   let closed = false

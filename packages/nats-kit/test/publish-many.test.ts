@@ -260,7 +260,7 @@ describe('faults', () => {
     const server = await startBroker()
     const { publisher, toBot, connection, count, at } = await setUp(server)
     await publisher.publish(toBot, { message: 'before' })
-    server.pause()
+    await server.pause()
     onEnd(async () => server.resume())
     const fresh = publisher.publishMany(toBot, messages(50, 'fresh'))
     const own = publisher.publishMany(toBot, messages(50, 'own'), { ids: idsOf(50) })
@@ -279,7 +279,7 @@ describe('faults', () => {
   test('a frozen broker: sent again, stored once', async () => {
     const server = await startBroker()
     const { publisher, toBot, connection, count } = await setUp(server, { attemptTimeoutMs: 300, budgetMs: 10_000 })
-    server.pause()
+    await server.pause()
     onEnd(async () => server.resume())
     const before = connection.client.stats().outMsgs
     const publishing = publisher.publishMany(toBot, messages(20))

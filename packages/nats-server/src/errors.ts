@@ -5,6 +5,7 @@
  * Fetching: `unsupported_platform`, `no_network`, `timeout`, `http_error`, `truncated`, `too_large`, `checksum_mismatch`,
  * `bad_archive`, `no_apt`, `no_keyring`, `bad_signature`, `apt_failed`, `lock_timeout`, `cache_unwritable`.
  * Starting: `invalid_options`, `config_error`, `port_taken`, `exited_early`, `start_timeout`, `wrong_server`.
+ * Pausing: `pause_timeout`.
  */
 export const NATS_SERVER_ERROR_CODES = [
   'bin_not_found',
@@ -31,6 +32,7 @@ export const NATS_SERVER_ERROR_CODES = [
   'exited_early',
   'start_timeout',
   'wrong_server',
+  'pause_timeout',
 ] as const
 
 export type NatsServerErrorCode = (typeof NATS_SERVER_ERROR_CODES)[number]

@@ -64,8 +64,11 @@ export interface NatsServer extends AsyncDisposable {
   stop(): Promise<void>
   /** Kills the broker (SIGKILL) and resolves when it has ended. The store stays. Idempotent. */
   kill(): Promise<void>
-  /** Freezes the broker (SIGSTOP): connections stay open and nothing answers. */
-  pause(): void
+  /**
+   * Freezes the broker (SIGSTOP) and resolves when it stands still: connections stay open and nothing answers.
+   * @throws NatsServerError `pause_timeout`.
+   */
+  pause(): Promise<void>
   /** Goes on after `pause()` (SIGCONT). */
   resume(): void
 }

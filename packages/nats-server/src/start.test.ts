@@ -1,6 +1,7 @@
 import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -188,13 +189,34 @@ test('a process that ends early shows its last lines', async () => {
 
 test('a paused broker keeps its connections and says nothing until it goes on', async () => {
   const server = await start()
-  server.pause()
+  await server.pause()
   expect(await Promise.race([readInfo(server.host, server.port), sleep(300, 'silent')])).toBe('silent')
   server.resume()
   expect((await readInfo(server.host, server.port))?.serverId).toBe(server.serverId)
-  server.pause()
+  await server.pause()
   await server.stop()
   expect(isRunning(server.pid)).toBe(false)
+})
+
+test('once pause has resolved, nothing that is sent gets an answer', async () => {
+  const server = await start()
+  const socket = connect(server.port, server.host)
+  onTestFinished(() => void socket.destroy())
+  await once(socket, 'data')
+  const ask = () => {
+    socket.write('PING\r\n')
+    return once(socket, 'data')
+  }
+  socket.write('CONNECT {"verbose":false}\r\n')
+  // An answer in spite of it is a matter of a race, so of several.
+  for (let round = 1; round <= 20; round++) {
+    await ask()
+    await server.pause()
+    const answer = ask()
+    expect(await Promise.race([answer, sleep(20, 'silent')])).toBe('silent')
+    server.resume()
+    await answer
+  }
 })
 
 test('one that does not stop in time is killed', async () => {

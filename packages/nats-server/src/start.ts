@@ -10,6 +10,7 @@ import type { NatsServer, StartNatsServerOptions } from './options.ts'
 import { checkStartOptions } from './options.ts'
 import type { ReadyServer } from './ready.ts'
 import { waitUntilReady } from './ready.ts'
+import { standStill } from './stand-still.ts'
 
 const DEFAULT_START_TIMEOUT_MS = 15_000
 const DEFAULT_STOP_TIMEOUT_MS = 10_000
@@ -147,7 +148,7 @@ function runningServer(broker: BrokerProcess, ready: ReadyServer, folders: Folde
     exited,
     stop,
     kill,
-    pause: () => broker.signal('SIGSTOP'),
+    pause: () => standStill(broker),
     resume: () => broker.signal('SIGCONT'),
     [Symbol.asyncDispose]: stop,
   }

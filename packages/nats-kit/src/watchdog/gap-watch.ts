@@ -10,6 +10,11 @@ const AGAIN_MS = 250
 /** The server counts what waits a moment after it stored it. */
 const SETTLE_MS = 50
 
+interface Measured {
+  readonly stream: StreamInfo
+  readonly info: ConsumerInfo
+}
+
 export interface GapWatchOf {
   readonly app: string
   readonly stream: string
@@ -66,17 +71,19 @@ export class GapWatch {
     const left = goneOf(stream) > before.position.gone
     const reported =
       left && (await this.#judge(manager, stream, info, (finding) => missedSince(before.position, finding)))
-    if (reported) await this.#rebase(manager)
-    // What waited then goes on being watched until it is delivered or gone.
-    else if (
-      before.position.unread === 0 ||
-      info.num_pending === 0 ||
-      this.#alone(stream) ||
-      stream.state.first_seq > before.position.lastSeq
-    ) {
-      this.#keep(stream, info)
-    }
+    // The numbers that the report was made of: what they hid of a burst shows at the next look, and is in no other.
+    if (reported && this.#alone(stream)) this.#keep(reported.stream, reported.info)
+    else if (reported) await this.#rebase(manager)
+    else if (this.#canMoveOn(before.position, stream, info)) this.#keep(stream, info)
     if (performance.now() - this.#notedAt > this.#of.noteEveryMs) await this.note(manager, info)
+  }
+
+  #canMoveOn(before: Position, stream: StreamInfo, info: ConsumerInfo): boolean {
+    const finding = this.#finding(stream, info)
+    // What arrived between the two answers would be neither waiting nor still to come; the earlier position has it.
+    if (finding.stream.alone) return missedSince(before, finding).atLeast === 0
+    // What waited then goes on being watched until it is delivered or gone.
+    return before.unread === 0 || info.num_pending === 0 || stream.state.first_seq > before.lastSeq
   }
 
   /** Leaves the position with the consumer. A stream of one channel needs none: there the sequences say it all. */
@@ -93,25 +100,22 @@ export class GapWatch {
     await writeNote(manager, info, this.#of.app, before)
   }
 
-  /** Measures, and measures again what looks like a loss. @returns whether one was reported. */
+  /** Measures, and measures again what looks like a loss. @returns what one that was reported was measured by. */
   async #judge(
     manager: JetStreamManager,
     stream: StreamInfo,
     info: ConsumerInfo,
     measure: (finding: Finding) => Missed | undefined,
-  ): Promise<boolean> {
-    let missed = measure(this.#finding(stream, info))
-    if (!missed) return false
-    if (missed.atLeast > 0) {
-      await sleep(AGAIN_MS)
-      const streamAgain = await manager.streams.info(this.#of.stream)
-      await sleep(SETTLE_MS)
-      missed = measure(
-        this.#finding(streamAgain, await manager.consumers.info(this.#of.stream, this.#of.consumer)),
-      ) as Missed
-    }
-    if (missed.atLeast > 0) this.#report(missed)
-    return missed.atLeast > 0
+  ): Promise<Measured | undefined> {
+    if ((measure(this.#finding(stream, info))?.atLeast ?? 0) === 0) return undefined
+    await sleep(AGAIN_MS)
+    const streamAgain = await manager.streams.info(this.#of.stream)
+    await sleep(SETTLE_MS)
+    const infoAgain = await manager.consumers.info(this.#of.stream, this.#of.consumer)
+    const missed = measure(this.#finding(streamAgain, infoAgain))
+    if (!missed || missed.atLeast === 0) return undefined
+    this.#report(missed)
+    return { stream: streamAgain, info: infoAgain }
   }
 
   #report({ from, to, atLeast, atMost }: Missed): void {

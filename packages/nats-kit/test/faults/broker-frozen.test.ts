@@ -18,7 +18,7 @@ test('the broker freezes mid-publish: what it stored before is retried under the
   onEnd(() => writers.stop())
   for (let round = 1; round <= 3; round++) {
     await ackedMore(scene, 50, `publishing before freeze ${round}`)
-    broker.current.pause()
+    await broker.current.pause()
     onEnd(async () => broker.current.resume())
     const sent = connection.client.stats().outMsgs
     await waitFor(() => connection.client.stats().outMsgs >= sent + 16, { what: 'two more attempts of each writer' })

@@ -39,7 +39,7 @@ test('the leader of the stream and of the consumer step down', { timeout: 120_00
 test('the leader freezes, and goes on after another one has taken over', { timeout: 120_000 }, async () => {
   const { journal } = await flowThrough(cluster, onEnd, async (scene) => {
     const leader = cluster.node(await leaderOf(scene.connection.client, scene.stream.name))
-    leader.current.pause()
+    await leader.current.pause()
     onEnd(async () => leader.current.resume())
     await ackedMore(scene, 60, 'publishing while the old leader is frozen')
     leader.current.resume()

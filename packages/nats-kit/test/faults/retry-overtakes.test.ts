@@ -38,7 +38,7 @@ async function overtake(scene: Scene, id: string): Promise<Overtaken> {
   const connection = await scene.open({ servers: [leader.url], name: 'publisher' })
   const publish = scene.publisherOn(connection, { attemptTimeoutMs: 200, budgetMs: 40_000 })
   const followers = cluster.nodes.filter((node) => node !== leader)
-  for (const follower of followers) follower.current.pause()
+  await Promise.all(followers.map((follower) => follower.current.pause()))
   const before = connection.client.stats().outMsgs
   const publishing = attempt(id, publish, journal)
   await waitFor(() => connection.client.stats().outMsgs > before, { everyMs: 1, what: 'the first attempt' })
