@@ -1,4 +1,5 @@
 import { defineConfig, mergeConfig } from 'vitest/config'
 import { sharedConfig } from '../../vitest.shared.ts'
 
-export default mergeConfig(sharedConfig, defineConfig({}))
+// Most of these tests wait for a broker; a second worker uses that time.
+export default mergeConfig(sharedConfig, defineConfig({ test: { maxWorkers: 2 } }))
