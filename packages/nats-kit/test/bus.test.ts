@@ -158,7 +158,7 @@ test('a dead letter that cannot be stored holds its message, makes the app not r
     contracts: made.contracts,
     streams: { mode: 'create' },
     publisher: {},
-    subscriber: { ackWaitMs: 600, handlers: [defineHandler(made.toBot, () => undefined)] },
+    subscriber: { ackWaitMs: 1_500, handlers: [defineHandler(made.toBot, () => undefined)] },
   })
   await waitFor(() => bus.health().ready)
   const admin = await open(server)
