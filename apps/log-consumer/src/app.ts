@@ -3,8 +3,7 @@ import { type Bus, startBus } from '@alarm-bus/nats-kit'
 import { createMetrics, type Service, type ServiceLogger, withRequestIds } from '@alarm-bus/service'
 import { busWithStore } from './bus-with-store.ts'
 import type { LogConsumerConfig } from './config.ts'
-import { openPostgres } from './database/open-postgres.ts'
-import { openSqlite } from './database/open-sqlite.ts'
+import type { Database } from './database/database.ts'
 import { app } from './declaration.ts'
 import { alarmToBotHandler } from './handlers/alarm-to-bot.ts'
 import { alarmToLogHandler } from './handlers/alarm-to-log.ts'
@@ -23,7 +22,7 @@ const REDRIVEN = 1
 export async function createLogConsumer(config: LogConsumerConfig, logger: ServiceLogger): Promise<Service> {
   const { storage, subscriber } = config
   const store = await openLogStore({
-    database: storage.kind === 'postgres' ? openPostgres(storage.url) : openSqlite(storage.path),
+    database: await openDatabase(storage),
     logger,
     limits: config.limits,
     maxQueued: app.handles.length * ((subscriber.concurrency ?? 0) + REDRIVEN),
@@ -54,4 +53,14 @@ export async function createLogConsumer(config: LogConsumerConfig, logger: Servi
       return (bus = busWithStore(metrics.observe(started), store))
     },
   }
+}
+
+/** Only the driver that is used is loaded. */
+async function openDatabase(storage: LogConsumerConfig['storage']): Promise<Database> {
+  if (storage.kind === 'postgres') {
+    const { openPostgres } = await import('./database/open-postgres.ts')
+    return openPostgres(storage.url)
+  }
+  const { openSqlite } = await import('./database/open-sqlite.ts')
+  return openSqlite(storage.path)
 }

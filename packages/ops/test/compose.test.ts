@@ -119,7 +119,10 @@ describe('docker-compose.yml', () => {
       const dockerfile = readFileSync(`${repository}apps/${name}/Dockerfile`, 'utf8')
       expect(dockerfile).toMatch(/^ENV NODE_ENV=production /m)
       expect(dockerfile).toMatch(/^USER node$/m)
-      expect(dockerfile).toMatch(/^ENTRYPOINT \["node", /m)
+      const flags = /^ENTRYPOINT \["node", "(--\S+)", "dist\/bundle\/main\.js"\]$/m.exec(dockerfile)?.[1]
+      // Node refuses compiled code that was made with other flags, without a word.
+      expect(dockerfile).toContain(`NODE_COMPILE_CACHE=/app/.compile-cache node ${flags} /app/dist/bundle/main.js`)
+      expect(dockerfile).toMatch(/^ENV .*NODE_COMPILE_CACHE=\/app\/\.compile-cache /m)
       expect(dockerfile).toMatch(/^ {2}CMD \["node", "node_modules\/@alarm-bus\/service\/dist\/healthcheck\.js", /m)
       const port = /^EXPOSE (\d+)$/m.exec(dockerfile)?.[1]
       expect(service?.ports?.[0]).toMatch(new RegExp(`:${port}$`))

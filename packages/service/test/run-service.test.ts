@@ -40,6 +40,19 @@ describe('start', () => {
     expect(app.lines.some(({ event }) => event === 'notJson' || event === undefined)).toBe(false)
   })
 
+  test('collects once what its start left behind, before the bus starts, where Node was told to', async () => {
+    const told = `const { gc } = globalThis
+      globalThis.gc = (options) => { console.log(JSON.stringify({ event: 'collected', ...options })); return gc(options) }`
+    const NODE_OPTIONS = `--expose-gc --import=data:text/javascript,${encodeURIComponent(told)}`
+    await using app = startFixture({ NODE_OPTIONS })
+    await app.line('ready')
+    const events = app.lines.map(({ event }) => event)
+    expect(events.filter((event) => event === 'collected')).toHaveLength(1)
+    expect(app.lines.find(({ event }) => event === 'collected')).toMatchObject({ type: 'major' })
+    // Nothing of the broker's came before it.
+    expect(events.slice(0, 2)).toEqual(['listening', 'collected'])
+  })
+
   test('broker absent: live, not ready, and the end is still orderly', async () => {
     await using app = startFixture({ NATS_SERVERS: `nats://127.0.0.1:${await freePort()}` })
     const url = await app.url()

@@ -1,9 +1,7 @@
 import { answerClientError, createHttp, type HttpOptions, Problem, problemSender } from '@alarm-bus/service'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { channelRoutes, type ChannelRoutesOptions } from './channel-routes.ts'
-import { serveEventDocuments } from './event-documents.ts'
 import { acceptJsonOnly } from './json-body.ts'
-import { serveOpenApi } from './openapi.ts'
 import { allowOrigins } from './protect.ts'
 import { publishTogether } from './publish-together.ts'
 import { sendSecurityHeaders } from './security-headers.ts'
@@ -38,6 +36,11 @@ export async function createProducerHttp(options: ProducerHttpOptions): Promise<
   sendSecurityHeaders(http)
   await allowOrigins(http, edge.corsOrigins)
   if (edge.docs) {
+    // Off in production, where they would only take memory.
+    const [{ serveOpenApi }, { serveEventDocuments }] = await Promise.all([
+      import('./openapi.ts'),
+      import('./event-documents.ts'),
+    ])
     await serveOpenApi(http, contracts)
     await serveEventDocuments(http)
   }

@@ -19,6 +19,8 @@ export interface AppProcess extends AsyncDisposable {
   readonly pid: number
   /** From its start until it was ready, in milliseconds. */
   readonly readyMs: number
+  /** When it was ready, in milliseconds of the Unix epoch. */
+  readonly readyAtMs: number
   /** Where it listens for HTTP. */
   readonly url: string
   readonly exited: Promise<AppExit>
@@ -97,6 +99,7 @@ export async function startApp(name: string, options: StartAppOptions): Promise<
     return {
       name,
       readyMs,
+      readyAtMs: Date.now(),
       pid: child.pid ?? 0,
       url,
       exited,

@@ -54,6 +54,7 @@ const PASSED_ON = /^NATS_SERVERS$|_PORT$|^PRODUCER_API_KEYS_FILE$|^LOG_API_TOKEN
 
 async function runAll(engine: Engine): Promise<void> {
   const containers: AppContainer[] = []
+  const startAgain: (() => Promise<AppContainer>)[] = []
   const { key, client } = makeApiKey('images', [])
   await using keys = await keyFile(JSON.stringify({ clients: [client] }))
   await using stack = await startStack({
@@ -61,8 +62,11 @@ async function runAll(engine: Engine): Promise<void> {
     start: async (app, env) => {
       const own = `NATS_${appVariable(app, 'PASSWORD')}`
       const passed = Object.entries(env).filter(([name]) => PASSED_ON.test(name) || name === own)
-      const container = await engine.start(app, imageOf(app), { env: Object.fromEntries(passed), file: keys.path })
+      const start = (): Promise<AppContainer> =>
+        engine.start(app, imageOf(app), { env: Object.fromEntries(passed), file: keys.path })
+      const container = await start()
       containers.push(container)
+      startAgain.push(start)
       return container
     },
   })
@@ -75,15 +79,21 @@ async function runAll(engine: Engine): Promise<void> {
     ])
     if (!healthy) throw new Error(`the health check of ${container.name} fails`)
   }
+  for (const container of containers) await endWithSigterm(container)
+  // One at a time, so that none waits for another's start.
   const figures = []
-  for (const container of containers)
+  for (const start of startAgain) {
+    await using container = await start()
     figures.push(await figuresOf(engine, container.name, imageOf(container.name), container))
-  for (const { name, stop } of containers) {
-    const { code, signal } = await stop()
-    if (code !== 0) throw new Error(`${name} ended with ${code ?? signal} after SIGTERM, not 0`)
+    await endWithSigterm(container)
   }
   say('Each health check passed, and each app ended with 0 after SIGTERM.')
   for (const line of describeFigures(figures)) say(line)
+}
+
+async function endWithSigterm({ name, stop }: AppContainer): Promise<void> {
+  const { code, signal } = await stop()
+  if (code !== 0) throw new Error(`${name} ended with ${code ?? signal} after SIGTERM, not 0`)
 }
 
 /** Secrets of the moment: the apps refuse those of development in production. */

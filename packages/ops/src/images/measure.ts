@@ -7,7 +7,9 @@ export interface ImageFigures {
   readonly app: string
   /** What the image adds to its base. */
   readonly addedBytes: number
-  /** From `run` until it was ready. */
+  /** From the engine's `run` until it was ready, what the engine sets up included. */
+  readonly runMs: number
+  /** From the start of Node's process until it was ready. */
   readonly readyMs: number
   /** Resident memory once it had nothing to do. */
   readonly idleRssBytes: number
@@ -27,9 +29,22 @@ export async function figuresOf(
   return {
     app,
     addedBytes: bytes - baseBytes,
-    readyMs: Math.round(container.readyMs),
+    runMs: container.readyMs,
+    readyMs: container.readyAtMs - startedAtMs(container.nodePid),
     idleRssBytes: residentBytes(container.nodePid),
   }
+}
+
+/** Linux counts in hundredths of a second wherever a program reads it. */
+const TICK_MS = 10
+
+/** When the process was started, in milliseconds of the Unix epoch. */
+function startedAtMs(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  // The 22nd field; the second is a name in parentheses, and may hold anything.
+  const sinceBootMs = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]) * TICK_MS
+  const uptimeMs = Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]) * 1_000
+  return Date.now() - uptimeMs + sinceBootMs
 }
 
 function residentBytes(pid: number): number {
@@ -39,10 +54,26 @@ function residentBytes(pid: number): number {
 /** The figures as a table, each against its goal. */
 export function describeFigures(figures: readonly ImageFigures[]): readonly string[] {
   const megabytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`
-  const header = `  ${'app'.padEnd(16)}${'over base (≤ 40)'.padEnd(20)}${'start to ready (≤ 1 s)'.padEnd(26)}idle memory (≤ 90)`
-  const rows = figures.map(
-    ({ app, addedBytes, readyMs, idleRssBytes }) =>
-      `  ${app.padEnd(16)}${megabytes(addedBytes).padEnd(20)}${`${(readyMs / 1_000).toFixed(2)} s`.padEnd(26)}${megabytes(idleRssBytes)}`,
+  const seconds = (ms: number): string => `${(ms / 1_000).toFixed(2)} s`
+  const titles = [
+    'app'.padEnd(14),
+    'over base (≤ 40)',
+    'run to ready',
+    'process to ready (≤ 1 s)',
+    'idle memory (≤ 90)',
+  ]
+  const rows = figures.map(({ app, addedBytes, runMs, readyMs, idleRssBytes }) => [
+    app,
+    megabytes(addedBytes),
+    seconds(runMs),
+    seconds(readyMs),
+    megabytes(idleRssBytes),
+  ])
+  return [titles, ...rows].map(
+    (cells) =>
+      `  ${cells
+        .map((cell, column) => cell.padEnd((titles[column] as string).length + 2))
+        .join('')
+        .trimEnd()}`,
   )
-  return [header, ...rows]
 }
