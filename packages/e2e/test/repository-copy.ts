@@ -14,7 +14,7 @@ import { dirname, join } from 'node:path'
 import { repository, run } from './harness.ts'
 
 /** What belongs to one checkout and its runs; some of it comes and goes while other tests run. */
-const LEFT_OUT = /[\\/](node_modules|dist|\.git|\.turbo|\.vitest|\.dev|\.api|\.env|plan\.json)$/
+const LEFT_OUT = /[\\/](node_modules|dist|\.git|\.turbo|\.vitest|\.dev|\.api|\.env|plan\.json|\.cluster)$/
 
 /** The repository's files in a git repository of their own, in which a test may break what it likes. */
 export interface RepositoryCopy {
