@@ -1,4 +1,9 @@
+import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
+
+// The tests start hundreds of processes, and compiling the same modules was a third of each one's start. Node keeps what
+// it compiled here, for test files and for what passes the variable on.
+process.env['NODE_COMPILE_CACHE'] ??= join(import.meta.dirname, 'node_modules/.cache/compiled')
 
 /** What every package's tests share: TypeScript sources of the workspace, one deadline, a report that CI can add up. */
 export const sharedConfig = defineConfig({

@@ -21,6 +21,7 @@ async function consumers(flags: readonly string[], env: Readonly<Record<string, 
   const child = spawn(process.execPath, ['--conditions=@alarm-bus/source', script, 'consumers', ...flags], {
     env: {
       PATH: process.env['PATH'] ?? '',
+      NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? '',
       NATS_SERVERS: broker.server.url,
       NATS_ADMIN_PASSWORD: authOf('admin').password,
       ...env,

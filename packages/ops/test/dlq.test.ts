@@ -28,6 +28,7 @@ async function dlq(flags: readonly string[], env: Readonly<Record<string, string
   const child = spawn(process.execPath, ['--conditions=@alarm-bus/source', script, 'dlq', ...flags], {
     env: {
       PATH: process.env['PATH'] ?? '',
+      NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? '',
       NATS_SERVERS: broker.server.url,
       NATS_ADMIN_PASSWORD: authOf('admin').password,
       ...env,

@@ -22,7 +22,7 @@ export function runOps(argv: readonly string[], env: Readonly<Record<string, str
   const script = `${repository}packages/ops/src/ops.ts`
   const child = spawn(process.execPath, ['--conditions=@alarm-bus/source', script, ...argv], {
     cwd: repository,
-    env: { PATH: process.env['PATH'] ?? '', ...env },
+    env: { PATH: process.env['PATH'] ?? '', NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? '', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: 25_000,
   })

@@ -17,7 +17,7 @@ export function start(env: Readonly<Record<string, string>>, ...args: string[]) 
   const said = { out: '', err: '' }
   const script = `${repository}packages/ops/src/ops.ts`
   const child = spawn(process.execPath, ['--conditions=@alarm-bus/source', script, ...args], {
-    env: { PATH: process.env['PATH'] ?? '', ...env },
+    env: { PATH: process.env['PATH'] ?? '', NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? '', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: 25_000,
   })

@@ -35,7 +35,7 @@ process.once('exit', () => {
 })
 
 /** What of this process's environment an app may see: a developer's own NATS_* variables must not reach a test. */
-const PASSED_ON = ['PATH', 'HOME', 'TMPDIR', 'SystemRoot']
+const PASSED_ON = ['PATH', 'HOME', 'TMPDIR', 'SystemRoot', 'NODE_COMPILE_CACHE']
 
 /**
  * Starts an app from its TypeScript source.

@@ -24,7 +24,7 @@ export interface StackOptions {
 }
 
 /** What a process needs of the machine. Settings of the bus come from `.env.example` alone, so that each run is alike. */
-const FROM_THE_MACHINE = ['PATH', 'HOME', 'TMPDIR', 'TEMP', 'TMP', 'SystemRoot', 'LANG', 'TZ']
+const FROM_THE_MACHINE = ['PATH', 'HOME', 'TMPDIR', 'TEMP', 'TMP', 'SystemRoot', 'LANG', 'TZ', 'NODE_COMPILE_CACHE']
 
 /**
  * Starts a broker on `nats.setup.conf`, applies the streams and starts the apps. Disposing of the stack ends the apps
