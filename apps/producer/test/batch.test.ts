@@ -1,9 +1,8 @@
-import { execFileSync } from 'node:child_process'
 import { type ClientRequest, type IncomingMessage, request } from 'node:http'
 import { connect as connectSocket } from 'node:net'
 import { createInterface } from 'node:readline'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { post, type Stack, startStack, waitFor } from './stack.ts'
+import { post, rssBytesOf, SMALL_HEAP, type Stack, startStack, waitFor } from './stack.ts'
 
 interface Line {
   readonly index: number
@@ -20,9 +19,7 @@ let stack: Stack
 let url: string
 
 beforeAll(async () => {
-  // A heap of this size is collected, and not only added to, so that memory shows what is kept.
-  const NODE_OPTIONS = '--max-old-space-size=64 --max-semi-space-size=2'
-  stack = await startStack({ PRODUCER_MAX_BATCHES: '1', PRODUCER_MAX_BATCH_MESSAGES: '100000', NODE_OPTIONS })
+  stack = await startStack({ ...SMALL_HEAP, PRODUCER_MAX_BATCHES: '1', PRODUCER_MAX_BATCH_MESSAGES: '100000' })
   url = stack.url
 })
 afterAll(async () => stack[Symbol.asyncDispose]())
@@ -234,7 +231,3 @@ test('more messages than allowed: the last line says where it ended', async () =
   ])
   expect(lines[2]?.error?.type).toBe('urn:alarm-bus:problem:batch-too-large')
 })
-
-function rssBytesOf(pid: number): number {
-  return Number(execFileSync('ps', ['-o', 'rss=', '-p', String(pid)], { encoding: 'utf8' })) * 1_024
-}

@@ -1,8 +1,7 @@
-import { execFileSync } from 'node:child_process'
 import { connect } from 'node:net'
 import { expect, test } from 'vitest'
 import { type GeneratedRequest, generateRequest, seededRandom } from './generate-request.ts'
-import { get, post, startStack } from './stack.ts'
+import { get, post, rssBytesOf, SMALL_HEAP, startStack } from './stack.ts'
 
 const REQUESTS = 10_000
 const SOCKETS = 48
@@ -50,8 +49,7 @@ test(
   { timeout: 180_000 },
   async () => {
     console.info(`FUZZ_SEED=${seed}`)
-    // A heap of this size is collected, and not only added to.
-    await using stack = await startStack({ NODE_OPTIONS: '--max-old-space-size=128', PRODUCER_MAX_IN_FLIGHT: '32' })
+    await using stack = await startStack({ ...SMALL_HEAP, PRODUCER_MAX_IN_FLIGHT: '32' })
     const url = new URL(stack.url)
     const random = seededRandom(seed)
     const counts = new Map<number, number>()
@@ -90,7 +88,3 @@ test(
     expect(grown).toBeLessThan(MOST_GROWTH_BYTES)
   },
 )
-
-function rssBytesOf(pid: number): number {
-  return Number(execFileSync('ps', ['-o', 'rss=', '-p', String(pid)], { encoding: 'utf8' })) * 1_024
-}

@@ -1,7 +1,18 @@
+import { execFileSync } from 'node:child_process'
 import { type NatsServer, startTestBroker, waitFor } from '@alarm-bus/nats-kit/testing'
 import { type AppProcess, startApp } from '@alarm-bus/service/testing'
 
 const MAIN = new URL('../src/main.ts', import.meta.url)
+
+/**
+ * Environment of a producer whose memory a test watches. A heap of this size is collected, and not only added to: what
+ * the process has grown by is what it keeps.
+ */
+export const SMALL_HEAP = { NODE_OPTIONS: '--max-old-space-size=64 --max-semi-space-size=2' }
+
+export function rssBytesOf(pid: number): number {
+  return Number(execFileSync('ps', ['-o', 'rss=', '-p', String(pid)], { encoding: 'utf8' })) * 1_024
+}
 
 /** The producer as a process of its own, on a free port. */
 export function startProducer(natsUrl: string, environment: Readonly<Record<string, string>> = {}): AppProcess {
