@@ -1,9 +1,9 @@
-// Adds up the reports of all packages and prints the sum as the last line. Exits with 1 when a test failed or was
+// Adds up the reports of all packages, tells what failed, and prints the sum as the last line. Exits with 1 when a test failed or was
 // skipped, when a package with tests left no report, and when no test ran. It runs on any Node that can run pnpm.
 import { readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, relative, resolve } from 'node:path'
 
-const root = process.argv[2] ?? '.'
+const root = resolve(process.argv[2] ?? '.')
 
 function read(path) {
   try {
@@ -17,6 +17,20 @@ function folders(parent) {
   return readdirSync(join(root, parent), { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
     .map((entry) => join(parent, entry.name))
+}
+
+/** Long enough for an assertion with its difference, short enough that several are read. */
+const MAX_MESSAGE_CHARACTERS = 2_000
+
+/** What failed, with why: a log is long, and of some only the end is kept. */
+function tell(folder, file) {
+  const failed = file.assertionResults.filter(({ status }) => status === 'failed')
+  const lines = failed.map(({ fullName, failureMessages }) => `${fullName}\n${failureMessages.join('\n')}`)
+  for (const line of lines.length > 0 ? lines : [file.message]) {
+    console.log(
+      `FAILED ${folder}: ${relative(join(root, folder), file.name)}: ${line.slice(0, MAX_MESSAGE_CHARACTERS)}\n`,
+    )
+  }
 }
 
 let passed = 0
@@ -35,6 +49,7 @@ for (const folder of [...folders('packages'), ...folders('apps'), 'benchmarks'])
   const broken = report.testResults.filter(
     (file) => file.status === 'failed' && !file.assertionResults.some((one) => one.status === 'failed'),
   )
+  for (const file of report.testResults) if (file.status === 'failed') tell(folder, file)
   const others = report.numTotalTests - report.numPassedTests - report.numFailedTests
   // An error outside of every test, as a rejection that nobody handles, fails the run and no test.
   const stray = !report.success && report.numFailedTests + broken.length === 0 ? 1 : 0
