@@ -11,15 +11,19 @@ export type ServiceLogger = PinoLogger
  * a person can read them.
  */
 export function createLogger(options: Pick<ServiceConfig, 'app' | 'version' | 'logLevel'>): ServiceLogger {
-  return pino({
-    name: options.app,
-    base: { pid: process.pid, hostname: hostname(), version: options.version },
-    level: options.logLevel,
-    timestamp: pino.stdTimeFunctions.isoTime,
-    mixin: () => {
-      const requestId = currentRequestId()
-      return requestId === undefined ? {} : { requestId }
+  return pino(
+    {
+      name: options.app,
+      base: { pid: process.pid, hostname: hostname(), version: options.version },
+      level: options.logLevel,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      mixin: () => {
+        const requestId = currentRequestId()
+        return requestId === undefined ? {} : { requestId }
+      },
+      formatters: { level: (label) => ({ level: label }), log: redact },
     },
-    formatters: { level: (label) => ({ level: label }), log: redact },
-  })
+    // pino's own default writes later, and what waits then is lost with the process and has no bound.
+    pino.destination({ dest: process.stdout.fd, sync: true }),
+  )
 }

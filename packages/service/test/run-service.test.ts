@@ -175,6 +175,13 @@ describe('end', () => {
   })
 })
 
+test('what was logged is written, however the process ends right after', async () => {
+  await using app = startFixture()
+  await fetch(`${await app.url()}/die`).catch(() => undefined)
+  expect(await app.exit()).toEqual({ code: null, signal: 'SIGKILL' })
+  expect(app.lines.at(-1)).toMatchObject({ event: 'dying' })
+})
+
 test('secrets never reach a log line', async () => {
   await using app = startFixture()
   const url = await app.url()
