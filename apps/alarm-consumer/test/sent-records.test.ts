@@ -54,13 +54,7 @@ test('what one process sent another does not; what failed it may', async () => {
 test('a broker that is slow holds no alarm up; when it goes on the alarm is recorded', async () => {
   await using one = open({ budgetMs: 15_000, maxWaitMs: 300 })
   await using other = open(PATIENT)
-  broker.pause()
-  const isSilent = () =>
-    connection.client.request('$JS.API.INFO', '', { timeout: 200 }).then(
-      () => false,
-      () => true,
-    )
-  await waitFor(isSilent, { what: 'the broker has stopped' })
+  await broker.pause()
   const claim = claimed(await one.records.claim(key))
   expect(one.said()).toEqual(UNKNOWN)
   broker.resume()
