@@ -1,22 +1,18 @@
-import { runApiKey } from './api-key/run-api-key.ts'
-import { runCertificates } from './certificates/run-certificates.ts'
-import { runConsumers } from './consumers/run-consumers.ts'
-import { runDlq } from './dlq/run-dlq.ts'
-import { runNkey } from './nkey/run-nkey.ts'
-import { runPermissions } from './permissions/run-permissions.ts'
-import { runApply } from './plan/run-apply.ts'
-import { runPlan } from './plan/run-plan.ts'
+type Run = (argv: readonly string[]) => Promise<number>
 
-/** What an operator can do, each with its own flags and `--help`. A command gets what stands behind its name. */
-const COMMANDS: Readonly<Record<string, (argv: readonly string[]) => Promise<number>>> = {
-  apply: runApply,
-  'api-key': runApiKey,
-  certificates: runCertificates,
-  consumers: runConsumers,
-  dlq: runDlq,
-  nkey: runNkey,
-  permissions: runPermissions,
-  plan: runPlan,
+/**
+ * What an operator can do, each with its own flags and `--help`. A command gets what stands behind its name. Only the one
+ * that runs is loaded: certificates alone bring as many modules as all others.
+ */
+const COMMANDS: Readonly<Record<string, () => Promise<Run>>> = {
+  apply: async () => (await import('./plan/run-apply.ts')).runApply,
+  'api-key': async () => (await import('./api-key/run-api-key.ts')).runApiKey,
+  certificates: async () => (await import('./certificates/run-certificates.ts')).runCertificates,
+  consumers: async () => (await import('./consumers/run-consumers.ts')).runConsumers,
+  dlq: async () => (await import('./dlq/run-dlq.ts')).runDlq,
+  nkey: async () => (await import('./nkey/run-nkey.ts')).runNkey,
+  permissions: async () => (await import('./permissions/run-permissions.ts')).runPermissions,
+  plan: async () => (await import('./plan/run-plan.ts')).runPlan,
 }
 
 const HELP = `pnpm ops <command>
@@ -41,7 +37,7 @@ async function main(argv: readonly string[]): Promise<number> {
     return 0
   }
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
-  if (command) return command(rest)
+  if (command) return (await command())(rest)
   console.error(`ops: there is no command ${JSON.stringify(name)}; there is: ${Object.keys(COMMANDS).join(', ')}`)
   return 1
 }
