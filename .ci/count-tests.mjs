@@ -1,5 +1,6 @@
-// Adds up the reports of all packages, tells what failed, and prints the sum as the last line. Exits with 1 when a test failed or was
-// skipped, when a package with tests left no report, and when no test ran. It runs on any Node that can run pnpm.
+// Adds up the reports of all packages, tells what failed, and prints the sum as the last line. Exits with 1 when a test
+// failed or was skipped, when a package with tests left no report, and when no test ran. It runs on any Node that can run
+// pnpm.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
 

@@ -1,11 +1,12 @@
-import { spawn } from 'node:child_process'
 import { alarmToBot, contracts } from '@alarm-bus/contracts'
 import { defineHandler, startBus } from '@alarm-bus/nats-kit'
 import { collectLogs, waitFor } from '@alarm-bus/nats-kit/testing'
 import { AckPolicy, jetstreamManager } from '@nats-io/jetstream'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { applyStreams } from '../src/index.ts'
-import { authOf, repository, startBroker, type TestBroker } from './harness.ts'
+import { authOf, startBroker, type TestBroker } from './harness.ts'
+import { runOps } from './run-ops.ts'
+import type { Ran } from './run-script.ts'
 
 let broker: TestBroker
 
@@ -16,26 +17,9 @@ beforeEach(async () => {
 afterEach(() => broker[Symbol.asyncDispose]())
 
 /** The command as people run it: a process of its own, on the sources, with admin's credentials unless told otherwise. */
-async function consumers(flags: readonly string[], env: Readonly<Record<string, string>> = {}) {
-  const script = `${repository}packages/ops/src/ops.ts`
-  const child = spawn(process.execPath, ['--conditions=@alarm-bus/source', script, 'consumers', ...flags], {
-    env: {
-      PATH: process.env['PATH'] ?? '',
-      NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? '',
-      NATS_SERVERS: broker.server.url,
-      NATS_ADMIN_PASSWORD: authOf('admin').password,
-      ...env,
-    },
-    stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: 25_000,
-  })
-  const said = { out: '', err: '' }
-  child.stdout.on('data', (chunk: Buffer) => (said.out += chunk))
-  child.stderr.on('data', (chunk: Buffer) => (said.err += chunk))
-  return new Promise<{ code: number | null; out: string; err: string }>((resolve, reject) => {
-    child.once('error', reject)
-    child.once('close', (code) => resolve({ ...said, code }))
-  })
+function consumers(flags: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ran> {
+  const admin = { NATS_SERVERS: broker.server.url, NATS_ADMIN_PASSWORD: authOf('admin').password }
+  return runOps(['consumers', ...flags], { ...admin, ...env })
 }
 
 /** A consumer of that app's, made with the rights of the one that may. */

@@ -1,11 +1,11 @@
-import { spawn } from 'node:child_process'
 import { alarmToBot, contracts } from '@alarm-bus/contracts'
 import { createJetStreamPublisher, DeadLetter, defineHandler, redriveDeadLetters, startBus } from '@alarm-bus/nats-kit'
 import { collectLogs, waitFor } from '@alarm-bus/nats-kit/testing'
 import { jetstreamManager } from '@nats-io/jetstream'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { applyStreams } from '../src/index.ts'
-import { authOf, repository, startBroker, type TestBroker } from './harness.ts'
+import { authOf, startBroker, type TestBroker } from './harness.ts'
+import { runOps } from './run-ops.ts'
 import { freePort, type Ran } from './run-script.ts'
 
 type App = 'alarm-consumer' | 'log-consumer'
@@ -23,26 +23,9 @@ afterEach(async () => {
 })
 
 /** The command as people run it: a process of its own, on the sources, with admin's credentials. */
-async function dlq(flags: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ran> {
-  const script = `${repository}packages/ops/src/ops.ts`
-  const child = spawn(process.execPath, ['--conditions=@alarm-bus/source', script, 'dlq', ...flags], {
-    env: {
-      PATH: process.env['PATH'] ?? '',
-      NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? '',
-      NATS_SERVERS: broker.server.url,
-      NATS_ADMIN_PASSWORD: authOf('admin').password,
-      ...env,
-    },
-    stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: 25_000,
-  })
-  const said = { out: '', err: '' }
-  child.stdout.on('data', (chunk: Buffer) => (said.out += chunk))
-  child.stderr.on('data', (chunk: Buffer) => (said.err += chunk))
-  return new Promise((resolve, reject) => {
-    child.once('error', reject)
-    child.once('close', (code) => resolve({ ...said, code }))
-  })
+function dlq(flags: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ran> {
+  const admin = { NATS_SERVERS: broker.server.url, NATS_ADMIN_PASSWORD: authOf('admin').password }
+  return runOps(['dlq', ...flags], { ...admin, ...env })
 }
 
 /** An app under its own user, on alarm-to-bot. */

@@ -8,7 +8,7 @@ export interface Ran {
   readonly err: string
 }
 
-/** `pnpm ops` as people run it: a process of its own, on the sources. */
+/** `pnpm ops` as people run it: a process of its own, on the sources, in the repository's folder. */
 export function run(env: Readonly<Record<string, string>>, ...args: string[]): Promise<Ran> {
   return start(env, ...args).ended
 }
@@ -17,6 +17,7 @@ export function start(env: Readonly<Record<string, string>>, ...args: string[]) 
   const said = { out: '', err: '' }
   const script = `${repository}packages/ops/src/ops.ts`
   const child = spawn(process.execPath, ['--conditions=@alarm-bus/source', script, ...args], {
+    cwd: repository,
     env: { PATH: process.env['PATH'] ?? '', NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? '', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: 25_000,
