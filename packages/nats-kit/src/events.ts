@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events'
-import type { WatchdogCondition } from './watchdog/condition.ts'
+import type { WatchdogCondition } from './condition.ts'
 
 export type ConnectionState = 'connecting' | 'connected' | 'disconnected' | 'closed'
 

@@ -14,7 +14,7 @@ import {
   onceOnly,
   type OnceStore,
 } from '../src/index.ts'
-import { Delivery } from '../src/subscribe/delivery.ts'
+import { Delivery } from '../src/handling/delivery.ts'
 import { waitFor } from '../src/testing.ts'
 import { makeContracts, manager, onEnd, open, openWithStreams, type TestContracts, useBroker } from './harness.ts'
 

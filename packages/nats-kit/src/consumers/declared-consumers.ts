@@ -9,9 +9,9 @@ import {
   redriveFilter,
   redriveStreamName,
 } from '../streams/companion-streams.ts'
-import { deliverSubject } from '../subscribe/consumer-config.ts'
-import { instanceConsumerName, sharedConsumerName } from '../subscribe/consumer-name.ts'
-import { DEFAULT_IDLE_HEARTBEAT_MS } from '../subscribe/options.ts'
+import { deliverSubject } from './consumer-config.ts'
+import { instanceConsumerName, sharedConsumerName } from './consumer-name.ts'
+import { DEFAULT_IDLE_HEARTBEAT_MS } from './options.ts'
 
 /** A consumer that an app makes for itself when it starts, as far as the code knows it. */
 export interface DeclaredConsumer {

@@ -1,7 +1,7 @@
 import type { StoredMsg } from '@nats-io/jetstream'
 import type { MsgHdrs } from '@nats-io/transport-node'
 import { DeadLetterHeader } from '../codec/headers.ts'
-import { RedriveHeader } from './redrive-headers.ts'
+import { RedriveHeader } from '../redrive/redrive-headers.ts'
 
 /** A stored dead letter without its body. */
 export interface DeadLetterEntry {

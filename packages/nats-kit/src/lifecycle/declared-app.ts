@@ -1,7 +1,7 @@
 import type { App, Channel } from '@alarm-bus/contracts'
 import { KitError, KitErrorCode } from '../errors.ts'
 import type { MessagePublisher, SentReceipt, StoredPublisher } from '../publish/publisher.ts'
-import type { MessageHandler } from '../subscribe/handler.ts'
+import type { MessageHandler } from '../handling/handler.ts'
 
 /** Permissions and documents are made from the declaration, so an app that does something else would be found out late. */
 export function refuseUndeclared(

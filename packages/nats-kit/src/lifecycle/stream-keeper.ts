@@ -3,7 +3,7 @@ import type { Stream } from '@alarm-bus/contracts'
 import type { Connection } from '../connection/connection.ts'
 import { KitError } from '../errors.ts'
 import { ensureStreams, type EnsureStreamsOptions } from '../streams/ensure-streams.ts'
-import type { HealthCheck } from './health.ts'
+import type { HealthCheck } from '../health.ts'
 
 /** How often streams that are well are looked at again, and those that are not. */
 const LOOK_MS = 5_000

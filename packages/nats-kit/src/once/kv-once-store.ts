@@ -3,7 +3,7 @@ import { EncodedHeaders, HeaderName, headerLine } from '../codec/headers.ts'
 import type { Connection } from '../connection/connection.ts'
 import { errorText, KitError, KitErrorCode } from '../errors.ts'
 import { StoredSender } from '../publish/stored-sender.ts'
-import { onceLookupSubject, onceSubject } from './once-bucket.ts'
+import { onceLookupSubject, onceSubject } from '../streams/once-bucket.ts'
 import type { OnceClaim, OnceKey, OnceStore } from './once-store.ts'
 
 /** The server's answer when the subject's last message is not the one that was named. */

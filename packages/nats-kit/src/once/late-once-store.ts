@@ -1,6 +1,6 @@
 import type { Connection } from '../connection/connection.ts'
 import { KitError, KitErrorCode } from '../errors.ts'
-import type { ConnectionUser } from '../subscribe/connection-user.ts'
+import type { ConnectionUser } from '../handling/connection-user.ts'
 import { checkedLeaseMs, createKvOnceStore, type KvOnceStoreOptions } from './kv-once-store.ts'
 import type { OnceStore } from './once-store.ts'
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { errorText, KitError, KitErrorCode } from '../errors.ts'
-import type { MessageContext, MessageHandler } from '../subscribe/handler.ts'
+import type { MessageContext, MessageHandler } from '../handling/handler.ts'
 import type { LateOnceStore } from './late-once-store.ts'
 import type { OnceClaim, OnceStore } from './once-store.ts'
 

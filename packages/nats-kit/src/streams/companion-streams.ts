@@ -1,6 +1,6 @@
 import type { Stream } from '@alarm-bus/contracts'
 import { DiscardPolicy, RetentionPolicy, StorageType } from '@nats-io/jetstream'
-import { onceBucketName, onceStreamName } from '../once/once-bucket.ts'
+import { onceBucketName, onceStreamName } from './once-bucket.ts'
 import { withTag } from './stream-tag.ts'
 import { type DeclaredStreamConfig, toStreamConfig } from './to-stream-config.ts'
 

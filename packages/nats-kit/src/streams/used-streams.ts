@@ -1,5 +1,5 @@
 import type { Channel, Contracts } from '@alarm-bus/contracts'
-import { onceStreamName } from '../once/once-bucket.ts'
+import { onceStreamName } from './once-bucket.ts'
 import {
   advisoryStreamName,
   deadLetterStreamName,

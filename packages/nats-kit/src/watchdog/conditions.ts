@@ -1,6 +1,6 @@
 import type { Connection } from '../connection/connection.ts'
-import type { HealthCheck } from '../lifecycle/health.ts'
-import { makesNotReady, type WatchdogCondition } from './condition.ts'
+import type { HealthCheck } from '../health.ts'
+import { makesNotReady, type WatchdogCondition } from '../condition.ts'
 
 /** Who has a condition: nobody in particular for what concerns the process. */
 export interface ConditionOf {

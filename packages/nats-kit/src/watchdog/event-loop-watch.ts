@@ -1,7 +1,7 @@
 import type { Connection } from '../connection/connection.ts'
 import { KitError, KitErrorCode } from '../errors.ts'
-import type { HealthCheck } from '../lifecycle/health.ts'
-import { WatchdogCondition } from './condition.ts'
+import type { HealthCheck } from '../health.ts'
+import { WatchdogCondition } from '../condition.ts'
 import { Conditions } from './conditions.ts'
 
 /** How often the loop should come by, in milliseconds; a delay is seen up to this much too short. */

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import type { Channel, Contracts } from '@alarm-bus/contracts'
 import { KitError, KitErrorCode } from '../errors.ts'
-import type { MessageHandler } from './handler.ts'
+import type { MessageHandler } from '../handling/handler.ts'
 import { resolveWatchdogOptions, type WatchdogOptions, type WatchdogSettings } from '../watchdog/options.ts'
-import { DEFAULT_RETRY_POLICY, type RetryDelay, totalRetryMs } from './retry-policy.ts'
+import { DEFAULT_RETRY_POLICY, type RetryDelay, totalRetryMs } from '../handling/retry-policy.ts'
 
 export interface SubscriberOptions {
   readonly contracts: Contracts

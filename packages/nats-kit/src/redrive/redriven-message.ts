@@ -1,7 +1,7 @@
 import { headers as makeHeaders, type MsgHdrs } from '@nats-io/transport-node'
 import { EncodedHeaders, HeaderName, headerLine, headerValue, ORIGINAL_PREFIX } from '../codec/headers.ts'
 import { redriveStreamName, redriveSubject } from '../streams/companion-streams.ts'
-import type { DeadLetterEntry, StoredDeadLetter } from './dead-letter-entry.ts'
+import type { DeadLetterEntry, StoredDeadLetter } from '../dead-letters/dead-letter-entry.ts'
 import { REDRIVE_ORIGINAL_PREFIX, RedriveHeader } from './redrive-headers.ts'
 
 const OWN_REDRIVE_HEADERS = new Set<string>(Object.values(RedriveHeader).map((name) => name.toLowerCase()))

@@ -1,14 +1,14 @@
 import type { Channel } from '@alarm-bus/contracts'
 import type { Connection } from '../connection/connection.ts'
-import { redriveReaderOf, redriveSettings } from '../dead-letters/redrive-reader.ts'
-import type { HealthCheck } from '../lifecycle/health.ts'
+import { redriveReaderOf, redriveSettings } from '../redrive/redrive-reader.ts'
+import type { HealthCheck } from '../health.ts'
 import { StoredSender } from '../publish/stored-sender.ts'
 import { collectorOf, collectorSettings } from './advisories.ts'
 import { ConsumerRunner } from './consumer-runner.ts'
 import { specOf } from './consumer-spec.ts'
 import { resolveSubscriberOptions, type SubscriberOptions } from './options.ts'
 import { Pauses, type Resume } from './pauses.ts'
-import type { AbandonedMessage } from './process-message.ts'
+import type { AbandonedMessage } from '../handling/process-message.ts'
 
 /**
  * Runs an app's handlers, one consumer each.

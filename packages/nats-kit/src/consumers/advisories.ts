@@ -2,7 +2,7 @@ import type { Connection } from '../connection/connection.ts'
 import type { StoredSender } from '../publish/stored-sender.ts'
 import { advisoryConsumerName, advisoryFilter, advisoryStreamName } from '../streams/companion-streams.ts'
 import type { ConsumerSpec } from './consumer-spec.ts'
-import { DeadLetterReason, storeDeadLetter } from './dead-letter.ts'
+import { DeadLetterReason, storeDeadLetter } from '../dead-letters/dead-letter.ts'
 import type { SubscriberSettings } from './options.ts'
 import { fetchOriginal } from './fetch-original.ts'
 

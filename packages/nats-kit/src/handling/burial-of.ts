@@ -1,5 +1,5 @@
 import type { MessageIssue } from '@alarm-bus/contracts'
-import { DeadLetterReason } from './dead-letter.ts'
+import { DeadLetterReason } from '../dead-letters/dead-letter.ts'
 import { DeadLetter, UpcastFailed } from './verdicts.ts'
 
 /** Why a message becomes a dead letter. */

@@ -1,9 +1,9 @@
 import type { MsgHdrs } from '@nats-io/transport-node'
 import { HeaderName } from '../codec/headers.ts'
 import type { Logger } from '../logger.ts'
-import type { ConsumerSpec } from '../subscribe/consumer-spec.ts'
-import type { Delivery } from '../subscribe/delivery.ts'
-import type { MessageContext } from '../subscribe/handler.ts'
+import type { ConsumerSpec } from '../consumers/consumer-spec.ts'
+import type { Delivery } from '../handling/delivery.ts'
+import type { MessageContext } from '../handling/handler.ts'
 import { restoredHeaders } from './redriven-message.ts'
 
 /**

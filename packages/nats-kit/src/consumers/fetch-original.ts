@@ -2,7 +2,7 @@ import { AckPolicy, DeliverPolicy, JetStreamApiError, jetstreamManager } from '@
 import { type Msg, nuid } from '@nats-io/transport-node'
 import type { Connection } from '../connection/connection.ts'
 import { KitError, KitErrorCode } from '../errors.ts'
-import { ACK_PREFIX, Delivery } from './delivery.ts'
+import { ACK_PREFIX, Delivery } from '../handling/delivery.ts'
 import type { ConsumerSpec } from './consumer-spec.ts'
 import { nextSubject, recoverConsumerName } from './consumer-subjects.ts'
 

@@ -8,7 +8,7 @@ import {
   redriveStreamName,
 } from '../streams/companion-streams.ts'
 import type { ConsumerSpec } from './consumer-spec.ts'
-import { ACK_PREFIX } from './delivery.ts'
+import { ACK_PREFIX } from '../handling/delivery.ts'
 
 /** Where a consumer is and what it is held to. */
 export type ConsumerPlace = Pick<ConsumerSpec, 'stream' | 'name' | 'filterSubject'>

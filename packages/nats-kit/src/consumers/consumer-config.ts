@@ -1,5 +1,5 @@
 import { AckPolicy, type ConsumerConfig, DeliverPolicy } from '@nats-io/jetstream'
-import { ownerTag } from '../consumers/owner-tag.ts'
+import { ownerTag } from './owner-tag.ts'
 import { configHash } from '../streams/config-hash.ts'
 import type { ConsumerSpec } from './consumer-spec.ts'
 import type { SubscriberSettings } from './options.ts'

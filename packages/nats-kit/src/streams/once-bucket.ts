@@ -1,4 +1,4 @@
-import type { OnceKey } from './once-store.ts'
+import type { OnceKey } from '../once/once-store.ts'
 
 /** The KV bucket that remembers which messages of a stream were handled; made with the stream, as its companions are. */
 export function onceBucketName(stream: string): string {

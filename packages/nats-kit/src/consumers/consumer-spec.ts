@@ -1,8 +1,8 @@
 import { decodeMessage } from '../codec/json-codec.ts'
 import { consumerName } from './consumer-name.ts'
-import type { MessageContext, MessageHandler } from './handler.ts'
+import type { MessageContext, MessageHandler } from '../handling/handler.ts'
 import type { SubscriberSettings } from './options.ts'
-import type { RetryDelay } from './retry-policy.ts'
+import type { RetryDelay } from '../handling/retry-policy.ts'
 
 /** All that a consumer's runner and processor need to know of whom they serve. */
 export interface ConsumerSpec {

@@ -2,7 +2,7 @@ import type { Msg } from '@nats-io/transport-node'
 import { expect, test } from 'vitest'
 import { collectLogs } from '../testing.ts'
 import { Delivery } from './delivery.ts'
-import { LastSequences } from './heartbeat.ts'
+import { LastSequences } from '../sources/heartbeat.ts'
 
 const FIRST_SHAPE = '$JS.ACK.STREAM.consumer.3.17.5.1700000000123456789.9'
 const SECOND_SHAPE = '$JS.ACK.hub.ACCOUNTHASH.STREAM.consumer.3.17.5.1700000000123456789.9.token'
