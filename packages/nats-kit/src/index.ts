@@ -37,16 +37,17 @@ export {
   type RedriveReport,
   RedriveSkip,
 } from './redrive/redrive-dead-letters.ts'
-export { RedriveHeader } from './redrive/redrive-headers.ts'
+export { RedriveHeader } from './dead-letters/redrive-headers.ts'
 export {
-  advisoryStreamName,
   deadLetterStreamName,
   deadLetterSubject,
   idempotencyStreamName,
   redriveStreamName,
   withCompanions,
 } from './streams/companion-streams.ts'
-export { DeadLetterReason } from './dead-letters/dead-letter.ts'
+export { DeadLetterReason } from './dead-letters/dead-letter-reason.ts'
+export { advisoryConsumerName, advisoryStreamName } from './streams/advisory-stream.ts'
+export { storeDeadLetter, type DeadLetterContent } from './dead-letters/store-dead-letter.ts'
 export { type DeclaredConsumer, declaredConsumers } from './consumers/declared-consumers.ts'
 export { findOrphans, type FindOrphansOptions, type Orphan, OrphanReason } from './consumers/find-orphans.ts'
 export { pruneConsumers, type PrunedConsumer, type PruneOptions } from './consumers/prune-consumers.ts'
@@ -72,7 +73,7 @@ export { instanceConsumerName, sharedConsumerName } from './consumers/consumer-n
 export { handleVersions } from './handling/handle-versions.ts'
 export { DEFAULT_MAX_DELIVER, type SubscriberOptions } from './consumers/options.ts'
 export type { Resume } from './consumers/pauses.ts'
-export type { AbandonedMessage } from './handling/process-message.ts'
+export type { AbandonedMessage } from './handling/message-processor.ts'
 export type { RetryPolicy } from '@alarm-bus/contracts'
 export { DEFAULT_RETRY_POLICY, type RetryDelay, retryDelayMs } from './handling/retry-policy.ts'
 export { createSubscriber, type Subscriber } from './consumers/subscriber.ts'

@@ -131,7 +131,9 @@ describe('dead letters without a hole', () => {
     const { publisher, toBot, connection, letters, letter } = await setUp(() => new Promise(() => undefined), {
       ackWaitMs: 300,
       maxHandlerMs: 300,
+      handlerGraceMs: 100,
       maxDeliver: 2,
+      retry: { baseMs: 10 },
     })
     await publisher.publish(toBot, { message: 'hangs' }, { id: 'h1' })
     await waitFor(async () => (await countMessages(connection, letters)) === 1)
@@ -142,95 +144,5 @@ describe('dead letters without a hole', () => {
     expect(await header('Dead-Letter-Deliveries')).toBe('2')
     expect(await header('Dead-Letter-Sequence')).toBe('1')
     expect(await header('Dead-Letter-Original-Nats-Msg-Id')).toBe('h1')
-  })
-
-  test('deliveries that nobody answered, and a term of somebody else’s, each leave one when the app is back', async () => {
-    const { publisher, toBot, stream, connection, letters, letter, jsm, subscriber, contracts } = await setUp(
-      () => undefined,
-      { maxDeliver: 1, ackWaitMs: 1_000 },
-    )
-    await waitFor(() => subscriber.checks().every((check) => check.ok))
-    await subscriber.stop(1_000)
-    await publisher.publish(toBot, { message: 'crashes' })
-    await publisher.publish(toBot, { message: 'terminated' })
-    // A process that dies with its messages: pulled, and no answer to the first.
-    const taken: Msg[] = []
-    connection.client.subscribe('taken', {
-      callback: (_, message) => {
-        taken.push(message)
-        // At once: after the ack wait a term comes too late, and both are messages that nobody settled.
-        if (taken.length === 2) message.respond('+TERM by hand')
-      },
-    })
-    connection.client.publish(
-      `$JS.API.CONSUMER.MSG.NEXT.${stream.name}.app_to-bot`,
-      '{"batch":2,"expires":5000000000}',
-      { reply: 'taken' },
-    )
-    await waitFor(() => taken.length === 2)
-    await waitFor(async () => (await countMessages(connection, `${stream.name}_ADVISORIES`)) === 2)
-    expect(await countMessages(connection, letters)).toBe(0)
-    const again = createSubscriber(connection, {
-      contracts,
-      app: 'app',
-      maxDeliver: 1,
-      ackWaitMs: 1_000,
-      handlers: [defineHandler(toBot, () => undefined)],
-    })
-    onEnd(() => again.stop(1_000))
-    again.start()
-    await waitFor(async () => (await countMessages(connection, letters)) === 2)
-    const both = [await letter(1), await letter(2)].map((each) => [
-      each?.json<{ message: string }>().message,
-      each?.header.get('Dead-Letter-Reason'),
-    ])
-    expect(both.sort()).toEqual([
-      ['crashes', 'never_settled'],
-      ['terminated', 'terminated_elsewhere'],
-    ])
-    await waitFor(async () => (await countMessages(connection, `${stream.name}_ADVISORIES`)) === 0)
-    expect((await jsm.consumers.list(stream.name).next()).map(({ name }) => name)).toEqual(['app_to-bot'])
-  })
-
-  test('one letter for each message and consumer, whichever way and however often it comes', async () => {
-    const { connection, toBot, stream, letters, jsm } = await setUp(() => undefined)
-    connection.client.publish(toBot.subject, 'not json')
-    await waitFor(async () => (await countMessages(connection, letters)) === 1)
-    // The kit's own term makes an advisory too; it is dealt with and adds nothing.
-    await waitFor(
-      async () =>
-        (await jsm.consumers.info(`${stream.name}_ADVISORIES`, 'app_to-bot_advisories')).ack_floor.consumer_seq === 1,
-    )
-    connection.client.publish(
-      `$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.${stream.name}.app_to-bot`,
-      JSON.stringify({ type: 'io.nats.jetstream.advisory.v1.max_deliver', stream_seq: 1, deliveries: 3 }),
-    )
-    await waitFor(() => connection.logs.lines.some((line) => line.fields['event'] === 'deadLetterKnown'))
-    expect(await countMessages(connection, letters)).toBe(1)
-  })
-
-  test('an original that left the stream leaves a letter without a body that says so', async () => {
-    const { connection, toBot, stream, letters, letter } = await setUp(() => undefined)
-    await waitFor(
-      async () => (await (await manager(connection)).consumers.list(`${stream.name}_ADVISORIES`).next()).length === 1,
-    )
-    connection.client.publish(
-      `$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.${stream.name}.app_to-bot`,
-      JSON.stringify({ type: 'io.nats.jetstream.advisory.v1.max_deliver', stream_seq: 77, deliveries: 3 }),
-    )
-    await waitFor(async () => (await countMessages(connection, letters)) === 1)
-    expect((await letter(1))?.header.get('Dead-Letter-Lost')).toBe('true')
-    expect((await letter(1))?.header.get('Dead-Letter-Sequence')).toBe('77')
-    expect((await letter(1))?.data.length).toBe(0)
-    expect(toBot.subject).toBe((await letter(1))?.header.get('Dead-Letter-Subject'))
-  })
-
-  test('a damaged advisory is passed over and does not stop the next', async () => {
-    const { connection, stream, letters } = await setUp(() => undefined)
-    const subject = `$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.${stream.name}.app_to-bot`
-    connection.client.publish(subject, '{')
-    connection.client.publish(subject, '{"stream_seq":"one"}')
-    connection.client.publish(subject, '{"stream_seq":5,"deliveries":1}')
-    await waitFor(async () => (await countMessages(connection, letters)) === 1)
   })
 })

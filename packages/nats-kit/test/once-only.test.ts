@@ -14,7 +14,7 @@ import {
   onceOnly,
   type OnceStore,
 } from '../src/index.ts'
-import { Delivery } from '../src/handling/delivery.ts'
+import { ackHead, Envelope } from '../src/handling/envelope.ts'
 import { waitFor } from '../src/testing.ts'
 import { makeContracts, manager, onEnd, open, openWithStreams, type TestContracts, useBroker } from './harness.ts'
 
@@ -202,7 +202,8 @@ describe('onceOnly', () => {
       defineHandler(toBot, () => void calls++),
       { store },
     )
-    await first.handle({ message: 'x' } as never, new Delivery(message, { channel: 'to-bot', logger: connection.logs }))
+    const scope = { channel: 'to-bot', logger: connection.logs, ackHead: ackHead(stream.name, 'app_to-bot') }
+    await first.handle({ message: 'x' } as never, new Envelope(message, scope))
     start()
     await waitFor(() => passedOver().length === 1)
     await settled()

@@ -151,15 +151,10 @@ describe('a run', () => {
   test('leaves a letter that has no body, or whose consumer nobody reads for, and says so', async () => {
     const made = await setUpRedrive(broker.current)
     await made.app('bot', () => undefined)
-    const advisory = JSON.stringify({
-      type: 'io.nats.jetstream.advisory.v1.max_deliver',
-      stream_seq: 77,
-      deliveries: 3,
+    const lost = Buffer.from('NATS/1.0\r\nDead-Letter-Lost: true\r\n\r\n')
+    made.connection.client.publish(`dead-letter.${made.stream.name}.bot_to-bot.77.5`, '', {
+      headers: { encode: () => lost } as never,
     })
-    made.connection.client.publish(
-      `$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.${made.stream.name}.bot_to-bot`,
-      advisory,
-    )
     made.connection.client.publish(`dead-letter.${made.stream.name}.gone_to-bot.1.5`, '{"message":"x"}')
     await made.waitForLetters(2)
     const { outcomes, skipped } = await made.redrive()

@@ -26,17 +26,25 @@ export const DeadLetterHeader = {
   Subject: 'Dead-Letter-Subject',
   Time: 'Dead-Letter-Time',
   Issues: 'Dead-Letter-Issues',
-  /** The original left its stream before it could be kept: the letter has no body. */
+  /** The original left its stream before it could be kept: the dead letter has no body. Written by kits before 1.0 only. */
   Lost: 'Dead-Letter-Lost',
+  /** So many of the first bytes are the original's header block as it came, because it is none that can be written again. */
+  HeaderBytes: 'Dead-Letter-Header-Bytes',
+  /** The bytes are in so many parts, each a message of its own: together with its headers they exceed the broker's limit. */
+  Parts: 'Dead-Letter-Parts',
 } as const
 
-/** Put before an original `Nats-*` header, which would act on the copy: `Dead-Letter-Original-Nats-Msg-Id`. */
+/**
+ * Put before an original header that would act on the copy, or be taken for one of the copy's own:
+ * `Dead-Letter-Original-Nats-Msg-Id`.
+ */
 export const ORIGINAL_PREFIX = 'Dead-Letter-Original-'
 
 export const JSON_CONTENT_TYPE = 'application/json'
 
 const RESERVED = /^(nats-|contract-|dead-letter-|redrive-|content-type$)/i
-const TOKEN = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/
+/** What a header may be called. */
+export const HEADER_NAME = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/
 /** Bytes of all of a caller's headers together: they ride in front of every message. */
 const MAX_CALLER_HEADER_CHARACTERS = 4_096
 
@@ -83,7 +91,7 @@ export function callerHeaderLines(headers: Readonly<Record<string, string>> | un
   if (headers === undefined) return ''
   let lines = ''
   for (const [name, value] of Object.entries(headers)) {
-    if (!TOKEN.test(name)) throw invalidHeader(name, 'its name is not a header name')
+    if (!HEADER_NAME.test(name)) throw invalidHeader(name, 'its name is not a header name')
     if (RESERVED.test(name)) throw invalidHeader(name, 'the name belongs to the broker or to the kit')
     if (typeof value !== 'string' || /[\u0000-\u001f\u007f]/.test(value)) {
       throw invalidHeader(name, 'its value must be text without control characters')

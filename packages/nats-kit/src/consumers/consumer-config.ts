@@ -20,7 +20,7 @@ export type StartFrom = 'all' | 'new' | { readonly sequence: number }
 /** The consumer's configuration, in the server's names and units. */
 export function toConsumerConfig(
   settings: SubscriberSettings,
-  { name, channel, filterSubject, maxDeliver }: ConsumerSpec,
+  { name, channel, filterSubject }: ConsumerSpec,
   inboxPrefix: string,
   startFrom: StartFrom,
 ): Partial<ConsumerConfig> {
@@ -32,8 +32,8 @@ export function toConsumerConfig(
     filter_subject: filterSubject,
     ack_policy: AckPolicy.Explicit,
     ack_wait: nanos(settings.ackWaitMs),
-    // Without end is -1 to the server.
-    max_deliver: Number.isFinite(maxDeliver) ? maxDeliver : -1,
+    // The server gives up nothing: it would do so unseen. The kit counts; see handling/decide.ts.
+    max_deliver: -1,
     max_ack_pending: push ? settings.concurrency : Math.max(MAX_ACK_PENDING, settings.concurrency),
     ...(shared ? {} : { inactive_threshold: nanos(durable ? settings.inactiveThresholdMs : EPHEMERAL_THRESHOLD_MS) }),
     ...(push ? { deliver_subject: deliverSubject(inboxPrefix, name) } : {}),

@@ -16,10 +16,11 @@ import { ensureConsumer, findConsumer } from './ensure-consumer.ts'
 import { nextChange } from './next-change.ts'
 import type { SubscriberSettings } from './options.ts'
 import type { Pauses } from './pauses.ts'
-import { type AbandonedMessage, MessageProcessor } from '../handling/process-message.ts'
+import { type AbandonedMessage, MessageProcessor } from '../handling/message-processor.ts'
 import { PullSource } from '../sources/pull-source.ts'
 import { PushSource } from '../sources/push-source.ts'
 import { removeEphemeral } from './remove-ephemeral.ts'
+import { consumerTrialNotes } from './trial-notes.ts'
 import type { DeliverySource, SourceEnd } from '../sources/source.ts'
 import { StaleDeliveries } from '../handling/stale-deliveries.ts'
 
@@ -65,7 +66,16 @@ export class ConsumerRunner {
     this.#spec = spec
     this.#stream = spec.stream
     this.name = spec.name
-    this.#processor = new MessageProcessor(connection, spec, settings, deadLetters, () => this.#source?.onRoom())
+    this.#processor = new MessageProcessor({
+      connection,
+      handling: spec,
+      limits: settings,
+      deadLetters,
+      notes: consumerTrialNotes(connection, spec.stream, spec.name),
+      stream: spec.stream,
+      consumer: spec.name,
+      onDone: () => this.#source?.onRoom(),
+    })
     this.#stale = new StaleDeliveries(connection, spec.name, settings.ackWaitMs)
     this.#progress = new ConsumerProgress(settings, spec)
     this.#watch = new ConsumerWatch(connection, settings, spec, this.#processor)
@@ -181,7 +191,8 @@ export class ConsumerRunner {
       concurrency: this.#settings.concurrency,
       idleHeartbeatMs: this.#settings.idleHeartbeatMs,
       onMessage: (message: Msg, now: number) => {
-        if (!this.#stale.isStale()) this.#processor.process(message, now)
+        if (this.#stale.isStale()) this.#processor.passOver(message)
+        else this.#processor.process(message, now)
       },
       running: () => this.#processor.running,
     }

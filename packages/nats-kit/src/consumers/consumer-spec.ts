@@ -1,36 +1,35 @@
 import { decodeMessage } from '../codec/json-codec.ts'
+import { Envelope } from '../handling/envelope.ts'
+import type { MessageHandler } from '../handling/handler.ts'
+import type { Handling } from '../handling/handling.ts'
 import { consumerName } from './consumer-name.ts'
-import type { MessageContext, MessageHandler } from '../handling/handler.ts'
 import type { SubscriberSettings } from './options.ts'
-import type { RetryDelay } from '../handling/retry-policy.ts'
 
-/** All that a consumer's runner and processor need to know of whom they serve. */
-export interface ConsumerSpec {
+/** All that a consumer's runner needs to know of whom it serves: where its messages are, and what they go through. */
+export interface ConsumerSpec extends Handling {
   readonly stream: string
   /** The consumer's name on the broker. */
   readonly name: string
-  /** What messages are called in logs, events and dead letters: the channel's name. */
-  readonly channel: string
   readonly filterSubject: string
-  readonly maxDeliver: number
-  readonly retry: RetryDelay
   /** The stream lets a message go once it is settled. */
   readonly workQueue?: boolean
-  /** What `handle` takes, or an `InvalidMessage` of the contracts. */
-  decode(bytes: Uint8Array): unknown
-  handle(message: never, context: MessageContext): Promise<void> | void
 }
 
 /** The consumer of an app's handler. */
 export function specOf(settings: SubscriberSettings, handler: MessageHandler): ConsumerSpec {
   const { channel } = handler
+  const stream = settings.contracts.streamOf(channel)
+  const maxDeliver = handler.maxDeliver ?? settings.maxDeliver
   return {
-    stream: settings.contracts.streamOf(channel).name,
+    stream: stream.name,
     name: consumerName(settings, channel),
     channel: channel.name,
     filterSubject: channel.subject,
-    maxDeliver: handler.maxDeliver ?? settings.maxDeliver,
+    maxDeliver,
+    maxUnsettled: Math.max(settings.maxUnsettled, maxDeliver),
     retry: handler.retry ?? settings.retry,
+    maxAgeMs: stream.maxAgeMs,
+    open: (message, scope) => new Envelope(message, scope),
     decode: (bytes) => decodeMessage(channel, bytes),
     handle: (message, context) => handler.handle(message, context),
   }

@@ -1,14 +1,12 @@
 import {
-  advisoryConsumerName,
-  advisoryFilter,
-  advisoryStreamName,
+  deadLetterPartSubject,
   deadLetterSubject,
   redriveConsumerName,
   redriveFilter,
   redriveStreamName,
 } from '../streams/companion-streams.ts'
 import type { ConsumerSpec } from './consumer-spec.ts'
-import { ACK_PREFIX } from '../handling/delivery.ts'
+import { ACK_PREFIX } from '../handling/envelope.ts'
 
 /** Where a consumer is and what it is held to. */
 export type ConsumerPlace = Pick<ConsumerSpec, 'stream' | 'name' | 'filterSubject'>
@@ -20,34 +18,20 @@ export function nextSubject(stream: string, consumer: string): string {
   return `${API_PREFIX}.MSG.NEXT.${stream}.${consumer}`
 }
 
-/** The consumer of the moment that fetches a message which the server gave up on. */
-export function recoverConsumerName(consumer: string): string {
-  return `${consumer}_recover`
-}
-
 /**
  * Every subject that the kit publishes on for one handler's consumer, as permissions name them: the consumer itself, its
- * dead letters, the reader of its advisories, the reader of what is redriven to it, the recovery of a message. The
- * filter is the last part of the request that makes a consumer, so whoever has these can read nothing else.
+ * dead letters, the reader of what is redriven to it. The filter is the last part of the request that makes a consumer, so whoever has these can read nothing else.
  */
 export function consumerSubjects({ stream, name, filterSubject }: ConsumerPlace): readonly string[] {
-  const recover = recoverConsumerName(name)
   return [
     ...handlingSubjects({ stream, name, filterSubject }),
     deadLetterSubject(stream, name, '*', '*'),
-    ...handlingSubjects({
-      stream: advisoryStreamName(stream),
-      name: advisoryConsumerName(name),
-      filterSubject: advisoryFilter(stream, name),
-    }),
+    deadLetterPartSubject(stream, name, '*', '*', '*'),
     ...handlingSubjects({
       stream: redriveStreamName(stream),
       name: redriveConsumerName(name),
       filterSubject: redriveFilter(stream, name),
     }),
-    createSubject({ stream, name: recover, filterSubject }),
-    nextSubject(stream, recover),
-    `${API_PREFIX}.DELETE.${stream}.${recover}`,
   ]
 }
 

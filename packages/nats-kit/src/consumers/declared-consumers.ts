@@ -1,14 +1,7 @@
 import type { App, Contracts } from '@alarm-bus/contracts'
 import { AckPolicy, type ConsumerConfig } from '@nats-io/jetstream'
 import { inboxPrefixOf } from '../connection/client-options.ts'
-import {
-  advisoryConsumerName,
-  advisoryFilter,
-  advisoryStreamName,
-  redriveConsumerName,
-  redriveFilter,
-  redriveStreamName,
-} from '../streams/companion-streams.ts'
+import { redriveConsumerName, redriveFilter, redriveStreamName } from '../streams/companion-streams.ts'
 import { deliverSubject } from './consumer-config.ts'
 import { instanceConsumerName, sharedConsumerName } from './consumer-name.ts'
 import { DEFAULT_IDLE_HEARTBEAT_MS } from './options.ts'
@@ -35,7 +28,7 @@ export interface DeclaredConsumer {
 /** Every consumer that the app may have, whichever way it is deployed: shared, and one for each fan-out instance. */
 export function declaredConsumers(app: App, contracts: Contracts): readonly DeclaredConsumer[] {
   const instances = [undefined, ...Array.from({ length: app.fanOutInstances }, (_, index) => index)]
-  return app.handles.flatMap(({ channel, maxDeliver }) =>
+  return app.handles.flatMap(({ channel }) =>
     instances.flatMap((instance) => {
       const stream = contracts.streamOf(channel).name
       const name =
@@ -43,10 +36,8 @@ export function declaredConsumers(app: App, contracts: Contracts): readonly Decl
           ? sharedConsumerName(app.name, channel)
           : instanceConsumerName(app.name, channel, String(instance))
       const of = { app: app.name, channel: channel.name, instance }
-      const ack = { ack_policy: AckPolicy.Explicit }
-      // Beside the app's own stand two that the server never gives up on; see their own files.
-      const endless = { ...ack, max_deliver: -1 }
-      const bound = maxDeliver === undefined ? {} : { max_deliver: maxDeliver }
+      // The server gives up nothing: the kit counts, and keeps what it gives up.
+      const endless = { ack_policy: AckPolicy.Explicit, max_deliver: -1 }
       return [
         {
           ...of,
@@ -54,15 +45,7 @@ export function declaredConsumers(app: App, contracts: Contracts): readonly Decl
           name,
           push: pushOf(app.name, name, instance),
           pulls: false,
-          config: { ...ack, ...bound, filter_subject: channel.subject },
-        },
-        {
-          ...of,
-          stream: advisoryStreamName(stream),
-          name: advisoryConsumerName(name),
-          push: {},
-          pulls: true,
-          config: { ...endless, filter_subject: advisoryFilter(stream, name) },
+          config: { ...endless, filter_subject: channel.subject },
         },
         {
           ...of,

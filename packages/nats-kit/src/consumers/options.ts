@@ -19,8 +19,13 @@ export interface SubscriberOptions {
   readonly delivery?: 'queue-group' | 'fan-out'
   /** Stable across restarts of one instance, as a StatefulSet's ordinal is. Needed for durable fan-out. */
   readonly instanceId?: string
-  /** Deliveries of a message, the first included. Default 3. */
+  /** Failures of a message, after which it becomes a dead letter. Default 3. */
   readonly maxDeliver?: number
+  /**
+   * Deliveries of a message without any verdict, since its process died, hung or was killed, after which it is run alone
+   * and under a note; two such runs without a verdict make a dead letter of it. `maxDeliver` where that is more. Default 5.
+   */
+  readonly maxUnsettled?: number
   /** How long the broker waits for an ack before it delivers again, in milliseconds. Default 30,000. */
   readonly ackWaitMs?: number
   /**
@@ -28,8 +33,13 @@ export interface SubscriberOptions {
    * `queue-group` the instances share it, since the broker alone keeps count.
    */
   readonly concurrency?: number
-  /** A handler still running after this is told to stop, in milliseconds; its message may then come again. Default 300,000. */
+  /** A handler still running after this is told to stop by its signal, in milliseconds. Default 300,000. */
   readonly maxHandlerMs?: number
+  /**
+   * So much later, in milliseconds, a handler that did not heed its signal loses its message, which counts as failed, and
+   * its share of `concurrency`; its late end is logged and changes nothing. Default 10,000.
+   */
+  readonly handlerGraceMs?: number
   /** Waits between deliveries: numbers, or a function. Default: 1 s, 5 s, 25 s, …, at most 5 minutes, with jitter. */
   readonly retry?: RetryDelay
   /** How often the broker says that a consumer is there when nothing arrives, in milliseconds; two missed raise an alarm. Default 5,000. */
@@ -47,14 +57,15 @@ export interface SubscriberSettings extends Required<Omit<SubscriberOptions, 're
   readonly watchdog: WatchdogSettings
 }
 
-/** Deliveries of a message when nothing else is said. */
+/** Failures of a message when nothing else is said. */
 export const DEFAULT_MAX_DELIVER = 3
+const DEFAULT_MAX_UNSETTLED = 5
 export const DEFAULT_IDLE_HEARTBEAT_MS = 5_000
 
 const NAME = /^[a-z0-9]+(-[a-z0-9]+)*$/
 const INSTANCE = /^[A-Za-z0-9-]{1,40}$/
 /** Endings of the kit's own consumers beside an app's. */
-const RESERVED_INSTANCES = new Set(['advisories', 'recover'])
+const RESERVED_INSTANCES = new Set(['advisories', 'redrive', 'recover'])
 
 /** @throws KitError `invalid_options`, saying which option and why. */
 export function resolveSubscriberOptions(options: SubscriberOptions): SubscriberSettings {
@@ -73,9 +84,11 @@ export function resolveSubscriberOptions(options: SubscriberOptions): Subscriber
     delivery,
     instanceId: options.instanceId ?? randomUUID(),
     maxDeliver: options.maxDeliver ?? DEFAULT_MAX_DELIVER,
+    maxUnsettled: options.maxUnsettled ?? DEFAULT_MAX_UNSETTLED,
     ackWaitMs,
     concurrency: options.concurrency ?? 16,
     maxHandlerMs: options.maxHandlerMs ?? 300_000,
+    handlerGraceMs: options.handlerGraceMs ?? 10_000,
     retry: options.retry ?? {},
     idleHeartbeatMs: options.idleHeartbeatMs ?? DEFAULT_IDLE_HEARTBEAT_MS,
     inactiveThresholdMs: options.inactiveThresholdMs ?? 24 * 60 * 60 * 1_000,
@@ -101,9 +114,11 @@ export function resolveSubscriberOptions(options: SubscriberOptions): Subscriber
   }
   for (const name of [
     'maxDeliver',
+    'maxUnsettled',
     'ackWaitMs',
     'concurrency',
     'maxHandlerMs',
+    'handlerGraceMs',
     'idleHeartbeatMs',
     'inactiveThresholdMs',
   ] as const) {

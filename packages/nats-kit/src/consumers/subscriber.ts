@@ -1,14 +1,13 @@
 import type { Channel } from '@alarm-bus/contracts'
 import type { Connection } from '../connection/connection.ts'
-import { redriveReaderOf, redriveSettings } from '../redrive/redrive-reader.ts'
+import { redriveConsumerOf, redriveSettings } from '../redrive/redrive-consumer.ts'
 import type { HealthCheck } from '../health.ts'
 import { StoredSender } from '../publish/stored-sender.ts'
-import { collectorOf, collectorSettings } from './advisories.ts'
 import { ConsumerRunner } from './consumer-runner.ts'
 import { specOf } from './consumer-spec.ts'
 import { resolveSubscriberOptions, type SubscriberOptions } from './options.ts'
 import { Pauses, type Resume } from './pauses.ts'
-import type { AbandonedMessage } from '../handling/process-message.ts'
+import type { AbandonedMessage } from '../handling/message-processor.ts'
 
 /**
  * Runs an app's handlers, one consumer each.
@@ -29,8 +28,7 @@ export interface Subscriber {
    * left without a listener; in a queue group the other instances get what comes. Redriven messages wait too.
    *
    * Each call is a pause of its own: the consumer runs again when all are ended. While one is held, `checks()` is not
-   * well and names the reasons. At a stop what is held is given back; a message held at its last delivery becomes a
-   * dead letter.
+   * well and names the reasons. At a stop what is held is given back, and redelivered at the next start.
    *
    * @param reason for people; in the log, in the event `consumerStateChanged` and in `checks()`.
    * @param channel the one to pause; without it, all that the app handles.
@@ -56,7 +54,7 @@ export function createSubscriber(
 ): Subscriber {
   const settings = resolveSubscriberOptions(options)
   const deadLetters = new StoredSender(connection, {
-    maxInFlight: (settings.concurrency + 5) * settings.handlers.length,
+    maxInFlight: (settings.concurrency + 1) * settings.handlers.length,
     // Short, since it is tried again for as long as it takes: what is wrong is said sooner.
     budgetMs: 5_000,
   })
@@ -65,23 +63,10 @@ export function createSubscriber(
   const specs = settings.handlers.map((handler) => specOf(settings, handler))
   const runners = [
     ...specs.map((spec) => new ConsumerRunner(connection, settings, spec, deadLetters, pauses)),
-    // An ephemeral consumer sees what it sees: nobody waits for its dead letters.
-    ...(settings.lifetime === 'ephemeral' ? [] : specs).flatMap((spec) => [
-      new ConsumerRunner(
-        connection,
-        collectorSettings(settings),
-        collectorOf(connection, deadLetters, spec),
-        deadLetters,
-        pauses,
-      ),
-      new ConsumerRunner(
-        connection,
-        redriveSettings(settings),
-        redriveReaderOf(connection, deadLetters, spec),
-        deadLetters,
-        pauses,
-      ),
-    ]),
+    // An ephemeral consumer sees what is published while it runs: nothing is redriven to it.
+    ...(settings.lifetime === 'ephemeral' ? [] : specs).map(
+      (spec) => new ConsumerRunner(connection, redriveSettings(settings), redriveConsumerOf(spec), deadLetters, pauses),
+    ),
   ]
   return {
     start: () => runners.forEach((runner) => runner.start()),

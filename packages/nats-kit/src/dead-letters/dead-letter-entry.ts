@@ -1,7 +1,7 @@
 import type { StoredMsg } from '@nats-io/jetstream'
-import type { MsgHdrs } from '@nats-io/transport-node'
-import { DeadLetterHeader } from '../codec/headers.ts'
-import { RedriveHeader } from '../redrive/redrive-headers.ts'
+import { firstValue, type HeaderBlock, readHeaderBlock } from '../codec/header-block.ts'
+import { DeadLetterHeader, ORIGINAL_PREFIX } from '../codec/headers.ts'
+import { RedriveHeader } from './redrive-headers.ts'
 
 /** A stored dead letter without its body. */
 export interface DeadLetterEntry {
@@ -26,22 +26,41 @@ export interface DeadLetterEntry {
   readonly lost: boolean
 }
 
-/** A dead letter as it is stored: what is known of it, and the original's bytes and headers. */
+/** A dead letter as it is stored: what is known of it, and the original as it came. */
 export interface StoredDeadLetter {
   readonly entry: DeadLetterEntry
-  readonly headers: MsgHdrs
-  readonly data: Uint8Array
+  readonly subject: string
+  /** The letter's own header lines, and the original's where they stand among them. */
+  readonly headers: HeaderBlock
+  readonly original: {
+    /** The header block, byte for byte; undefined where there was none. */
+    readonly headerBytes: Uint8Array | undefined
+    readonly data: Uint8Array
+  }
+  /** How many parts belong to it, each a stored message of its own. */
+  readonly parts: number
 }
 
-/** Reads a letter; undefined for a message that is none, whoever put it there. */
-export function readDeadLetter(stored: StoredMsg): StoredDeadLetter | undefined {
+/** The header block of a stored message; the client's own reading of it throws on names that the server stores. */
+export function storedHeaders(stored: StoredMsg): HeaderBlock {
+  const { smr } = stored as unknown as { readonly smr: { readonly message: { readonly hdrs?: string } } }
+  const { hdrs } = smr.message
+  return readHeaderBlock(hdrs === undefined ? undefined : Buffer.from(hdrs, 'base64'))
+}
+
+/**
+ * Reads a letter; undefined for a message that is none, however it came there.
+ *
+ * @param parts the bytes that were stored before the letter, in order, where it says that there are some.
+ */
+export function readDeadLetter(stored: StoredMsg, parts: readonly Uint8Array[] = []): StoredDeadLetter | undefined {
   const [, stream, consumer, originalSeq, letterNanos, ...rest] = stored.subject.split('.')
   if (!stream || !consumer || !originalSeq || !letterNanos || rest.length > 0) return undefined
   const seq = wholeNumber(originalSeq)
   if (seq === undefined || wholeNumber(letterNanos) === undefined) return undefined
-  const headers = stored.header
-  const text = (name: string): string => (headers.has(name) ? headers.get(name) : '')
-  const { data } = stored
+  const headers = storedHeaders(stored)
+  const text = (name: string): string => firstValue(headers, name) ?? ''
+  const original = originalOf(headers, parts.length === 0 ? stored.data : Buffer.concat([...parts, stored.data]))
   const entry: DeadLetterEntry = {
     seq: stored.seq,
     storedAt: stored.time,
@@ -57,10 +76,35 @@ export function readDeadLetter(stored: StoredMsg): StoredDeadLetter | undefined 
       // The letter of a redriven message is called after the copy's time.
       storedNanos: digits(text(RedriveHeader.StoredNanos)) ?? letterNanos,
     },
-    size: data.length,
+    size: original.data.length,
     lost: text(DeadLetterHeader.Lost) === 'true',
   }
-  return { entry, headers, data }
+  return { entry, subject: stored.subject, headers, original, parts: wholeNumber(text(DeadLetterHeader.Parts)) ?? 0 }
+}
+
+/** The original's own lines, or its header block where that is part of the body. */
+function originalOf(headers: HeaderBlock, bytes: Uint8Array): StoredDeadLetter['original'] {
+  const blockBytes = wholeNumber(firstValue(headers, DeadLetterHeader.HeaderBytes) ?? '')
+  if (blockBytes !== undefined && blockBytes <= bytes.length) {
+    return { headerBytes: bytes.subarray(0, blockBytes), data: bytes.subarray(blockBytes) }
+  }
+  let lines = ''
+  for (const [name, value] of headers.lines) {
+    const original = originalName(name)
+    if (original !== undefined) lines += `${original}: ${value}\r\n`
+  }
+  return { headerBytes: lines === '' ? undefined : Buffer.from(`NATS/1.0\r\n${lines}\r\n`), data: bytes }
+}
+
+const OWN_NAMES = new Set<string>(
+  [...Object.values(DeadLetterHeader), ...Object.values(RedriveHeader)].map((name) => name.toLowerCase()),
+)
+
+/** What a line of the letter was called in the original; undefined for the letter's own. */
+function originalName(name: string): string | undefined {
+  if (name.toLowerCase().startsWith(ORIGINAL_PREFIX.toLowerCase()))
+    return name.slice(ORIGINAL_PREFIX.length) || undefined
+  return OWN_NAMES.has(name.toLowerCase()) || /^nats-/i.test(name) ? undefined : name
 }
 
 function digits(text: string): string | undefined {

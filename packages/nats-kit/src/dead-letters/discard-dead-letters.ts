@@ -32,10 +32,10 @@ export async function discardDeadLetters(
   checkFilter(filter)
   const store = await DeadLetterStore.open(connection, stream)
   let discarded = 0
-  for await (const { entry } of matchingLetters(store, filter)) {
-    if (!dryRun && !(await store.remove(entry.seq, true))) continue
+  for await (const letter of matchingLetters(store, filter)) {
+    if (!dryRun && !(await store.remove(letter, true))) continue
     discarded++
-    onDiscarded?.(entry)
+    onDiscarded?.(letter.entry)
   }
   return { dryRun, discarded }
 }

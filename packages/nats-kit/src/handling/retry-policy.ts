@@ -1,4 +1,6 @@
 import type { RetryPolicy } from '@alarm-bus/contracts'
+import { errorText } from '../errors.ts'
+import type { Logger } from '../logger.ts'
 
 /** A policy in numbers, or a function from the delivery that failed (1 for the first) and its error to milliseconds. */
 export type RetryDelay = Partial<RetryPolicy> | ((deliveryCount: number, error: unknown) => number)
@@ -31,6 +33,25 @@ export function delayOf(retry: RetryDelay, deliveryCount: number, error: unknown
   if (!(delayMs >= 0 && delayMs <= MAX_DELAY_MS))
     throw new RangeError(`a retry function returned ${delayMs}, not a number of milliseconds`)
   return Math.round(delayMs)
+}
+
+/** The same for whoever must not fail: a retry function is the app's code, and what it does must not cost the message. */
+export function safeDelayOf(
+  retry: RetryDelay,
+  deliveryCount: number,
+  error: unknown,
+  channel: string,
+  logger: Logger,
+): number {
+  try {
+    return delayOf(retry, deliveryCount, error)
+  } catch (cause) {
+    logger.error(
+      { event: 'retryPolicyFailed', channel, error: errorText(cause), err: cause },
+      'retry function failed; the default is used',
+    )
+    return delayOf({}, deliveryCount, error)
+  }
 }
 
 /** Every wait of a policy together, at its longest: how long a message may go on being retried. Unknown of a function. */

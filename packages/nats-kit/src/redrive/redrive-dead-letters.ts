@@ -9,7 +9,7 @@ import { checkFilter, type DeadLetterFilter } from '../dead-letters/dead-letter-
 import { DeadLetterStore } from '../dead-letters/dead-letter-store.ts'
 import { matchingLetters } from '../dead-letters/list-dead-letters.ts'
 import { type Clock, paceOf, SYSTEM_CLOCK } from './pace.ts'
-import { nextSubject, redriveHeaders } from './redriven-message.ts'
+import { nextSubject, redriveBytes, redriveHeaders } from './redriven-message.ts'
 
 const DEFAULT_RATE_PER_SECOND = 10
 const MAX_RATE_PER_SECOND = 10_000
@@ -104,7 +104,7 @@ export async function redriveDeadLetters(
       const why = await reasonToSkip(connection, entry, maxRedrives, readers)
       if (why) done({ action: 'skipped', why, letter: entry })
       else if (await failedAgain(store, entry)) {
-        if (sender) await store.remove(entry.seq, false)
+        if (sender) await store.remove(letter, false)
         done({ action: 'finished', letter: entry })
       } else if (sender) {
         await turn()
@@ -175,10 +175,10 @@ async function redrive(
   sender: StoredSender,
   letter: StoredDeadLetter,
 ): Promise<RedriveOutcome> {
-  const { entry, data } = letter
+  const { entry } = letter
   let action: 'redriven' | 'finished' = 'redriven'
   try {
-    const ack = await sender.send(nextSubject(entry), redriveHeaders(letter), data)
+    const ack = await sender.send(nextSubject(entry), redriveHeaders(letter), redriveBytes(letter))
     // A second attempt is answered so when the first was stored and its ack lost.
     if (ack.duplicate && ack.attempts === 1) action = 'finished'
   } catch (error) {
@@ -188,7 +188,7 @@ async function redrive(
     } else throw error
   }
   try {
-    await store.remove(entry.seq, false)
+    await store.remove(letter, false)
   } catch (error) {
     const { code, message } = KitError.from(error)
     throw new KitError(code, `letter ${entry.seq} was redriven, but not removed; the next run removes it: ${message}`, {

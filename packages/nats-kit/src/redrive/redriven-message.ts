@@ -1,10 +1,11 @@
-import { headers as makeHeaders, type MsgHdrs } from '@nats-io/transport-node'
-import { EncodedHeaders, HeaderName, headerLine, headerValue, ORIGINAL_PREFIX } from '../codec/headers.ts'
-import { redriveStreamName, redriveSubject } from '../streams/companion-streams.ts'
+import { type HeaderBlock, readHeaderBlock } from '../codec/header-block.ts'
+import { EncodedHeaders, HeaderName, headerLine } from '../codec/headers.ts'
 import type { DeadLetterEntry, StoredDeadLetter } from '../dead-letters/dead-letter-entry.ts'
-import { REDRIVE_ORIGINAL_PREFIX, RedriveHeader } from './redrive-headers.ts'
+import { REDRIVE_ORIGINAL_PREFIX, RedriveHeader } from '../dead-letters/redrive-headers.ts'
+import { OWN_NAMES } from '../dead-letters/store-dead-letter.ts'
+import { redriveStreamName, redriveSubject } from '../streams/companion-streams.ts'
 
-const OWN_REDRIVE_HEADERS = new Set<string>(Object.values(RedriveHeader).map((name) => name.toLowerCase()))
+const COPY_NAMES = new Set<string>(Object.values(RedriveHeader).map((name) => name.toLowerCase()))
 
 /** Where the next copy of a letter's message goes. The same for every attempt at it, and so is the id made of it. */
 export function nextSubject({ consumer, original, redrives }: DeadLetterEntry): string {
@@ -12,46 +13,52 @@ export function nextSubject({ consumer, original, redrives }: DeadLetterEntry): 
 }
 
 /**
- * The headers that a letter's message is redriven with: the original's, without what the letter added. An original
- * `Nats-*` header stays behind a prefix, since the broker would act on it; the handler is shown it without.
+ * The headers that a letter's message is redriven with: the original's, each that the broker would act on behind a prefix;
+ * the handler is shown it without. A header block that cannot be written again goes in front of the body.
  */
-export function redriveHeaders({ entry, headers }: StoredDeadLetter): EncodedHeaders {
-  let lines =
+export function redriveHeaders({ entry, original }: StoredDeadLetter): EncodedHeaders {
+  const block = readHeaderBlock(original.headerBytes)
+  return new EncodedHeaders(
     headerLine(HeaderName.MessageId, nextSubject(entry)) +
-    headerLine(HeaderName.ExpectedStream, redriveStreamName(entry.original.stream)) +
-    headerLine(HeaderName.ExpectedLastSubjectSequence, 0) +
-    headerLine(RedriveHeader.Count, entry.redrives + 1) +
-    headerLine(RedriveHeader.Stream, entry.original.stream) +
-    headerLine(RedriveHeader.Sequence, entry.original.seq) +
-    headerLine(RedriveHeader.StoredNanos, entry.original.storedNanos)
-  for (const [name, values] of headers) {
-    const kept = redrivenName(name)
-    if (kept !== undefined) for (const value of values) lines += headerLine(kept, headerValue(value, value.length))
-  }
-  return new EncodedHeaders(lines)
+      headerLine(HeaderName.ExpectedStream, redriveStreamName(entry.original.stream)) +
+      headerLine(HeaderName.ExpectedLastSubjectSequence, 0) +
+      headerLine(RedriveHeader.Count, entry.redrives + 1) +
+      headerLine(RedriveHeader.Stream, entry.original.stream) +
+      headerLine(RedriveHeader.Sequence, entry.original.seq) +
+      headerLine(RedriveHeader.StoredNanos, entry.original.storedNanos) +
+      (block.isPlain ? originalLines(block) : headerLine(RedriveHeader.HeaderBytes, original.headerBytes?.length ?? 0)),
+  )
 }
 
-function redrivenName(name: string): string | undefined {
-  if (startsWith(name, ORIGINAL_PREFIX)) {
-    const original = name.slice(ORIGINAL_PREFIX.length)
-    return (/^nats-/i.test(original) ? REDRIVE_ORIGINAL_PREFIX + original : original) || undefined
-  }
-  if (/^(dead-letter-|nats-)/i.test(name) || OWN_REDRIVE_HEADERS.has(name.toLowerCase())) return undefined
-  return name
+/** The body that it is redriven with. */
+export function redriveBytes({ original: { headerBytes, data } }: StoredDeadLetter): Uint8Array {
+  return headerBytes === undefined || readHeaderBlock(headerBytes).isPlain ? data : Buffer.concat([headerBytes, data])
 }
 
-/** The original's headers as its publisher had set them, together with the copy's own `Redrive-*`. */
-export function restoredHeaders(redriven: MsgHdrs | undefined): MsgHdrs {
-  const restored = makeHeaders()
-  for (const [name, values] of redriven ?? []) {
-    // The copy's own instructions to the broker.
-    if (/^nats-/i.test(name)) continue
-    const kept = startsWith(name, REDRIVE_ORIGINAL_PREFIX) ? name.slice(REDRIVE_ORIGINAL_PREFIX.length) : name
-    if (kept !== '') for (const value of values) restored.append(kept, value)
+function originalLines({ lines }: HeaderBlock): string {
+  let text = ''
+  for (const [name, value] of lines) {
+    text += headerLine(OWN_NAMES.test(name) ? REDRIVE_ORIGINAL_PREFIX + name : name, value)
   }
-  return restored
+  return text
 }
 
-function startsWith(name: string, prefix: string): boolean {
-  return name.slice(0, prefix.length).toLowerCase() === prefix.toLowerCase()
+/** The original as its publisher had sent it, out of a copy's header block and body. */
+export function originalOfCopy(
+  copy: HeaderBlock,
+  bytes: Uint8Array,
+): { readonly headerBytes: Uint8Array | undefined; readonly data: Uint8Array } {
+  const blockBytes = Number(copy.lines.find(([name]) => name === RedriveHeader.HeaderBytes)?.[1] ?? Number.NaN)
+  if (Number.isSafeInteger(blockBytes) && blockBytes > 0 && blockBytes <= bytes.length) {
+    return { headerBytes: bytes.subarray(0, blockBytes), data: bytes.subarray(blockBytes) }
+  }
+  let lines = ''
+  for (const [name, value] of copy.lines) {
+    // The copy's own instructions to the broker, and what it says of itself.
+    if (/^nats-/i.test(name) || COPY_NAMES.has(name.toLowerCase())) continue
+    const isPrefixed = name.toLowerCase().startsWith(REDRIVE_ORIGINAL_PREFIX.toLowerCase())
+    const original = isPrefixed ? name.slice(REDRIVE_ORIGINAL_PREFIX.length) : name
+    if (original !== '') lines += headerLine(original, value)
+  }
+  return { headerBytes: lines === '' ? undefined : Buffer.from(`NATS/1.0\r\n${lines}\r\n`), data: bytes }
 }

@@ -2,7 +2,7 @@ import { type Msg, nuid, type Subscription } from '@nats-io/transport-node'
 import type { Connection } from '../connection/connection.ts'
 import type { ConnectionState } from '../events.ts'
 import { nextSubject } from '../consumers/consumer-subjects.ts'
-import { ACK_PREFIX } from '../handling/delivery.ts'
+import { ACK_PREFIX } from '../handling/envelope.ts'
 import { HEARTBEAT_GRACE_MS, LastSequences, reportSilence } from './heartbeat.ts'
 import type { DeliverySource, SourceContext, SourceEnd } from './source.ts'
 

@@ -1,7 +1,7 @@
 import type { Msg, Subscription } from '@nats-io/transport-node'
 import type { Connection } from '../connection/connection.ts'
 import type { ConnectionState } from '../events.ts'
-import { ACK_PREFIX } from '../handling/delivery.ts'
+import { ACK_PREFIX } from '../handling/envelope.ts'
 import { HEARTBEAT_GRACE_MS, LastSequences, reportSilence } from './heartbeat.ts'
 import type { DeliverySource, SourceContext, SourceEnd } from './source.ts'
 

@@ -30,21 +30,18 @@ export function deadLetterSubject(stream: string, consumer: string, seq: number 
   return `dead-letter.${stream}.${consumer}.${seq}.${storedNanos}`
 }
 
-/** Where the server's word about messages that it stops delivering is kept. */
-export function advisoryStreamName(stream: string): string {
-  return `${stream}_ADVISORIES`
-}
-
-const ADVISORY_PREFIX = '$JS.EVENT.ADVISORY.CONSUMER'
-
-/** The advisories of one consumer, of both kinds that the stream keeps. */
-export function advisoryFilter(stream: string, consumer: string): string {
-  return `${ADVISORY_PREFIX}.*.${stream}.${consumer}`
-}
-
-/** Who reads the advisories of a consumer. */
-export function advisoryConsumerName(consumer: string): string {
-  return `${consumer}_advisories`
+/**
+ * What does not fit into a letter together with its headers, from 1: `<subject of the letter>.<part>`. Stored before the
+ * letter, and no letter by itself.
+ */
+export function deadLetterPartSubject(
+  stream: string,
+  consumer: string,
+  seq: number | string,
+  storedNanos: string,
+  part: number | '*',
+): string {
+  return `${deadLetterSubject(stream, consumer, seq, storedNanos)}.${part}`
 }
 
 /** Where dead letters wait that were sent again, each for the one consumer that had failed. */
@@ -92,7 +89,7 @@ export function idempotencyLookupSubject(stream: string, subject: string): strin
 
 /**
  * A declared stream together with those that the kit keeps beside it: its dead letters, kept for four weeks so that
- * nobody has to hurry; the server's advisories about messages it gave up on; the claims behind idempotency keys; the
+ * nobody has to hurry; the claims behind idempotency keys; the
  * dead letters that were sent again; which messages were handled. Each says in its metadata who owns it and which configuration it was made of.
  */
 export function withCompanions(stream: Stream, replicas?: number): readonly DeclaredStreamConfig[] {
@@ -117,22 +114,6 @@ export function withCompanions(stream: Stream, replicas?: number): readonly Decl
       max_msgs: 100_000,
       max_bytes: 1024 * 1024 * 1024,
       duplicate_window: 10 * MINUTE_NS,
-      allow_direct: false,
-      max_msgs_per_subject: -1,
-    },
-    {
-      ...shared,
-      name: advisoryStreamName(stream.name),
-      description: `What the server says of messages of ${stream.name} that it gave up on.`,
-      subjects: ['MAX_DELIVERIES', 'MSG_TERMINATED'].map((kind) => `${ADVISORY_PREFIX}.${kind}.${stream.name}.*`),
-      // Each advisory has one reader, its consumer's app, and goes when it was dealt with.
-      retention: RetentionPolicy.Workqueue,
-      // The server publishes advisories without asking; refused ones would be lost unseen, whichever end they are at.
-      discard: DiscardPolicy.Old,
-      max_age: 28 * DAY_NS,
-      max_msgs: 100_000,
-      max_bytes: 64 * 1024 * 1024,
-      duplicate_window: main.duplicate_window,
       allow_direct: false,
       max_msgs_per_subject: -1,
     },

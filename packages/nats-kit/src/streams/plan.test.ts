@@ -48,7 +48,7 @@ test('a change reads as a sentence', () => {
 })
 
 test('companions: a dead letter is never dropped to make room, and a claim outlives the duplicate window', () => {
-  const [, deadLetters, advisories, claims] = withCompanions(
+  const [, deadLetters, claims] = withCompanions(
     defineStream({
       name: 'S',
       description: 'x',
@@ -60,7 +60,6 @@ test('companions: a dead letter is never dropped to make room, and a claim outli
     3,
   )
   expect(deadLetters).toMatchObject({ name: 'S_DLQ', subjects: ['dead-letter.S.>'], discard: 'new', num_replicas: 3 })
-  expect(advisories).toMatchObject({ name: 'S_ADVISORIES', retention: 'workqueue', num_replicas: 3 })
   expect(claims).toMatchObject({ name: 'S_IDEMPOTENCY', max_msgs_per_subject: 1, num_replicas: 3 })
   expect(claims?.max_age).toBeGreaterThan(120_000 * 1e6)
 })

@@ -1,11 +1,6 @@
 import type { Channel, Contracts } from '@alarm-bus/contracts'
 import { onceStreamName } from './once-bucket.ts'
-import {
-  advisoryStreamName,
-  deadLetterStreamName,
-  idempotencyStreamName,
-  redriveStreamName,
-} from './companion-streams.ts'
+import { deadLetterStreamName, idempotencyStreamName, redriveStreamName } from './companion-streams.ts'
 
 /** What an app does with channels. */
 export interface StreamUse {
@@ -24,7 +19,7 @@ export function usedStreams(contracts: Contracts, use: StreamUse): readonly stri
     const handles = use.handles.some((channel) => channels.includes(channel))
     return [
       ...(publishes || handles ? [name] : []),
-      ...(handles ? [deadLetterStreamName(name), advisoryStreamName(name)] : []),
+      ...(handles ? [deadLetterStreamName(name)] : []),
       ...(publishes && use.idempotency ? [idempotencyStreamName(name)] : []),
       ...(handles ? [redriveStreamName(name)] : []),
       ...(handles && use.onceOnly ? [onceStreamName(name)] : []),

@@ -6,7 +6,6 @@ import {
   type MessageInputOf,
   type MessageIssue,
 } from '@alarm-bus/contracts'
-import { MsgHdrsImpl } from '@nats-io/transport-node'
 import { callerHeaderLines, DeadLetterHeader, EncodedHeaders, HeaderName, headerLine } from '../codec/headers.ts'
 import { contractHeaderLines, encodeMessage } from '../codec/json-codec.ts'
 import { KitError, KitErrorCode } from '../errors.ts'
@@ -14,7 +13,8 @@ import { StoredSender } from '../publish/stored-sender.ts'
 import { specOf } from '../consumers/consumer-spec.ts'
 import type { MessageHandler } from '../handling/handler.ts'
 import { resolveSubscriberOptions, type SubscriberOptions } from '../consumers/options.ts'
-import { MessageProcessor } from '../handling/process-message.ts'
+import { MessageProcessor } from '../handling/message-processor.ts'
+import type { TrialNotes } from '../handling/trials.ts'
 import { collectLogs } from './collect-logs.ts'
 import type { DeliveryReport, StoredLetter } from './delivery-report.ts'
 import { messageOf, socketlessConnection } from './socketless-connection.ts'
@@ -81,10 +81,18 @@ export async function deliver(
   const deadLetters = new StoredSender(connection)
   // Acks leave in batches, at the end of a turn that a test's clock may never reach.
   const flush = (): void => connection.frames.flush()
-  const processor = new MessageProcessor(connection, spec, settings, deadLetters, flush)
+  const processor = new MessageProcessor({
+    connection,
+    handling: spec,
+    limits: settings,
+    deadLetters,
+    notes: memoryTrialNotes(),
+    stream: spec.stream,
+    consumer: spec.name,
+    onDone: flush,
+  })
   processor.process(delivery, performance.now())
-  // Without an answer for so long the broker delivers again: no signal says any more that the handler runs.
-  const verdict = await before(settled, settings.maxHandlerMs + settings.ackWaitMs)
+  const verdict = await settled
   // Not awaited: the wait is a timer, which a test's clock may never move.
   void processor.stop(0)
   await deadLetters.close()
@@ -92,10 +100,9 @@ export async function deliver(
 }
 
 function reportOf(
-  verdict: string | undefined,
+  verdict: string,
   letter: StoredLetter | undefined,
 ): Pick<DeliveryReport, 'outcome' | 'verdict' | 'delayMs' | 'reason' | 'issues' | 'letter'> {
-  if (verdict === undefined) return { outcome: 'unsettled' }
   if (verdict === '+ACK') return { outcome: 'ack', verdict }
   if (verdict.startsWith('-NAK ')) {
     const { delay } = JSON.parse(verdict.slice('-NAK '.length)) as { readonly delay: number }
@@ -146,19 +153,14 @@ function incoming(
   return messageOf({
     subject: channel.subject,
     data: message instanceof Uint8Array ? message : encodeMessage(channel, message),
-    headers: MsgHdrsImpl.decode(new EncodedHeaders(lines).bytes),
+    headerBytes: new EncodedHeaders(lines).bytes,
     reply: `$JS.ACK.${at.stream}.${at.consumer}.${deliveryCount}.${seq}.${seq}.${storedAt.getTime()}000000.0`,
   })
 }
 
-async function before<T>(promise: Promise<T>, timeoutMs: number): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<undefined>((resolve) => (timer = setTimeout(resolve, timeoutMs, undefined)))
-  try {
-    return await Promise.race([promise, late])
-  } finally {
-    clearTimeout(timer)
-  }
+/** Of this delivery alone: each run is the first that is noted. */
+function memoryTrialNotes(): TrialNotes {
+  return { begin: async () => 1, end: async () => undefined }
 }
 
 function refused(why: string): KitError {

@@ -4,14 +4,13 @@ import type { LogLine } from './collect-logs.ts'
 /** What became of one delivery. Fields that do not belong to its outcome are absent. */
 export interface DeliveryReport {
   /**
-   * `ack`: handled, it never comes again. `nak`: it comes again after `delayMs`. `deadLetter`: kept with `reason`, it
-   * never comes again. `unsettled`: the handler ran past `maxHandlerMs` and did not end when its signal aborted; the
-   * broker delivers the message again, or makes a dead letter of it after the last delivery.
+   * `ack`: handled, it is not redelivered. `nak`: it is redelivered after `delayMs`. `deadLetter`: kept with `reason`, it
+   * is not redelivered. A handler that runs on after `maxHandlerMs` and `handlerGraceMs` counts as one that failed.
    */
-  readonly outcome: 'ack' | 'nak' | 'deadLetter' | 'unsettled'
+  readonly outcome: 'ack' | 'nak' | 'deadLetter'
   /** What the broker was told, as it goes over the wire: `+ACK`, `-NAK {"delay":1000000000}`, `+TERM invalid_message`. */
-  readonly verdict?: string
-  /** How long the message waits before it comes again, in milliseconds. */
+  readonly verdict: string
+  /** How long the message waits before it is redelivered, in milliseconds. */
   readonly delayMs?: number
   /** Why it is a dead letter: one of `DeadLetterReason`. */
   readonly reason?: string

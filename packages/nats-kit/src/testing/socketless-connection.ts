@@ -73,10 +73,16 @@ export function messageOf(parts: {
   readonly subject: string
   readonly data: Uint8Array
   readonly reply?: string
-  readonly headers?: MsgHdrsImpl
+  /** The header block as it goes over the wire. */
+  readonly headerBytes?: Uint8Array
 }): Msg {
+  const { headerBytes, ...rest } = parts
   const string = (): string => Buffer.from(parts.data).toString('utf8')
-  return { ...parts, sid: 1, respond: () => false, string, json: <T>() => JSON.parse(string()) as T }
+  const received = {
+    _msg: { hdr: headerBytes?.length ?? -1 },
+    _rdata: headerBytes === undefined ? parts.data : Buffer.concat([headerBytes, parts.data]),
+  }
+  return { ...rest, ...received, sid: 1, respond: () => false, string, json: <T>() => JSON.parse(string()) as T } as Msg
 }
 
 /** Reads `PUB <subject> [reply] <bytes>` and `HPUB <subject> [reply] <header bytes> <bytes>`. */

@@ -29,19 +29,21 @@ export function describeOutcome(outcome: RedriveOutcome, dryRun: boolean): strin
 }
 
 /** A letter with all that is known of it. */
-export function describeStored({ entry, headers, data }: StoredDeadLetter): readonly string[] {
-  const { original } = entry
+export function describeStored({ entry, headers, original: { data } }: StoredDeadLetter): readonly string[] {
+  const { stream, seq } = entry.original
   return [
     describeLetter(entry),
-    `  original: ${original.stream} ${original.seq}, deliveries: ${entry.deliveries}, bytes: ${entry.size}`,
-    ...[...headers].flatMap(([name, values]) => values.map((value) => `  ${name}: ${value}`)),
+    `  original: ${stream} ${seq}, deliveries: ${entry.deliveries}, bytes: ${entry.size}`,
+    ...headers.lines.map(([name, value]) => `  ${name}: ${value}`),
     '',
     bodyOf(data).body,
   ].map(plain)
 }
 
-export function storedAsJson({ entry, headers, data }: StoredDeadLetter): object {
-  return { ...entry, headers: Object.fromEntries(headers), ...bodyOf(data) }
+export function storedAsJson({ entry, headers, original: { data } }: StoredDeadLetter): object {
+  const byName = new Map<string, string[]>()
+  for (const [name, value] of headers.lines) byName.set(name, [...(byName.get(name) ?? []), value])
+  return { ...entry, headers: Object.fromEntries(byName), ...bodyOf(data) }
 }
 
 function bodyOf(data: Uint8Array): { readonly body: string; readonly bodyEncoding: 'utf8' | 'base64' } {

@@ -7,7 +7,9 @@ export const RedriveHeader = {
   Sequence: 'Redrive-Sequence',
   /** When the original was stored, in nanoseconds of the Unix epoch. */
   StoredNanos: 'Redrive-Stored-Nanos',
+  /** So many of the first bytes are the original's header block, because it is none that can be written again. */
+  HeaderBytes: 'Redrive-Header-Bytes',
 } as const
 
-/** Put before an original `Nats-*` header, which would act on the copy: `Redrive-Original-Nats-Msg-Id`. */
+/** Put before an original header that would act on the copy, or be taken for its own: `Redrive-Original-Nats-Msg-Id`. */
 export const REDRIVE_ORIGINAL_PREFIX = 'Redrive-Original-'

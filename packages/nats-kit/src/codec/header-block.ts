@@ -1,0 +1,71 @@
+import type { Msg } from '@nats-io/transport-node'
+import { HEADER_NAME } from './headers.ts'
+
+/** What the client keeps of a message before anybody asks. Fields of its class, absent from its type. */
+interface Received {
+  readonly _msg?: { readonly hdr: number }
+  readonly _rdata?: Uint8Array
+}
+
+/**
+ * The header block of a message as it came over the wire, undefined where it has none. Not through the client's
+ * `headers`, which throws on names and values that the server stores.
+ */
+export function headerBytesOf(message: Msg): Uint8Array | undefined {
+  const { _msg, _rdata } = message as unknown as Received
+  return _msg !== undefined && _rdata !== undefined && _msg.hdr > 0 ? _rdata.subarray(0, _msg.hdr) : undefined
+}
+
+export type HeaderLine = readonly [name: string, value: string]
+
+/** A header block, read leniently: every byte sequence has an answer. */
+export interface HeaderBlock {
+  /** Each line that has a name, in order, with its value trimmed. */
+  readonly lines: readonly HeaderLine[]
+  /** Whether writing the lines again gives the same bytes: names and values that may stand in a header, in plain form. */
+  readonly isPlain: boolean
+}
+
+const NO_HEADERS: HeaderBlock = { lines: [], isPlain: true }
+const HEAD = 'NATS/1.0\r\n'
+const strict = new TextDecoder('utf-8', { fatal: true })
+
+/** Never throws. */
+export function readHeaderBlock(bytes: Uint8Array | undefined): HeaderBlock {
+  if (bytes === undefined || bytes.length === 0) return NO_HEADERS
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const text = buffer.toString('utf8')
+  const lines: HeaderLine[] = []
+  let isPlain = text.startsWith(HEAD) && isUtf8(bytes)
+  let again = HEAD
+  // The first line is the protocol's version, with a status where somebody wrote one.
+  for (const line of text.split('\r\n').slice(1)) {
+    if (line === '') continue
+    const colon = line.indexOf(':')
+    if (colon < 1) {
+      isPlain = false
+      continue
+    }
+    const name = line.slice(0, colon)
+    const value = line.slice(colon + 1).trim()
+    lines.push([name, value])
+    isPlain &&= HEADER_NAME.test(name) && !/[\u0000-\u001f\u007f]/.test(value)
+    if (isPlain) again += `${name}: ${value}\r\n`
+  }
+  return { lines, isPlain: isPlain && lines.length > 0 && `${again}\r\n` === text }
+}
+
+/** The first value under exactly this name. */
+export function firstValue({ lines }: HeaderBlock, name: string): string | undefined {
+  for (const [each, value] of lines) if (each === name) return value
+  return undefined
+}
+
+function isUtf8(bytes: Uint8Array): boolean {
+  try {
+    strict.decode(bytes)
+    return true
+  } catch {
+    return false
+  }
+}

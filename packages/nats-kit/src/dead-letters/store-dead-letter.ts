@@ -1,0 +1,185 @@
+import type { MessageIssue } from '@alarm-bus/contracts'
+import { firstValue, type HeaderBlock } from '../codec/header-block.ts'
+import {
+  DeadLetterHeader,
+  EncodedHeaders,
+  HeaderName,
+  headerLine,
+  headerValue,
+  ORIGINAL_PREFIX,
+} from '../codec/headers.ts'
+import type { Connection } from '../connection/connection.ts'
+import { KitError } from '../errors.ts'
+import type { StoredSender } from '../publish/stored-sender.ts'
+import { deadLetterPartSubject, deadLetterStreamName, deadLetterSubject } from '../streams/companion-streams.ts'
+import type { DeadLetterReason } from './dead-letter-reason.ts'
+import { RedriveHeader } from './redrive-headers.ts'
+
+/** Characters kept of an error's text and of the issues; fewer where the message leaves less. */
+const MAX_ERROR_CHARACTERS = 2_000
+const MAX_ISSUES_CHARACTERS = 8_000
+const FEW_CHARACTERS = 200
+/** The share of the broker's limit that the original's header lines may take among the letter's own. */
+const ORIGINAL_LINES_SHARE = 1 / 8
+/** Bytes that the letter's own headers take at most, with few characters of the error. */
+const MAX_OWN_BYTES = 4 * 1024
+/** The server's answer when the subject holds a message although none was expected. */
+const WRONG_LAST_SEQUENCE = 10071
+
+/** Names that would act on the copy, or be taken for the copy's own. */
+export const OWN_NAMES = /^(nats-|dead-letter-|redrive-)/i
+
+export interface DeadLetterContent {
+  readonly reason: DeadLetterReason
+  readonly error: string
+  readonly issues: readonly MessageIssue[]
+  readonly channel: string
+  readonly subject: string
+  readonly stream: string
+  readonly seq: number
+  /** When the message was stored that was delivered: a redriven one is a copy. Nanoseconds of the Unix epoch. */
+  readonly letterNanos: string
+  readonly consumer: string
+  readonly deliveryCount: number
+  /** Of a redriven message: how often, and what it was before. */
+  readonly redriven?:
+    | { readonly count: number; readonly stream: string; readonly seq: number; readonly storedNanos: string }
+    | undefined
+  /** The original as it came; `undefined` when it left the stream before it could be kept. */
+  readonly original:
+    | { readonly data: Uint8Array; readonly headerBytes: Uint8Array | undefined; readonly headers: HeaderBlock }
+    | undefined
+}
+
+/**
+ * Stores the original's bytes, header block and body, with what happened to them; resolves once the broker has stored
+ * them, or has the letter of this stream, sequence and consumer already. What exceeds the broker's `max_payload` together
+ * with the letter's own headers is stored in parts, the last of which is the letter.
+ *
+ * @throws KitError as `StoredSender.send` does.
+ */
+export async function storeDeadLetter(
+  connection: Connection,
+  sender: StoredSender,
+  letter: DeadLetterContent,
+): Promise<void> {
+  const { channel, consumer, stream, seq, deliveryCount: deliveries, reason, error, issues } = letter
+  const detail = { channel, consumer, stream, seq, deliveries, reason, error }
+  const { headers, bytes, parts } = fitted(connection, letter)
+  try {
+    for (const [index, part] of parts.entries()) {
+      const lines = expected(stream)
+      const subject = deadLetterPartSubject(stream, consumer, seq, letter.letterNanos, index + 1)
+      await storedOnce(sender.send(subject, new EncodedHeaders(lines), part))
+    }
+    if (
+      !(await storedOnce(sender.send(deadLetterSubject(stream, consumer, seq, letter.letterNanos), headers, bytes)))
+    ) {
+      connection.logger.info({ event: 'deadLetterKnown', ...detail }, 'dead letter is stored already')
+      return
+    }
+  } catch (failure) {
+    throw KitError.from(failure)
+  }
+  const requestId = letter.original && firstValue(letter.original.headers, HeaderName.RequestId)
+  connection.logger.error(
+    { event: 'deadLetterStored', ...detail, requestId, issues },
+    'message cannot be handled; stored as a dead letter',
+  )
+  connection.events.emit('deadLetterStored', detail)
+}
+
+/** False when the subject holds a message already. */
+async function storedOnce(sending: Promise<unknown>): Promise<boolean> {
+  try {
+    await sending
+    return true
+  } catch (failure) {
+    if (KitError.is(failure) && failure.brokerCode === WRONG_LAST_SEQUENCE) return false
+    throw failure
+  }
+}
+
+interface Fitted {
+  readonly headers: EncodedHeaders
+  readonly bytes: Uint8Array
+  /** What is stored before the letter. */
+  readonly parts: readonly Uint8Array[]
+}
+
+/** The letter within the broker's limit: first with less of the texts, then in parts. */
+function fitted({ client, name }: Connection, letter: DeadLetterContent): Fitted {
+  const maxPayload = client.info?.max_payload ?? Number.MAX_SAFE_INTEGER
+  const { original } = letter
+  const plainLines = original?.headers.isPlain ? originalLines(original.headers) : undefined
+  // Its header block is part of the body where it cannot be written again, or would leave no space for the letter's own.
+  const asLines = plainLines !== undefined && Buffer.byteLength(plainLines) <= maxPayload * ORIGINAL_LINES_SHARE
+  const block = asLines ? undefined : original?.headerBytes
+  const data = original?.data ?? new Uint8Array()
+  const bytes = block === undefined ? data : Buffer.concat([block, data])
+  const blockLine = block === undefined ? '' : headerLine(DeadLetterHeader.HeaderBytes, block.length)
+  const kept = (asLines ? plainLines : '') + blockLine
+  const headersWith = (characters: number, extra = ''): EncodedHeaders =>
+    new EncodedHeaders(expected(letter.stream) + kept + ownLines(letter, name, characters) + extra)
+  for (const characters of [MAX_ERROR_CHARACTERS, FEW_CHARACTERS]) {
+    const headers = headersWith(characters)
+    if (headers.byteLength + bytes.length <= maxPayload) return { headers, bytes, parts: [] }
+  }
+  // The same for every attempt at it, whatever the error's text is.
+  const space = Math.max(1, maxPayload - Buffer.byteLength(kept) - MAX_OWN_BYTES)
+  const pieces: Uint8Array[] = []
+  for (let from = 0; from < bytes.length; from += space) pieces.push(bytes.subarray(from, from + space))
+  const last = pieces.pop() ?? bytes
+  const headers = headersWith(FEW_CHARACTERS, headerLine(DeadLetterHeader.Parts, pieces.length))
+  return { headers, bytes: last, parts: pieces }
+}
+
+function expected(stream: string): string {
+  return (
+    headerLine(HeaderName.ExpectedStream, deadLetterStreamName(stream)) +
+    headerLine(HeaderName.ExpectedLastSubjectSequence, 0)
+  )
+}
+
+function ownLines(letter: DeadLetterContent, app: string, characters: number): string {
+  const { issues, redriven } = letter
+  const issuesText = issues.length === 0 || characters <= FEW_CHARACTERS ? '' : issuesValue(issues)
+  return (
+    headerLine(DeadLetterHeader.Reason, letter.reason) +
+    headerLine(DeadLetterHeader.Error, headerValue(letter.error, characters)) +
+    headerLine(DeadLetterHeader.App, app) +
+    headerLine(DeadLetterHeader.Consumer, letter.consumer) +
+    headerLine(DeadLetterHeader.Channel, letter.channel) +
+    headerLine(DeadLetterHeader.Deliveries, letter.deliveryCount) +
+    headerLine(DeadLetterHeader.Stream, letter.stream) +
+    headerLine(DeadLetterHeader.Sequence, letter.seq) +
+    headerLine(DeadLetterHeader.Subject, letter.subject) +
+    headerLine(DeadLetterHeader.Time, new Date().toISOString()) +
+    (letter.original === undefined ? headerLine(DeadLetterHeader.Lost, 'true') : '') +
+    (issuesText === '' ? '' : headerLine(DeadLetterHeader.Issues, issuesText)) +
+    (redriven === undefined
+      ? ''
+      : headerLine(RedriveHeader.Count, redriven.count) +
+        headerLine(RedriveHeader.Stream, redriven.stream) +
+        headerLine(RedriveHeader.Sequence, redriven.seq) +
+        headerLine(RedriveHeader.StoredNanos, redriven.storedNanos))
+  )
+}
+
+function originalLines({ lines }: HeaderBlock): string {
+  let text = ''
+  for (const [name, value] of lines) text += headerLine(OWN_NAMES.test(name) ? ORIGINAL_PREFIX + name : name, value)
+  return text
+}
+
+/** Whole issues only, so that the value stays JSON. */
+function issuesValue(issues: readonly MessageIssue[]): string {
+  const kept: MessageIssue[] = []
+  let characters = 2
+  for (const issue of issues) {
+    characters += JSON.stringify(issue).length + 1
+    if (characters > MAX_ISSUES_CHARACTERS) break
+    kept.push(issue)
+  }
+  return JSON.stringify(kept)
+}

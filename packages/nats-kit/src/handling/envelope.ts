@@ -1,0 +1,193 @@
+import type { Msg } from '@nats-io/transport-node'
+import { firstValue, type HeaderBlock, headerBytesOf, readHeaderBlock } from '../codec/header-block.ts'
+import { HeaderName } from '../codec/headers.ts'
+import type { Logger } from '../logger.ts'
+import type { MessageContext } from './handler.ts'
+
+/** A JetStream delivery is answered on a subject that begins with this; anything else is a status of the broker's. */
+export const ACK_PREFIX = '$JS.ACK.'
+
+const ABORTED = AbortSignal.abort()
+const ONE = '1'.charCodeAt(0)
+const DOT = '.'.charCodeAt(0)
+
+/** What all deliveries of a consumer have in common: told once, not kept by each. */
+export interface EnvelopeScope extends Pick<MessageContext, 'channel' | 'logger'> {
+  /** How the ack subject of this consumer's deliveries begins, up to the count of deliveries. */
+  readonly ackHead: string
+}
+
+export function ackHead(stream: string, consumer: string): string {
+  return `${ACK_PREFIX}${stream}.${consumer}.`
+}
+
+const UNIT_MS: Readonly<Record<string, number>> = { h: 3_600_000, m: 60_000, s: 1_000, ms: 1 }
+
+/** As the server reads it: whole seconds, or a duration such as `1h30m`. Undefined for `never`, and for what is neither. */
+function timeToLiveMs(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  if (/^\d+$/.test(text)) return Number(text) * 1_000
+  if (!/^(\d+(\.\d+)?(ms|h|m|s))+$/.test(text)) return undefined
+  let totalMs = 0
+  for (const [, amount, unit = ''] of text.matchAll(/(\d+(?:\.\d+)?)(ms|h|m|s)/g)) {
+    totalMs += Number(amount) * (UNIT_MS[unit] ?? 0)
+  }
+  return totalMs
+}
+
+/** How often a dead letter's message was redriven, and what it was before: part of the letter of a redriven message. */
+export interface Redriven {
+  readonly count: number
+  readonly stream: string
+  readonly seq: number
+  readonly storedNanos: string
+}
+
+/**
+ * One delivery of one message, and the only place that reads what others wrote. No getter throws: what cannot be read is
+ * an empty or undefined value. Read lazily, since most handlers ask for little.
+ *
+ * The metadata is in the reply subject, which has two shapes:
+ * `$JS.ACK.<stream>.<consumer>.<deliveries>.<stream seq>.<consumer seq>.<nanos>.<pending>`, and the same with
+ * `<domain>.<account>` after `ACK` and one token at the end.
+ */
+export class Envelope implements MessageContext {
+  readonly #message: Msg
+  readonly #scope: EnvelopeScope
+  #reply: string | undefined
+  #tokens: string[] | undefined
+  #headers: HeaderBlock | undefined
+  /** Made when it is asked for; `'aborted'` when the end came before. */
+  #abort: AbortController | 'aborted' | undefined
+
+  constructor(message: Msg, scope: EnvelopeScope) {
+    this.#message = message
+    this.#scope = scope
+  }
+
+  /** Where the verdict is sent: of the latest delivery, when the broker delivered the message again meanwhile. */
+  get reply(): string {
+    return (this.#reply ??= this.#message.reply ?? '')
+  }
+
+  /** Takes the ack subject of a later delivery of the same message: only the latest one's verdict counts. */
+  redelivered(later: Envelope): void {
+    this.#reply = later.reply
+  }
+
+  /** Whether it is the message's first delivery, told without taking the ack subject apart. */
+  get isFirst(): boolean {
+    const { reply } = this
+    const { ackHead: head } = this.#scope
+    if (!reply.startsWith(head)) return this.deliveryCount === 1
+    return reply.charCodeAt(head.length) === ONE && reply.charCodeAt(head.length + 1) === DOT
+  }
+
+  get channel(): string {
+    return this.#scope.channel
+  }
+
+  get logger(): Logger {
+    return this.#scope.logger
+  }
+
+  get subject(): string {
+    return this.#message.subject
+  }
+
+  get stream(): string {
+    return this.token(0)
+  }
+
+  get consumer(): string {
+    return this.token(1)
+  }
+
+  get deliveryCount(): number {
+    return Number(this.token(2))
+  }
+
+  get seq(): number {
+    return Number(this.token(3))
+  }
+
+  /** Tells this message from every other that the consumer is given, whatever was made anew meanwhile. */
+  get key(): string {
+    return `${this.token(3)}.${this.token(5)}`
+  }
+
+  /** When the broker stored the message, in nanoseconds of the Unix epoch, all digits. */
+  get storedNanos(): string {
+    return this.token(5)
+  }
+
+  get storedAt(): Date {
+    return new Date(Number(this.storedNanos) / 1e6)
+  }
+
+  /** What its dead letter is called after, besides its sequence. */
+  get letterNanos(): string {
+    return this.token(5)
+  }
+
+  /** Undefined for a message that came by its channel. */
+  get redriven(): Redriven | undefined {
+    return undefined
+  }
+
+  get id(): string | undefined {
+    return this.header(HeaderName.MessageId)
+  }
+
+  /**
+   * Milliseconds until the message leaves its stream, by the stream's age limit or its own time to live.
+   *
+   * @param nowMs of the Unix epoch.
+   */
+  leavesInMs(maxAgeMs: number, nowMs: number): number {
+    const limitMs = timeToLiveMs(this.header(HeaderName.Ttl)) ?? Number.POSITIVE_INFINITY
+    return Math.min(maxAgeMs, limitMs) - (nowMs - Number(this.storedNanos) / 1e6)
+  }
+
+  /** The body, as it came. */
+  get data(): Uint8Array {
+    return this.#message.data
+  }
+
+  /** The publisher's header block, as it came; undefined where there was none. */
+  get headerBytes(): Uint8Array | undefined {
+    return headerBytesOf(this.#message)
+  }
+
+  get headers(): HeaderBlock {
+    return (this.#headers ??= readHeaderBlock(this.headerBytes))
+  }
+
+  header(name: string): string | undefined {
+    return firstValue(this.headers, name)
+  }
+
+  get signal(): AbortSignal {
+    if (this.#abort === 'aborted') return ABORTED
+    this.#abort ??= new AbortController()
+    return this.#abort.signal
+  }
+
+  get isAborted(): boolean {
+    return this.#abort === 'aborted' || this.#abort?.signal.aborted === true
+  }
+
+  /** Tells the handler to stop; one that never asked for its signal has none made. */
+  abort(reason: Error): void {
+    if (this.#abort === undefined) this.#abort = 'aborted'
+    else if (this.#abort !== 'aborted') this.#abort.abort(reason)
+  }
+
+  protected token(index: number): string {
+    if (!this.#tokens) {
+      const tokens = this.reply.split('.')
+      this.#tokens = tokens.slice(tokens.length >= 11 ? 4 : 2)
+    }
+    return this.#tokens[index] ?? ''
+  }
+}

@@ -1,0 +1,364 @@
+import { InvalidMessage } from '@alarm-bus/contracts'
+import type { Msg } from '@nats-io/transport-node'
+import { HeaderName } from '../codec/headers.ts'
+import type { Connection } from '../connection/connection.ts'
+import { keepDeadLetter } from '../dead-letters/keep-dead-letter.ts'
+import { errorText } from '../errors.ts'
+import type { StoredSender } from '../publish/stored-sender.ts'
+import { decide, type Outcome, type SettlePolicy, type Verdict } from './decide.ts'
+import { ackHead, type Envelope, type EnvelopeScope } from './envelope.ts'
+import type { Handling, HandlingLimits } from './handling.ts'
+import { type Lease, Leases } from './leases.ts'
+import { safeDelayOf } from './retry-policy.ts'
+import { RunClock } from './run-clock.ts'
+import { Settler } from './settler.ts'
+import { type TrialNotes, Trials } from './trials.ts'
+import { UnrunDeliveries } from './unrun-deliveries.ts'
+import { RetryLater } from './verdicts.ts'
+
+/** What shutdown gave up on. */
+export interface AbandonedMessage {
+  readonly stream: string
+  readonly seq: number
+  readonly channel: string
+  readonly deliveryCount: number
+}
+
+/** Until a message that cannot be run now is redelivered. */
+const LATER_MS = 5_000
+
+export interface ProcessorOf {
+  readonly connection: Connection
+  readonly handling: Handling
+  readonly limits: HandlingLimits
+  readonly deadLetters: StoredSender
+  readonly notes: TrialNotes
+  /** The consumer that delivers. */
+  readonly stream: string
+  readonly consumer: string
+  /** A message was settled, so one more may be asked for. */
+  readonly onDone: () => void
+}
+
+/**
+ * Takes a consumer's deliveries from envelope to verdict: opened, checked, handled, decided, settled. Every delivery that
+ * it takes ends with one verdict, or is abandoned at a stop and redelivered.
+ */
+export class MessageProcessor {
+  readonly #of: ProcessorOf
+  readonly #scope: EnvelopeScope
+  readonly #policy: SettlePolicy
+  readonly #settler: Settler
+  readonly #trials: Trials
+  readonly #unrun = new UnrunDeliveries()
+  readonly #clock: RunClock
+  readonly #keeper: NodeJS.Timeout
+  readonly #stopSignal = new AbortController()
+  readonly #leases = new Leases({
+    onDone: (lease) => this.#ended(lease, { kind: 'handled' }),
+    onFailed: (lease, error) => this.#ended(lease, { kind: 'failed', error }),
+    onLate: (envelope, error) => this.#late(envelope, error),
+  })
+  #idle: (() => void)[] = []
+  #settled = 0
+  #last: Envelope | undefined
+  /** Deliveries that wait for the end of a pause or of a trial, in order; part of the leases. */
+  #waiting: Lease[] = []
+  /** Those of them that may end the process. */
+  #suspects: Lease[] = []
+  #isHeld = false
+  /** The message that is run alone. */
+  #trial: Lease | undefined
+  #trouble: string | undefined
+
+  constructor(of: ProcessorOf) {
+    this.#of = of
+    const { connection, handling, limits, stream, consumer } = of
+    const { logger } = connection
+    this.#scope = { channel: handling.channel, logger, ackHead: ackHead(stream, consumer) }
+    this.#policy = {
+      maxDeliver: handling.maxDeliver,
+      retryDelayMs: (failures, error) => safeDelayOf(handling.retry, failures, error, handling.channel, logger),
+    }
+    this.#settler = new Settler(connection)
+    this.#trials = new Trials(of.notes, logger)
+    const tickMs = limits.ackWaitMs / 3
+    this.#clock = new RunClock(2 * tickMs)
+    // A third of the ack wait: two signals may get lost before the broker redelivers.
+    this.#keeper = setInterval(this.#tick, tickMs)
+    this.#keeper.unref()
+  }
+
+  /** Messages that were taken and are not settled. */
+  get running(): number {
+    return this.#leases.size
+  }
+
+  /** Deliveries that were settled, in whichever way. */
+  get settled(): number {
+    return this.#settled
+  }
+
+  /** When the broker stored the message that came last; its metadata is read only when somebody asks. */
+  get lastStoredMs(): number | undefined {
+    return this.#last?.storedAt.getTime()
+  }
+
+  /** Why dead letters cannot be stored at the moment. */
+  get trouble(): string | undefined {
+    return this.#trouble
+  }
+
+  /**
+   * Takes one delivery, received at `now` of `performance.now()`. Never throws: what calls it is the client's reader,
+   * which an exception would end.
+   */
+  process(message: Msg, now: number): void {
+    try {
+      const envelope = this.#of.handling.open(message, this.#scope)
+      if (envelope.isFirst) return this.#begin(this.#take(envelope, now))
+      if (this.#adopt(envelope)) return
+      const lease = this.#take(envelope, now)
+      if (this.#isSuspect(envelope)) this.#suspects.push(lease)
+      else this.#waiting.push(lease)
+      this.#next()
+    } catch (error) {
+      // Nothing was settled, so the broker redelivers it.
+      this.#of.connection.logger.error(
+        { event: 'deliveryNotTaken', consumer: this.#of.consumer, error: errorText(error) },
+        'delivery cannot be taken; it will be redelivered',
+      )
+    }
+  }
+
+  /** A delivery that is not to be handled: its message is redelivered, and this one does not count as failed. */
+  passOver(message: Msg): void {
+    this.#unrun.add(this.#of.handling.open(message, this.#scope).key)
+  }
+
+  /** From now on deliveries wait before their handler, kept alive; for handlers that run, time stands still. */
+  hold(): void {
+    this.#isHeld = true
+    this.#clock.pause(performance.now())
+  }
+
+  /** What waits is handled, and what comes from now on. */
+  release(): void {
+    if (!this.#isHeld) return
+    this.#isHeld = false
+    this.#clock.resume(performance.now())
+    this.#next()
+  }
+
+  /**
+   * Waits for what is running. Past `timeoutMs` it tells the handlers to stop and returns what it leaves behind; the
+   * broker redelivers that.
+   */
+  async stop(timeoutMs: number): Promise<readonly AbandonedMessage[]> {
+    this.#stopSignal.abort()
+    for (const lease of [...this.#waiting.splice(0), ...this.#suspects.splice(0)]) {
+      this.#settle(lease, { kind: 'not_run', delayMs: 0 })
+    }
+    if (this.#leases.size > 0) {
+      let timer: NodeJS.Timeout | undefined
+      const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, timeoutMs)))
+      await Promise.race([new Promise<void>((resolve) => this.#idle.push(resolve)), late])
+      clearTimeout(timer)
+    }
+    clearInterval(this.#keeper)
+    this.#settler.close()
+    const abandoned: AbandonedMessage[] = []
+    this.#leases.forEach((envelope) => {
+      envelope.abort(new Error('shutdown ran out of time'))
+      const { stream, seq, channel, deliveryCount } = envelope
+      abandoned.push({ stream, seq, channel, deliveryCount })
+    })
+    return abandoned
+  }
+
+  #take(envelope: Envelope, now: number): Lease {
+    this.#last = envelope
+    return this.#leases.add(envelope, now)
+  }
+
+  /** A message that this process has already keeps its handler; the later delivery is the one that is settled. */
+  #adopt(envelope: Envelope): boolean {
+    const held = this.#leases.find(envelope.key)?.envelope
+    if (held === undefined) return false
+    this.#unrun.add(envelope.key)
+    held.redelivered(envelope)
+    return true
+  }
+
+  #isSuspect({ deliveryCount, key }: Envelope): boolean {
+    return deliveryCount - 1 - this.#unrun.of(key) >= this.#of.handling.maxUnsettled
+  }
+
+  #begin(lease: Lease): void {
+    if (this.#isHeld || this.#trial !== undefined || this.#suspects.length > 0) this.#waiting.push(lease)
+    else this.#handle(lease)
+  }
+
+  /** Runs what waits: first, one at a time and alone, what may end the process. */
+  #next(): void {
+    if (this.#isHeld || this.#trial !== undefined) return
+    if (this.#suspects.length === 0) {
+      for (const lease of this.#waiting.splice(0)) this.#begin(lease)
+    } else if (!this.#leases.isRunning) {
+      const lease = this.#suspects.shift() as Lease
+      void this.#try(lease).catch(this.#onBug(lease))
+    }
+  }
+
+  async #try(lease: Lease): Promise<void> {
+    const { envelope } = lease
+    if (envelope === undefined) return this.#next()
+    this.#trial = lease
+    const then = await this.#trials.begin(envelope)
+    if (then === 'run' && !this.#stopSignal.signal.aborted) return this.#handle(lease)
+    this.#settle(lease, then === 'unsettled' ? { kind: 'unsettled' } : { kind: 'not_run', delayMs: LATER_MS })
+  }
+
+  #handle(lease: Lease): void {
+    const envelope = lease.envelope as Envelope
+    this.#leases.began(lease, this.#clock.read(performance.now()))
+    let promise: Promise<unknown>
+    try {
+      const decoded = this.#of.handling.decode(envelope.data)
+      if (decoded instanceof InvalidMessage) return this.#ended(lease, { kind: 'invalid', issues: decoded.issues })
+      const result: unknown = this.#of.handling.handle(decoded as never, envelope)
+      if (result === undefined) return this.#ended(lease, { kind: 'handled' })
+      // A native promise is taken as it is; what only looks like one might call back twice, so it is wrapped.
+      promise = Promise.resolve(result)
+    } catch (error) {
+      return this.#ended(lease, { kind: 'failed', error })
+    }
+    promise.then(lease.onDone, lease.onFailed)
+  }
+
+  #ended(lease: Lease, outcome: Outcome): void {
+    this.#leases.ended(lease)
+    this.#settle(lease, outcome)
+  }
+
+  #settle(lease: Lease, outcome: Outcome): void {
+    const { envelope } = lease
+    if (envelope === undefined) return
+    const verdict = outcome.kind === 'handled' ? HANDLED : this.#decide(envelope, outcome)
+    if (verdict.kind === 'dead_letter') return void this.#keep(lease, envelope, verdict).catch(this.#onBug(lease))
+    if (verdict.kind === 'retry') this.#sayRetry(envelope, verdict, outcome)
+    this.#finish(lease, verdict)
+  }
+
+  #decide(envelope: Envelope, outcome: Outcome): Verdict {
+    const { deliveryCount, key } = envelope
+    const isUnrun = outcome.kind === 'not_run' || (outcome.kind === 'failed' && isRetryLater(outcome.error))
+    if (isUnrun) this.#unrun.add(key)
+    const failures = deliveryCount - this.#unrun.of(key)
+    const leavesInMs = envelope.leavesInMs(this.#of.handling.maxAgeMs, Date.now())
+    const facts = { deliveryCount, failures, leavesInMs }
+    try {
+      return decide(facts, outcome, this.#policy)
+    } catch (error) {
+      // What was thrown cannot even be looked at.
+      return decide(facts, { kind: 'failed', error: new Error(errorText(error)) }, this.#policy)
+    }
+  }
+
+  /** Until the letter is stored the message stays with this process, kept alive, and counts in the bound. */
+  async #keep(lease: Lease, envelope: Envelope, verdict: Extract<Verdict, { kind: 'dead_letter' }>): Promise<void> {
+    const { channel, subject, stream, seq, letterNanos, consumer, deliveryCount, redriven } = envelope
+    const { reason, error, issues } = verdict
+    const { data, headerBytes, headers } = envelope
+    const original = { data, headerBytes, headers }
+    const of = { channel, subject, stream, seq, letterNanos, consumer, deliveryCount, redriven, original }
+    const isKept = await keepDeadLetter(
+      this.#of.connection,
+      this.#of.deadLetters,
+      { reason, error, issues, ...of },
+      {
+        signal: this.#stopSignal.signal,
+        onTrouble: (why) => (this.#trouble = why),
+      },
+    )
+    if (isKept) this.#finish(lease, verdict)
+  }
+
+  #finish(lease: Lease, verdict: Verdict): void {
+    const envelope = this.#leases.remove(lease)
+    if (envelope === undefined) return
+    this.#settled++
+    this.#settler.settle(envelope.reply, verdict)
+    if (!envelope.isFirst && (verdict.kind === 'ack' || verdict.kind === 'dead_letter'))
+      this.#unrun.forget(envelope.key)
+    if (lease === this.#trial) {
+      this.#trial = undefined
+      void this.#trials.end(envelope.key).then(() => this.#next())
+    } else if (this.#suspects.length > 0) this.#next()
+    if (this.#leases.size === 0) for (const resolve of this.#idle.splice(0)) resolve()
+    this.#of.onDone()
+  }
+
+  /** What nothing here foresaw must neither hold a message for ever nor end the process. */
+  #onBug(lease: Lease): (error: unknown) => void {
+    return (error) => {
+      const detail = { event: 'deliveryFailed', consumer: this.#of.consumer, error: errorText(error) }
+      this.#of.connection.logger.error(detail, 'delivery cannot be settled; its message will be redelivered')
+      this.#finish(lease, { kind: 'give_back', delayMs: LATER_MS })
+    }
+  }
+
+  #sayRetry(envelope: Envelope, { delayMs, error }: Extract<Verdict, { kind: 'retry' }>, outcome: Outcome): void {
+    const { channel, consumer, stream, seq, deliveryCount: deliveries } = envelope
+    const detail = { channel, consumer, stream, seq, deliveries, delayMs, error }
+    const { logger, events } = this.#of.connection
+    const requestId = envelope.header(HeaderName.RequestId)
+    const err = outcome.kind === 'failed' ? outcome.error : undefined
+    logger.warn(
+      { event: 'retryScheduled', ...detail, requestId, maxDeliver: this.#policy.maxDeliver, err },
+      'handler failed; the message will be redelivered',
+    )
+    events.emit('retryScheduled', detail)
+  }
+
+  /** Its message has had its verdict, so this end changes nothing. */
+  #late({ channel, consumer, stream, seq }: Envelope, error: unknown): void {
+    const ended = error === undefined ? {} : { error: errorText(error) }
+    this.#of.connection.logger.warn(
+      { event: 'handlerEndedLate', channel, consumer, stream, seq, ...ended },
+      'a handler that had lost its message ended; its result is ignored',
+    )
+  }
+
+  readonly #tick = (): void => {
+    const now = performance.now()
+    const clock = this.#clock.read(now)
+    const { ackWaitMs, maxHandlerMs, handlerGraceMs } = this.#of.limits
+    const hung: Lease[] = []
+    this.#leases.forEach((envelope, lease) => {
+      const ranMs = lease.runningSince === undefined ? 0 : clock - lease.runningSince
+      if (ranMs > maxHandlerMs + handlerGraceMs) return void hung.push(lease)
+      if (ranMs > maxHandlerMs && !envelope.isAborted) {
+        envelope.abort(new Error(`the handler ran for more than ${maxHandlerMs} ms`))
+      }
+      if (now - lease.since >= ackWaitMs / 6) this.#settler.keepAlive(envelope)
+    })
+    for (const lease of hung) this.#takeAway(lease, Math.round(clock - (lease.runningSince ?? clock)))
+  }
+
+  #takeAway(lease: Lease, ranMs: number): void {
+    const own = this.#leases.retire(lease)
+    if (lease === this.#trial) this.#trial = own
+    this.#settle(own, { kind: 'hung', ranMs })
+  }
+}
+
+const HANDLED: Verdict = { kind: 'ack' }
+
+function isRetryLater(error: unknown): boolean {
+  try {
+    return error instanceof RetryLater
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,30 @@
+/** Messages whose deliveries are remembered, the latest ones. */
+const MAX_MESSAGES = 10_000
+
+/**
+ * Deliveries that did not fail although the broker counts them: those that were passed over, given back, or ended with a
+ * wait that the handler asked for. What this process knows; another one's are counted as failures, on the safe side of
+ * redelivering for ever.
+ */
+export class UnrunDeliveries {
+  readonly #counts = new Map<string, number>()
+
+  add(key: string): void {
+    const count = this.of(key) + 1
+    this.#counts.delete(key)
+    this.#counts.set(key, count)
+    if (this.#counts.size <= MAX_MESSAGES) return
+    for (const oldest of this.#counts.keys()) {
+      this.#counts.delete(oldest)
+      break
+    }
+  }
+
+  of(key: string): number {
+    return this.#counts.get(key) ?? 0
+  }
+
+  forget(key: string): void {
+    this.#counts.delete(key)
+  }
+}
