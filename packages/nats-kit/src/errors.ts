@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import type { MessageIssue } from '@alarm-bus/contracts'
 
 /** What went wrong, for code to decide by; the text of an error is for people. */
@@ -83,20 +84,63 @@ export class KitError extends Error {
     this.stored = options.stored
   }
 
-  /** The error itself if it is the kit's, else an `unexpected` one around it. */
+  /** The error itself if it is the kit's, else an `unexpected` one around it. Never throws, whatever it is given. */
   static from(error: unknown): KitError {
-    if (error instanceof KitError) return error
+    if (isInstance(error, KitError)) return error
     return new KitError(KitErrorCode.Unexpected, errorText(error), { cause: error })
   }
 
   static is(error: unknown, code?: KitErrorCode): error is KitError {
-    return error instanceof KitError && (code === undefined || error.code === code)
+    return isInstance(error, KitError) && (code === undefined || error.code === code)
   }
 }
 
-/** The text of anything thrown; a NATS request error hides the real reason in its cause. */
+/** Characters of an error's text, at most: it ends in log lines, headers and answers. */
+const MAX_TEXT_CHARACTERS = 4_096
+
+/**
+ * The text of anything thrown, at most 4,096 characters; a NATS request error hides the real reason in its cause.
+ * Never throws: what was thrown may have no prototype, refer to itself, or throw when it is read.
+ */
 export function errorText(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  const cause = error.cause instanceof Error ? `: ${error.cause.message}` : ''
-  return `${error.message}${cause}`
+  const text = readText(error)
+  const cause = isInstance(error, Error) ? readCause(error) : undefined
+  const whole = cause === undefined ? text : `${text.slice(0, MAX_TEXT_CHARACTERS)}: ${cause}`
+  return whole.length <= MAX_TEXT_CHARACTERS ? whole : `${whole.slice(0, MAX_TEXT_CHARACTERS - 1)}…`
+}
+
+function readCause(error: Error): string | undefined {
+  try {
+    return isInstance(error.cause, Error) ? readText(error.cause) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function readText(thrown: unknown): string {
+  try {
+    if (typeof thrown === 'string') return thrown
+    if (typeof thrown !== 'object' || thrown === null) return String(thrown)
+    const { message } = thrown as { readonly message?: unknown }
+    if (typeof message === 'string') return message
+    // Without custom inspectors: those are the thrower's code as well.
+    return inspect(thrown, {
+      breakLength: Infinity,
+      customInspect: false,
+      depth: 2,
+      maxArrayLength: 20,
+      maxStringLength: 500,
+    })
+  } catch {
+    return 'something was thrown that cannot be read'
+  }
+}
+
+/** `instanceof` for a value of unknown origin: a proxy may throw where its prototype is asked for. */
+function isInstance<T>(value: unknown, Class: abstract new (...args: never[]) => T): value is T {
+  try {
+    return value instanceof Class
+  } catch {
+    return false
+  }
 }

@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events'
 import type { WatchdogCondition } from './condition.ts'
+import { errorText } from './errors.ts'
 
 export type ConnectionState = 'connecting' | 'connected' | 'disconnected' | 'closed'
 
@@ -92,7 +93,10 @@ export type ConsumerState = 'starting' | 'running' | 'recovering' | 'paused' | '
 
 type Listener<K extends keyof KitEventMap> = (detail: KitEventMap[K]) => void
 
-/** The kit's typed emitter. A listener that throws is the listener's bug: it is reported, and stops no message. */
+/**
+ * The kit's typed emitter. A listener that throws, or whose promise rejects, is the listener's bug: it is reported as
+ * `exceptionOccurred`, and stops no message. `emit` never throws.
+ */
 export class KitEvents {
   // Every publisher and consumer of a connection listens: their number is the app's, not a leak.
   readonly #emitter = new EventEmitter().setMaxListeners(0)
@@ -110,12 +114,28 @@ export class KitEvents {
   emit<K extends keyof KitEventMap>(event: K, detail: KitEventMap[K]): void {
     for (const listener of this.#emitter.listeners(event)) {
       try {
-        ;(listener as Listener<K>)(detail)
+        const result: unknown = (listener as Listener<K>)(detail)
+        if (result instanceof Promise) result.catch((cause: unknown) => this.#report(event, cause))
       } catch (cause) {
-        const error = cause instanceof Error ? cause : new Error(String(cause))
-        if (event === 'exceptionOccurred') process.emitWarning(error)
-        else this.emit('exceptionOccurred', { error, during: `a listener of ${event}` })
+        this.#report(event, cause)
       }
     }
   }
+
+  #report(event: keyof KitEventMap, cause: unknown): void {
+    const during = `a listener of ${event}`
+    // Text alone: the warning is printed where a getter that throws would end the process.
+    if (event === 'exceptionOccurred') process.emitWarning(`${during} threw: ${errorText(cause)}`)
+    else this.emit('exceptionOccurred', { error: readableError(cause), during })
+  }
+}
+
+/** What was thrown, where it is an error that can be read; else an error that says what it was. */
+function readableError(thrown: unknown): Error {
+  try {
+    if (thrown instanceof Error && typeof thrown.message === 'string' && typeof thrown.stack === 'string') return thrown
+  } catch {
+    // Said below.
+  }
+  return new Error(errorText(thrown))
 }

@@ -4,7 +4,7 @@ import { jetstreamManager } from '@nats-io/jetstream'
 import { nuid } from '@nats-io/transport-node'
 import { afterAll, afterEach, beforeAll } from 'vitest'
 import { z } from 'zod'
-import { connect, type Connection, type ConnectionOptions, ensureStreams } from '../src/index.ts'
+import { connect, type Connection, type ConnectionOptions, ensureStreams, type Logger } from '../src/index.ts'
 import { collectLogs, type NatsServer, startTestBroker, type StartNatsServerOptions } from '../src/testing.ts'
 
 /** Channels and a stream of a test's own, so that tests of one broker do not meet. */
@@ -90,6 +90,7 @@ export interface TestConnection extends Connection {
 export async function open(
   server: { readonly url: string },
   options: Partial<ConnectionOptions> = {},
+  logger?: Logger,
 ): Promise<TestConnection> {
   const logs = collectLogs()
   const connection = await connect(
@@ -101,7 +102,7 @@ export async function open(
       inboxPrefix: `_INBOX_${nuid.next()}`,
       ...options,
     },
-    { logger: logs },
+    { logger: logger ?? logs },
   )
   onEnd(() => connection.close(2_000))
   return Object.defineProperty(connection, 'logs', { value: logs }) as TestConnection

@@ -8,7 +8,7 @@ import {
 } from '@nats-io/transport-node'
 import { errorText, KitError, KitErrorCode } from '../errors.ts'
 import { type ConnectionState, KitEvents } from '../events.ts'
-import type { Logger } from '../logger.ts'
+import { type Logger, safeLogger } from '../logger.ts'
 import { inboxPrefixOf, toClientOptions } from './client-options.ts'
 import type { Connection } from './connection.ts'
 import { FrameWriter } from './frame-writer.ts'
@@ -30,7 +30,8 @@ export interface ConnectContext {
  * options that cannot work; `closed` when `signal` aborts.
  */
 export async function connect(options: ConnectionOptions, context: ConnectContext): Promise<Connection> {
-  const { logger, events = new KitEvents(), signal } = context
+  const { events = new KitEvents(), signal } = context
+  const logger = safeLogger(context.logger)
   const clientOptions = toClientOptions(options)
   const announce = (state: ConnectionState, reason: string): void => {
     events.emit('connectionStateChanged', { state, reason })

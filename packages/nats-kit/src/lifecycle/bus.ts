@@ -4,7 +4,7 @@ import type { Connection } from '../connection/connection.ts'
 import type { ConnectionOptions } from '../connection/options.ts'
 import { KitError, KitErrorCode } from '../errors.ts'
 import { KitEvents } from '../events.ts'
-import type { Logger } from '../logger.ts'
+import { type Logger, safeLogger } from '../logger.ts'
 import { createCorePublisher } from '../publish/core-publisher.ts'
 import { withIdempotency } from '../publish/idempotency.ts'
 import { withIdempotentBatches } from '../publish/idempotent-batches.ts'
@@ -89,7 +89,8 @@ interface Parts {
  * @throws KitError `invalid_options` for subscriber options that cannot work, or what the app does not declare.
  */
 export function startBus(options: BusOptions): Bus {
-  const { contracts, logger } = options
+  const { contracts } = options
+  const logger = safeLogger(options.logger)
   const events = new KitEvents()
   const { app } = options
   if (app) {
