@@ -1,7 +1,12 @@
 import { describe, expect, test } from 'vitest'
-import { DeadLetter, type MessageContext, type SubscriberOptions } from '../src/index.ts'
+import {
+  createSubscriber,
+  DeadLetter,
+  defineHandler,
+  type MessageContext,
+  type SubscriberOptions,
+} from '../src/index.ts'
 import { waitFor } from '../src/testing.ts'
-import { createSubscriber, defineHandler } from '../src/index.ts'
 import { open, onEnd, useBroker } from './harness.ts'
 import { setUpRedrive } from './redrive-harness.ts'
 
@@ -35,7 +40,7 @@ async function setUp(way: 'by its channel' | 'redriven') {
     async takeUnrun(): Promise<void> {
       const inbox = `${inboxPrefix}.taken`
       const taken = new Promise<void>((resolve) => {
-        client.subscribe(inbox, { max: 1, callback: (_, message) => message.reply?.startsWith('$JS.ACK') && resolve() })
+        client.subscribe(inbox, { max: 1, callback: () => resolve() })
       })
       client.publish(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`, '{"batch":1,"expires":20000000000}', {
         reply: inbox,

@@ -111,6 +111,11 @@ export class Envelope implements MessageContext {
     return Number(this.token(3))
   }
 
+  /** Where the delivered message is in its own stream; of a redriven one, the copy. */
+  get streamSeq(): number {
+    return Number(this.token(3))
+  }
+
   /** Tells this message from every other that the consumer is given, whatever was made anew meanwhile. */
   get key(): string {
     return `${this.token(3)}.${this.token(5)}`

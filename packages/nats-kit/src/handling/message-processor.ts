@@ -10,6 +10,7 @@ import { ackHead, type Envelope, type EnvelopeScope } from './envelope.ts'
 import type { Handling, HandlingLimits } from './handling.ts'
 import { type Lease, Leases } from './leases.ts'
 import { safeDelayOf } from './retry-policy.ts'
+import { RetryWaits } from './retry-waits.ts'
 import { RunClock } from './run-clock.ts'
 import { Settler } from './settler.ts'
 import { type TrialNotes, Trials } from './trials.ts'
@@ -51,6 +52,7 @@ export class MessageProcessor {
   readonly #settler: Settler
   readonly #trials: Trials
   readonly #unrun = new UnrunDeliveries()
+  readonly #waits = new RetryWaits()
   readonly #clock: RunClock
   readonly #keeper: NodeJS.Timeout
   readonly #stopSignal = new AbortController()
@@ -104,6 +106,11 @@ export class MessageProcessor {
     return this.#last?.storedAt.getTime()
   }
 
+  /** Messages that waited for their next delivery and have left the stream, which begins at `firstSeq`; told once. */
+  takeLeftRetries(firstSeq: number): ReturnType<RetryWaits['takeLeft']> {
+    return this.#waits.takeLeft(firstSeq, performance.now())
+  }
+
   /** Why dead letters cannot be stored at the moment. */
   get trouble(): string | undefined {
     return this.#trouble
@@ -117,6 +124,7 @@ export class MessageProcessor {
     try {
       const envelope = this.#of.handling.open(message, this.#scope)
       if (envelope.isFirst) return this.#begin(this.#take(envelope, now))
+      this.#waits.arrived(envelope.streamSeq)
       if (this.#adopt(envelope)) return
       const lease = this.#take(envelope, now)
       if (this.#isSuspect(envelope)) this.#suspects.push(lease)
@@ -289,6 +297,9 @@ export class MessageProcessor {
     if (envelope === undefined) return
     this.#settled++
     this.#settler.settle(envelope.reply, verdict)
+    if (verdict.kind === 'retry' || verdict.kind === 'give_back') {
+      this.#waits.add(envelope.streamSeq, performance.now() + verdict.delayMs)
+    }
     if (!envelope.isFirst && (verdict.kind === 'ack' || verdict.kind === 'dead_letter'))
       this.#unrun.forget(envelope.key)
     if (lease === this.#trial) {
@@ -337,10 +348,9 @@ export class MessageProcessor {
     const hung: Lease[] = []
     this.#leases.forEach((envelope, lease) => {
       const ranMs = lease.runningSince === undefined ? 0 : clock - lease.runningSince
-      if (ranMs > maxHandlerMs + handlerGraceMs) return void hung.push(lease)
-      if (ranMs > maxHandlerMs && !envelope.isAborted) {
-        envelope.abort(new Error(`the handler ran for more than ${maxHandlerMs} ms`))
-      }
+      // Told first, however late this looks, so that it had its grace.
+      if (ranMs > maxHandlerMs + handlerGraceMs && envelope.isAborted) return void hung.push(lease)
+      if (ranMs > maxHandlerMs) envelope.abort(new Error(`the handler ran for more than ${maxHandlerMs} ms`))
       if (now - lease.since >= ackWaitMs / 6) this.#settler.keepAlive(envelope)
     })
     for (const lease of hung) this.#takeAway(lease, Math.round(clock - (lease.runningSince ?? clock)))

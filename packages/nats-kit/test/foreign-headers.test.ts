@@ -1,0 +1,114 @@
+import { connect } from 'node:net'
+import { expect, test } from 'vitest'
+import { createSubscriber, defineHandler, listDeadLetters, redriveDeadLetters, showDeadLetter } from '../src/index.ts'
+import { waitFor } from '../src/testing.ts'
+import { manager, onEnd, openWithStreams, useBroker } from './harness.ts'
+
+const broker = useBroker()
+
+/** Header blocks that the server stores and the client throws at, and some that say what they should not. */
+const BLOCKS: Readonly<Record<string, string>> = {
+  'a blank in a name': 'NATS/1.0\r\ntrace id: 1\r\n\r\n',
+  'a name that is not ASCII': 'NATS/1.0\r\nK\u00e4se: 1\r\n\r\n',
+  'a bare line feed in a value': 'NATS/1.0\r\ntrace: a\nb\r\n\r\n',
+  'a status': 'NATS/1.0 503 No Responders\r\n\r\n',
+  'no version': 'nothing\r\n\r\n',
+  'bytes that are not UTF-8': 'NATS/1.0\r\na: \xff\xfe\r\n\r\n',
+  'plain, with what a letter says of itself':
+    'NATS/1.0\r\nDead-Letter-Parts: 7\r\nRedrive-Count: 99\r\nNats-x: 1\r\na: b\r\n\r\n',
+}
+const BODIES = ['{"message":"fine"}', '{"no":"message"}', 'no json']
+
+function frame(subject: string, block: string, body: string): Buffer {
+  const head = Buffer.from(block, 'latin1')
+  return Buffer.concat([
+    Buffer.from(`HPUB ${subject} ${head.length} ${head.length + body.length}\r\n`),
+    head,
+    Buffer.from(`${body}\r\n`),
+  ])
+}
+
+/** Writes as a client that checks nothing. Resolves once the server has read it. */
+async function writeRaw(url: string, frames: readonly Buffer[]): Promise<void> {
+  const { hostname, port } = new URL(url)
+  const socket = connect(Number(port), hostname)
+  await new Promise<void>((resolve, reject) => {
+    socket.on('error', reject)
+    socket.once('data', () => {
+      socket.write('CONNECT {"headers":true,"verbose":false,"pedantic":false,"lang":"raw","version":"0"}\r\n')
+      for (const each of frames) socket.write(each)
+      socket.write('PING\r\n')
+      socket.on('data', (data) => data.includes('PONG') && resolve())
+    })
+  })
+  socket.end()
+}
+
+test('headers that the client cannot read cost neither the connection, nor their message, nor the next one', async () => {
+  const { connection, contracts, toBot, stream } = await openWithStreams(broker.current)
+  const handled: string[] = []
+  const read: unknown[] = []
+  const states: string[] = []
+  connection.events.on('connectionStateChanged', ({ state }) => states.push(state))
+  let isRedriven = false
+  const subscriber = createSubscriber(connection, {
+    contracts,
+    app: 'app',
+    maxDeliver: 2,
+    retry: { baseMs: 10 },
+    handlers: [
+      defineHandler(toBot, ({ message }, context) => {
+        if (isRedriven) read.push([context.seq, context.header('Redrive-Count')])
+        read.push([context.id, context.header('trace id'), context.header('a')])
+        // What fails goes through every error path, which log and keep the headers.
+        if (message === 'fine' && !isRedriven) throw new Error('not yet')
+        handled.push(message)
+      }),
+    ],
+  })
+  onEnd(() => subscriber.stop(2_000))
+  subscriber.start()
+  await waitFor(() => subscriber.checks().every(({ ok }) => ok))
+  const cases = Object.values(BLOCKS).flatMap((block) => BODIES.map((body) => ({ block, body })))
+  const frames = cases.flatMap(({ block, body }, i) => [
+    frame(toBot.subject, block, body),
+    frame(toBot.subject, 'NATS/1.0\r\n\r\n', `{"message":"behind ${i}"}`),
+  ])
+  await writeRaw(broker.current.url, frames)
+  const jsm = await manager(connection)
+  const isSettled = async (): Promise<boolean> => {
+    const info = await jsm.consumers.info(stream.name, 'app_to-bot')
+    return info.num_pending === 0 && info.num_ack_pending === 0 && info.delivered.stream_seq === frames.length
+  }
+  await waitFor(isSettled, { deadlineMs: 30_000 })
+  expect(handled.toSorted()).toEqual(cases.map((_, i) => `behind ${i}`).toSorted())
+  const letters = new Map<number, { readonly seq: number; readonly reason: string }>()
+  for await (const letter of listDeadLetters(connection, stream.name)) letters.set(letter.original.seq, letter)
+  expect(letters.size).toBe(cases.length)
+  for (const [i, { block, body }] of cases.entries()) {
+    const found = letters.get(2 * i + 1)
+    expect(found?.reason, `${block} ${body}`).toBe(body === BODIES[0] ? 'deliveries_exhausted' : 'invalid_message')
+    const letter = await showDeadLetter(connection, stream.name, found?.seq ?? 0)
+    expect(Buffer.from(letter?.original.data ?? []).toString()).toBe(body)
+    // The server itself keeps no block that has a status and no line.
+    const stored = block === BLOCKS['a status'] ? '' : block
+    expect(Buffer.from(letter?.original.headerBytes ?? []).toString('latin1')).toBe(stored)
+    expect(letter?.entry.redrives).toBe(0)
+  }
+  // Redriven, each reaches its handler as it was.
+  isRedriven = true
+  const before = handled.length
+  const report = await redriveDeadLetters(
+    connection,
+    stream.name,
+    { reason: 'deliveries_exhausted' },
+    { dryRun: false, ratePerSecond: 1_000 },
+  )
+  expect(report.redriven).toBe(Object.keys(BLOCKS).length)
+  await waitFor(() => handled.length === before + report.redriven)
+  expect(read).toContainEqual([undefined, '1', undefined])
+  expect(read).toContainEqual([undefined, undefined, 'b'])
+  expect(read).toContainEqual([1, '1'])
+  expect(states).toEqual([])
+  expect(subscriber.checks().filter(({ ok }) => !ok)).toEqual([])
+})
