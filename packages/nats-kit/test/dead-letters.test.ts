@@ -1,4 +1,3 @@
-import type { Msg } from '@nats-io/transport-node'
 import { describe, expect, test } from 'vitest'
 import {
   createJetStreamPublisher,

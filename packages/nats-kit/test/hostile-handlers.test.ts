@@ -1,6 +1,12 @@
 import { expect, test } from 'vitest'
-import { createJetStreamPublisher, createSubscriber, defineHandler, type Logger, RetryLater } from '../src/index.ts'
-import { connect } from '../src/index.ts'
+import {
+  connect,
+  createJetStreamPublisher,
+  createSubscriber,
+  defineHandler,
+  type Logger,
+  RetryLater,
+} from '../src/index.ts'
 import { waitFor } from '../src/testing.ts'
 import { manager, onEnd, openWithStreams, useBroker } from './harness.ts'
 
@@ -52,7 +58,7 @@ test.each(Object.keys(THROWN))(
       handlers: [
         defineHandler(made.toBot, ({ message }) => {
           if (message === 'next') return void handled.push(message)
-          if (what === 'a rejected thenable') return { then: raise } as never
+          if (what === 'a rejected thenable') return Object.defineProperty({}, 'then', { value: raise }) as never
           return raise(THROWN[what])
         }),
       ],
