@@ -164,7 +164,7 @@ test('a dead letter that cannot be stored holds its message, makes the app not r
   await waitFor(() => bus.health().ready)
   const admin = await open(server)
   const jsm = await manager(admin)
-  const { deadLetterStreamName } = await import('../src/index.ts')
+  const { deadLetterStreamName } = await import('../src/admin.ts')
   const { config } = await jsm.streams.info(deadLetterStreamName(made.stream.name))
   // Full: it refuses the next letter.
   await jsm.streams.update(config.name, { ...config, max_msgs: 1 })

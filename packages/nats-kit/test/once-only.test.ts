@@ -9,11 +9,11 @@ import {
   defineHandler,
   ensureStreams,
   type MessageContext,
-  onceBucketName,
   type OnceClaim,
   onceOnly,
   type OnceStore,
 } from '../src/index.ts'
+import { onceBucketName } from '../src/admin.ts'
 import { Delivery } from '../src/handling/delivery.ts'
 import { waitFor } from '../src/testing.ts'
 import { makeContracts, manager, onEnd, open, openWithStreams, type TestContracts, useBroker } from './harness.ts'
