@@ -143,6 +143,19 @@ test('more than one message a subject is kept where one was declared: to lower i
   expect((await streams.info(claims)).config.max_msgs_per_subject).toBe(5)
 })
 
+test('companions that a release before made larger stay, in apply and in verify', async () => {
+  const { apply, newer, streams, connection } = await setUp()
+  const small = { ...newer, maxBytes: 1024 * 1024 }
+  await apply(small)
+  const larger = { max_bytes: 1024 * 1024 * 1024, max_msgs: 1_000_000 }
+  for (const name of [`${newer.name}_DLQ`, `${newer.name}_IDEMPOTENCY`]) await streams.update(name, larger)
+  for (const mode of ['apply', 'verify'] as const) {
+    const plans = await ensureStreams(connection, [small], { mode })
+    expect(plans.filter(({ action }) => action !== 'none')).toEqual([])
+  }
+  expect((await streams.info(`${newer.name}_DLQ`)).config).toMatchObject(larger)
+})
+
 test('a stream that is being migrated is left alone: its subjects are away on purpose', async () => {
   const { apply, newer, edit, live } = await setUp()
   await apply(newer)
