@@ -1,5 +1,6 @@
 import { alarmToLog, basquiatStream } from '@alarm-bus/contracts'
-import { connect, redriveDeadLetters } from '@alarm-bus/nats-kit'
+import { connect } from '@alarm-bus/nats-kit'
+import { redriveDeadLetters } from '@alarm-bus/nats-kit/admin'
 import { collectLogs, startTestBroker, waitFor } from '@alarm-bus/nats-kit/testing'
 import { expect, test } from 'vitest'
 import { startConsumer, startPublishing } from './stack.ts'

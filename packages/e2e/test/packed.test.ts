@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -28,8 +28,22 @@ console.log(JSON.stringify({ seq, handled, reason }))
 export const wrong = (): unknown => bus.publisher.publish(alarmToBot, { message: 17 })
 `
 
+/** Without the package that runs a broker, which only a test that asks for a broker needs. */
+const BROKERLESS = `import { alarmToBot } from '@alarm-bus/contracts'
+import { defineHandler } from '@alarm-bus/nats-kit'
+import { listDeadLetters } from '@alarm-bus/nats-kit/admin'
+import { deliver, startTestBroker } from '@alarm-bus/nats-kit/testing'
+
+const handled: string[] = []
+const handler = defineHandler(alarmToBot, ({ message }) => void handled.push(message))
+const { outcome } = await deliver(handler, Buffer.from('{"message":"fire"}'))
+const refused = await startTestBroker().catch((error: unknown) => (error as Error).message)
+console.log(JSON.stringify({ handled, outcome, refused, admin: typeof listDeadLetters }))
+`
+
 let folder: string
 let project: string
+let brokerless: string
 const files = new Map<string, readonly string[]>()
 
 async function output(command: readonly string[], cwd: string): Promise<string> {
@@ -50,11 +64,11 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'alarm-bus-packed-'))
   project = join(folder, 'project')
   mkdirSync(project)
-  const tarballs: string[] = []
+  const tarballs = new Map<string, string>()
   for (const name of PUBLISHED) {
     const tarball = join(folder, `${name}.tgz`)
     await output(['pnpm', 'pack', '--out', tarball], join(repository, 'packages', name))
-    tarballs.push(tarball)
+    tarballs.set(name, tarball)
     files.set(name, (await output(['tar', '-tzf', tarball], folder)).trim().split('\n').toSorted())
   }
   writeFileSync(join(project, 'package.json'), '{ "name": "elsewhere", "private": true, "type": "module" }\n')
@@ -71,7 +85,13 @@ beforeAll(async () => {
   writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['app.ts'] }))
   const others = ['typescript', '@types/node'].map((name) => `${name}@${versionHere(name)}`)
   const quiet = ['--no-audit', '--no-fund', '--prefer-offline', '--ignore-scripts']
-  await output(['npm', 'install', ...quiet, ...tarballs, ...others], project)
+  await output(['npm', 'install', ...quiet, ...tarballs.values(), ...others], project)
+  brokerless = join(folder, 'brokerless')
+  mkdirSync(brokerless)
+  writeFileSync(join(brokerless, 'package.json'), '{ "name": "brokerless", "private": true, "type": "module" }\n')
+  writeFileSync(join(brokerless, 'app.ts'), BROKERLESS)
+  tarballs.delete('nats-server')
+  await output(['npm', 'install', ...quiet, ...tarballs.values()], brokerless)
 }, DEADLINE_MS)
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -108,3 +128,15 @@ test.each([[[]], [['--conditions=@alarm-bus/source']]])(
     expect(JSON.parse(line ?? said)).toEqual({ seq: 1, handled: ['fire'], reason: 'invalid_message' })
   },
 )
+
+test('testing without @alarm-bus/nats-server: it delivers, and a broker that is asked for names what to install', async () => {
+  expect(existsSync(join(brokerless, 'node_modules/@alarm-bus/nats-server'))).toBe(false)
+  const said = await output(['node', 'app.ts'], brokerless)
+  const line = said.split('\n').find((one) => one.startsWith('{"handled"'))
+  expect(JSON.parse(line ?? said)).toEqual({
+    handled: ['fire'],
+    outcome: 'ack',
+    refused: expect.stringContaining('npm install --save-dev @alarm-bus/nats-server'),
+    admin: 'function',
+  })
+})

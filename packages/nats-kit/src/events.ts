@@ -85,6 +85,8 @@ export interface KitEventMap {
    * channels': nothing on the broker says.
    */
   messagesMayBeMissed: { stream: string; consumer: string; channel: string; from: number; to: number; atMost: number }
+  /** No stream answered a publish on `subject`: there is none, or its leader is being elected. It is tried again. */
+  noStreamAnswered: { subject: string }
   /** A stream was created, or one of its fields changed. */
   streamChanged: { stream: string; action: 'created' | 'updated'; changes: readonly object[] }
 }

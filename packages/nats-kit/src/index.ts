@@ -1,6 +1,5 @@
 export { connect, type ConnectContext } from './connection/connect.ts'
 export type { Connection } from './connection/connection.ts'
-export { inboxPrefixOf } from './connection/client-options.ts'
 export type { ConnectionAuth, ConnectionOptions, ConnectionTls } from './connection/options.ts'
 export { errorText, KitError, KitErrorCode, type KitErrorOptions } from './errors.ts'
 export { type ConnectionState, type ConsumerState, type KitEventMap, KitEvents } from './events.ts'
@@ -22,52 +21,20 @@ export type {
   StoredPublisher,
   StreamReceipt,
 } from './publish/publisher.ts'
-export { channelSubjects, idempotencySubjects } from './publish/publisher-subjects.ts'
 export { createMessageRouter, type MessageRouter } from './publish/router.ts'
 export type { StoredSenderOptions } from './publish/stored-ack.ts'
-export { DeadLetterHeader, HeaderName } from './codec/headers.ts'
-export type { DeadLetterEntry, StoredDeadLetter } from './dead-letters/dead-letter-entry.ts'
-export type { DeadLetterFilter } from './dead-letters/dead-letter-filter.ts'
-export { discardDeadLetters, type DiscardOptions, type DiscardReport } from './dead-letters/discard-dead-letters.ts'
-export { listDeadLetters, showDeadLetter } from './dead-letters/list-dead-letters.ts'
-export {
-  redriveDeadLetters,
-  type RedriveOptions,
-  type RedriveOutcome,
-  type RedriveReport,
-  RedriveSkip,
-} from './redrive/redrive-dead-letters.ts'
-export { RedriveHeader } from './dead-letters/redrive-headers.ts'
-export {
-  deadLetterStreamName,
-  deadLetterSubject,
-  idempotencyStreamName,
-  redriveStreamName,
-  withCompanions,
-} from './streams/companion-streams.ts'
+export { HeaderName } from './codec/headers.ts'
 export { DeadLetterReason } from './dead-letters/dead-letter-reason.ts'
-export { advisoryConsumerName, advisoryStreamName } from './streams/advisory-stream.ts'
-export { storeDeadLetter, type DeadLetterContent } from './dead-letters/store-dead-letter.ts'
-export { type DeclaredConsumer, declaredConsumers } from './consumers/declared-consumers.ts'
-export { findOrphans, type FindOrphansOptions, type Orphan, OrphanReason } from './consumers/find-orphans.ts'
-export { pruneConsumers, type PrunedConsumer, type PruneOptions } from './consumers/prune-consumers.ts'
 export { createKvOnceStore, type KvOnceStoreOptions } from './once/kv-once-store.ts'
 export { kvOnceStore, type LateOnceStore } from './once/late-once-store.ts'
 export { createMemoryOnceStore } from './once/memory-once-store.ts'
-export { onceBucketName, onceSubjects } from './streams/once-bucket.ts'
 export { onceOnly, type OnceOnlyOptions } from './once/once-only.ts'
 export type { OnceClaim, OnceKey, OnceStore } from './once/once-store.ts'
 export type { WatchdogOptions } from './watchdog/options.ts'
 export { WatchdogCondition } from './condition.ts'
 export { ensureStreams, type EnsureStreamsOptions, type StreamMode } from './streams/ensure-streams.ts'
-export { streamLookupSubject, type StreamUse, usedStreams } from './streams/used-streams.ts'
-export { INCARNATION_KEY, incarnationOf, isMigrating, MIGRATING_KEY } from './streams/incarnation.ts'
-export { configHash } from './streams/config-hash.ts'
-export { taggedHash } from './streams/stream-tag.ts'
-export { describeChange, type FieldChange, planStream, type StreamPlan } from './streams/plan.ts'
-export type { DeclaredStreamConfig } from './streams/to-stream-config.ts'
+export type { FieldChange, StreamPlan } from './streams/plan.ts'
 export type { ConnectionUser } from './handling/connection-user.ts'
-export { type ConsumerPlace, consumerSubjects } from './consumers/consumer-subjects.ts'
 export { defineHandler, type HandlerOptions, type MessageContext, type MessageHandler } from './handling/handler.ts'
 export { instanceConsumerName, sharedConsumerName } from './consumers/consumer-name.ts'
 export { handleVersions } from './handling/handle-versions.ts'

@@ -3,13 +3,13 @@ import {
   createJetStreamPublisher,
   createSubscriber,
   DeadLetter,
-  deadLetterStreamName,
   defineHandler,
   type HandlerOptions,
   type MessageContext,
   RetryLater,
   type SubscriberOptions,
 } from '../src/index.ts'
+import { deadLetterStreamName } from '../src/admin.ts'
 import { waitFor } from '../src/testing.ts'
 import { countMessages, manager, onEnd, openWithStreams, useBroker } from './harness.ts'
 

@@ -2,8 +2,6 @@ import type { Msg } from '@nats-io/transport-node'
 import { describe, expect, test, vi } from 'vitest'
 import {
   DeadLetter,
-  DeadLetterHeader,
-  deadLetterStreamName,
   defineHandler,
   ensureStreams,
   createSubscriber,
@@ -13,6 +11,7 @@ import {
   type MessageHandler,
   RetryLater,
 } from '../src/index.ts'
+import { DeadLetterHeader, deadLetterStreamName } from '../src/admin.ts'
 import { deliver, type DeliveryReport, waitFor } from '../src/testing.ts'
 import { makeContracts, manager, onEnd, open, useBroker } from './harness.ts'
 

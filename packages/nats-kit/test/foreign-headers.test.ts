@@ -1,6 +1,7 @@
 import { connect } from 'node:net'
 import { expect, test } from 'vitest'
-import { createSubscriber, defineHandler, listDeadLetters, redriveDeadLetters, showDeadLetter } from '../src/index.ts'
+import { listDeadLetters, redriveDeadLetters, showDeadLetter } from '../src/admin.ts'
+import { createSubscriber, defineHandler } from '../src/index.ts'
 import { waitFor } from '../src/testing.ts'
 import { manager, onEnd, openWithStreams, useBroker } from './harness.ts'
 

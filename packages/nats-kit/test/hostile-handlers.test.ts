@@ -26,6 +26,9 @@ function raise(error: unknown): never {
   throw error
 }
 
+const thenable = {}
+Reflect.set(thenable, 'then', raise)
+
 const THROWN: Readonly<Record<string, unknown>> = {
   circular,
   'no prototype': Object.create(null),
@@ -58,7 +61,7 @@ test.each(Object.keys(THROWN))(
       handlers: [
         defineHandler(made.toBot, ({ message }) => {
           if (message === 'next') return void handled.push(message)
-          if (what === 'a rejected thenable') return Object.defineProperty({}, 'then', { value: raise }) as never
+          if (what === 'a rejected thenable') return thenable as never
           return raise(THROWN[what])
         }),
       ],

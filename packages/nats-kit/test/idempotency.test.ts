@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { createJetStreamPublisher, idempotencyStreamName, KitErrorCode, withIdempotency } from '../src/index.ts'
+import { createJetStreamPublisher, KitErrorCode, withIdempotency } from '../src/index.ts'
+import { idempotencyStreamName } from '../src/admin.ts'
 import { countMessages, manager, onEnd, open, openWithStreams, useBroker } from './harness.ts'
 
 const broker = useBroker()

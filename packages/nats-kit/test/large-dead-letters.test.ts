@@ -1,14 +1,6 @@
 import { expect, test } from 'vitest'
-import {
-  createSubscriber,
-  DeadLetter,
-  defineHandler,
-  discardDeadLetters,
-  ensureStreams,
-  listDeadLetters,
-  redriveDeadLetters,
-  showDeadLetter,
-} from '../src/index.ts'
+import { discardDeadLetters, listDeadLetters, redriveDeadLetters, showDeadLetter } from '../src/admin.ts'
+import { createSubscriber, DeadLetter, defineHandler, ensureStreams } from '../src/index.ts'
 import { waitFor } from '../src/testing.ts'
 import { countMessages, makeContracts, onEnd, open, startBroker } from './harness.ts'
 

@@ -5,10 +5,10 @@ import {
   ensureStreams,
   kvOnceStore,
   type MessageHandler,
-  onceBucketName,
   onceOnly,
   startBus,
 } from '../src/index.ts'
+import { onceBucketName } from '../src/admin.ts'
 import { collectLogs, waitFor } from '../src/testing.ts'
 import { makeContracts, manager, onEnd, open, useBroker } from './harness.ts'
 

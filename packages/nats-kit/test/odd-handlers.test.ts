@@ -2,13 +2,8 @@ import { defineChannel, defineContracts, defineStream } from '@alarm-bus/contrac
 import { nuid } from '@nats-io/transport-node'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
-import {
-  createJetStreamPublisher,
-  createSubscriber,
-  deadLetterStreamName,
-  defineHandler,
-  ensureStreams,
-} from '../src/index.ts'
+import { createJetStreamPublisher, createSubscriber, defineHandler, ensureStreams } from '../src/index.ts'
+import { deadLetterStreamName } from '../src/admin.ts'
 import { waitFor } from '../src/testing.ts'
 import { countMessages, manager, onEnd, open, openWithStreams, useBroker } from './harness.ts'
 

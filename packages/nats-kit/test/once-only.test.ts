@@ -9,12 +9,12 @@ import {
   defineHandler,
   ensureStreams,
   type MessageContext,
-  onceBucketName,
   type OnceClaim,
   onceOnly,
   type OnceStore,
 } from '../src/index.ts'
 import { ackHead, Envelope } from '../src/handling/envelope.ts'
+import { onceBucketName } from '../src/admin.ts'
 import { waitFor } from '../src/testing.ts'
 import { makeContracts, manager, onEnd, open, openWithStreams, type TestContracts, useBroker } from './harness.ts'
 

@@ -3,12 +3,12 @@ import { describe, expect, test } from 'vitest'
 import {
   createJetStreamPublisher,
   createSubscriber,
-  deadLetterStreamName,
   defineHandler,
   type MessageContext,
   startBus,
   type SubscriberOptions,
 } from '../src/index.ts'
+import { deadLetterStreamName } from '../src/admin.ts'
 import { collectLogs, waitFor } from '../src/testing.ts'
 import { makeContracts, manager, onEnd, open, openWithStreams, type TestContracts, useBroker } from './harness.ts'
 

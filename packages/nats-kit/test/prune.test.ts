@@ -1,7 +1,8 @@
 import { AckPolicy, type ConsumerConfig, type ConsumerInfo } from '@nats-io/jetstream'
 import { expect, test } from 'vitest'
 import { orphanOf } from '../src/consumers/find-orphans.ts'
-import { createSubscriber, defineHandler, findOrphans, OrphanReason, pruneConsumers } from '../src/index.ts'
+import { createSubscriber, defineHandler } from '../src/index.ts'
+import { findOrphans, OrphanReason, pruneConsumers } from '../src/admin.ts'
 import { waitFor } from '../src/testing.ts'
 import { manager, onEnd, openWithStreams, useBroker } from './harness.ts'
 

@@ -2,18 +2,20 @@ import {
   type Connection,
   createJetStreamPublisher,
   createSubscriber,
+  defineHandler,
+  type MessageContext,
+  type SubscriberOptions,
+} from '../src/index.ts'
+import {
   type DeadLetterEntry,
   type DeadLetterFilter,
   deadLetterStreamName,
-  defineHandler,
   listDeadLetters,
-  type MessageContext,
   redriveDeadLetters,
   type RedriveOptions,
   type RedriveOutcome,
   redriveStreamName,
-  type SubscriberOptions,
-} from '../src/index.ts'
+} from '../src/admin.ts'
 import { type NatsServer, waitFor } from '../src/testing.ts'
 import { countMessages, manager, onEnd, openWithStreams } from './harness.ts'
 

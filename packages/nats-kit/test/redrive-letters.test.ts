@@ -1,12 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
-import {
-  type DeadLetterFilter,
-  discardDeadLetters,
-  KitErrorCode,
-  listDeadLetters,
-  showDeadLetter,
-} from '../src/index.ts'
+import { KitErrorCode } from '../src/index.ts'
+import { type DeadLetterFilter, discardDeadLetters, listDeadLetters, showDeadLetter } from '../src/admin.ts'
 import { makeContracts, open, useBroker } from './harness.ts'
 import { collect, setUpRedrive } from './redrive-harness.ts'
 

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
-import { DeadLetter, type MessageContext, RedriveSkip } from '../src/index.ts'
+import { DeadLetter, type MessageContext } from '../src/index.ts'
+import { RedriveSkip } from '../src/admin.ts'
 import { waitFor } from '../src/testing.ts'
 import { countMessages, useBroker } from './harness.ts'
 import { setUpRedrive } from './redrive-harness.ts'

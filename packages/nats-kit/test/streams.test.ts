@@ -32,23 +32,23 @@ test('creates what is missing, with its companions, and finds nothing to do the 
 test('updates what differs and logs each changed field', async () => {
   const { apply, live, stream, connection } = await setUp()
   await apply()
-  const wider = { ...stream, maxMessages: 7, maxAgeMs: 7_200_000 }
+  const wider = { ...stream, maxMessages: 500_000, maxAgeMs: 7_200_000 }
   const plans = await apply('apply', wider)
   expect(plans[0]).toMatchObject({
     action: 'update',
     changes: [
       { field: 'max_age' },
-      { field: 'max_msgs', live: 100_000, declared: 7 },
+      { field: 'max_msgs', live: 100_000, declared: 500_000 },
       { field: 'metadata.alarm-bus.config' },
     ],
   })
-  expect(await live()).toMatchObject({ max_msgs: 7, max_age: 7_200e9 })
+  expect(await live()).toMatchObject({ max_msgs: 500_000, max_age: 7_200e9 })
   const logged = connection.logs.lines.filter(
     ({ fields }) => fields['action'] === 'updated' && fields['stream'] === stream.name,
   )
   expect(logged.map(({ fields }) => [fields['field'], fields['before'], fields['after']])).toEqual([
     ['max_age', 3_600e9, 7_200e9],
-    ['max_msgs', 100_000, 7],
+    ['max_msgs', 100_000, 500_000],
     ['metadata.alarm-bus.config', expect.any(String), expect.any(String)],
   ])
 })
@@ -58,7 +58,8 @@ test('what a person added on the broker beyond the declaration stays', async () 
   await apply()
   const jsm = await manager(connection)
   await jsm.streams.update(stream.name, { ...(await live()), metadata: { owner: 'ops' } })
-  await apply('apply', { ...stream, maxMessages: 9 })
+  await apply('apply', { ...stream, maxMessages: 500_000 })
+  expect(await live()).toMatchObject({ max_msgs: 500_000 })
   expect((await live()).metadata).toMatchObject({ owner: 'ops' })
 })
 
@@ -93,7 +94,7 @@ test('verify touches nothing: a different stream is named field by field', async
 })
 
 test('verify is content with what a newer release added: a channel, a higher limit', async () => {
-  const { apply, live, stream, toBot, toLog } = await setUp()
+  const { apply, live, stream, toBot, toLog, connection } = await setUp()
   await apply()
   const older = { ...stream, channels: [toBot], maxMessages: 5, maxAgeMs: 600_000, description: 'Older words.' }
   await apply('verify', older)
@@ -102,14 +103,16 @@ test('verify is content with what a newer release added: a channel, a higher lim
   })
   await expect(apply('verify', { ...older, discard: 'new' })).rejects.toThrow('discard: "old" → "new"')
   expect((await live()).subjects).toEqual([toBot.subject, toLog.subject].sort())
-  await apply('apply', { ...stream, channels: [toBot] })
+  await (await manager(connection)).streams.update(stream.name, { subjects: [toBot.subject] })
   await expect(apply('verify')).rejects.toMatchObject({ code: KitErrorCode.StreamDifferent })
 })
 
-test('create makes what is missing and refuses to change what is there', async () => {
-  const { apply, stream } = await setUp()
+test('create makes what is missing, is content with more than declared, and refuses to change what is there', async () => {
+  const { apply, stream, live } = await setUp()
   await apply('create')
-  await expect(apply('create', { ...stream, maxMessages: 5 })).rejects.toMatchObject({
+  await apply('create', { ...stream, maxMessages: 5 })
+  expect((await live()).max_msgs).toBe(100_000)
+  await expect(apply('create', { ...stream, maxMessages: 500_000 })).rejects.toMatchObject({
     code: KitErrorCode.StreamDifferent,
   })
 })

@@ -4,12 +4,12 @@ import {
   type Connection,
   createJetStreamPublisher,
   createSubscriber,
-  deadLetterStreamName,
   defineHandler,
   type MessageContext,
   type Subscriber,
   type SubscriberOptions,
 } from '../src/index.ts'
+import { deadLetterStreamName } from '../src/admin.ts'
 import { waitFor } from '../src/testing.ts'
 import { countMessages, manager, onEnd, open, openWithStreams, type TestContracts, useBroker } from './harness.ts'
 

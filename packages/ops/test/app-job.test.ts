@@ -4,10 +4,10 @@ import {
   createJetStreamPublisher,
   defineHandler,
   KitErrorCode,
-  redriveDeadLetters,
   startBus,
   type SubscriberOptions,
 } from '@alarm-bus/nats-kit'
+import { redriveDeadLetters } from '@alarm-bus/nats-kit/admin'
 import { collectLogs, waitFor } from '@alarm-bus/nats-kit/testing'
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream'
 import { describe, expect, test } from 'vitest'

@@ -1,5 +1,6 @@
 import { alarmToBot, contracts } from '@alarm-bus/contracts'
-import { createJetStreamPublisher, DeadLetter, defineHandler, redriveDeadLetters, startBus } from '@alarm-bus/nats-kit'
+import { createJetStreamPublisher, DeadLetter, defineHandler, startBus } from '@alarm-bus/nats-kit'
+import { redriveDeadLetters } from '@alarm-bus/nats-kit/admin'
 import { collectLogs, waitFor } from '@alarm-bus/nats-kit/testing'
 import { jetstreamManager } from '@nats-io/jetstream'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'

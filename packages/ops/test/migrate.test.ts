@@ -1,5 +1,5 @@
 import { alarmToBot, alarmToLog, contracts } from '@alarm-bus/contracts'
-import { MIGRATING_KEY, withCompanions } from '@alarm-bus/nats-kit'
+import { MIGRATING_KEY, withCompanions } from '@alarm-bus/nats-kit/admin'
 import { waitFor } from '@alarm-bus/nats-kit/testing'
 import { type JetStreamManager, jetstreamManager, RetentionPolicy, StorageType } from '@nats-io/jetstream'
 import { headers } from '@nats-io/transport-node'

@@ -1,5 +1,5 @@
 import { contracts } from '@alarm-bus/contracts'
-import { withCompanions } from '@alarm-bus/nats-kit'
+import { withCompanions } from '@alarm-bus/nats-kit/admin'
 import { waitFor } from '@alarm-bus/nats-kit/testing'
 import { createInbox, type NatsConnection, PermissionViolationError } from '@nats-io/transport-node'
 

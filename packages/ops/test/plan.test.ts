@@ -2,8 +2,9 @@ import { readFileSync, rmSync } from 'node:fs'
 import { mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { alarmToBot, contracts } from '@alarm-bus/contracts'
+import { alarmToBot, basquiatStream, contracts } from '@alarm-bus/contracts'
 import { defineHandler, startBus } from '@alarm-bus/nats-kit'
+import { type DeclaredStreamConfig, withCompanions } from '@alarm-bus/nats-kit/admin'
 import { collectLogs, waitFor } from '@alarm-bus/nats-kit/testing'
 import { AckPolicy, type JetStreamManager, jetstreamManager } from '@nats-io/jetstream'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -211,6 +212,30 @@ test('a limit below what a stream holds removes messages, so it needs its name a
   )
   const name = ['BASQUIAT_STREAM']
   checkConfirmed(await make(2, name), { allowDestroy: true, destroy: name })
+})
+
+test('dead letters of a release with larger limits are not lowered below what is stored without their name', async () => {
+  const stream = { ...basquiatStream, maxBytes: 1024 * 1024 }
+  const declared = withCompanions(stream)[1] as DeclaredStreamConfig
+  const { name: letters, max_bytes: limit } = declared
+  await manager.streams.add({ ...declared, max_bytes: 1024 * 1024 * 1024 })
+  const client = await broker.raw('alarm-consumer')
+  const letter = Buffer.alloc(stream.maxMessageBytes)
+  const plan = async () =>
+    makePlan({ streams: [declared] }, await observe(manager, []), {
+      streamsOnly: true,
+      destroy: [],
+    })
+  expect((await plan()).changes).toMatchObject([{ action: 'update', stream: letters }])
+  checkConfirmed(await plan(), { allowDestroy: false, destroy: [] })
+  for (let n = 0; n * letter.length <= limit; n++) {
+    await client.request(`dead-letter.${stream.name}.alarm-consumer_alarm-to-bot.${n}.1`, letter)
+  }
+  const tight = await plan()
+  expect(tight.changes).toMatchObject([{ action: 'update', stream: letters, drops: ['max_bytes'] }])
+  expect(() => checkConfirmed(tight, { allowDestroy: false, destroy: [] })).toThrow(
+    new RegExp(`--allow-destroy --destroy ${letters};`),
+  )
 })
 
 test('what is no plan is refused, and so is what cannot be used', async () => {

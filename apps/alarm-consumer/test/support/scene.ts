@@ -1,5 +1,6 @@
 import { alarmToBot } from '@alarm-bus/contracts'
-import { type Bus, connect, type Connection, type DeadLetterEntry, listDeadLetters } from '@alarm-bus/nats-kit'
+import { type Bus, connect, type Connection } from '@alarm-bus/nats-kit'
+import { type DeadLetterEntry, listDeadLetters } from '@alarm-bus/nats-kit/admin'
 import { collectLogs, type NatsServer, startTestBroker } from '@alarm-bus/nats-kit/testing'
 import type { AppProcess } from '@alarm-bus/service/testing'
 import { expect } from 'vitest'

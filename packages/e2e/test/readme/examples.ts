@@ -2,16 +2,14 @@ import { alarmToBot, alarmToLog, contracts } from '@alarm-bus/contracts'
 import {
   type Bus,
   type Connection,
-  type DiscardOptions,
   type MessageContext,
   type MessageHandler,
-  type PrunedConsumer,
   type PublishReceipt,
-  type RedriveReport,
   startBus,
   type StoredPublisher,
   type Subscriber,
 } from '@alarm-bus/nats-kit'
+import type { DiscardOptions, PrunedConsumer, RedriveReport } from '@alarm-bus/nats-kit/admin'
 import { type NatsServer, waitFor } from '@alarm-bus/nats-kit/testing'
 import { jetstreamManager } from '@nats-io/jetstream'
 import { expect } from 'vitest'

@@ -1,34 +1,73 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Stream } from '@alarm-bus/contracts'
 import type { Connection } from '../connection/connection.ts'
 import { KitError } from '../errors.ts'
-import { ensureStreams, type EnsureStreamsOptions } from '../streams/ensure-streams.ts'
+import type { KitEventMap } from '../events.ts'
 import type { HealthCheck } from '../health.ts'
+import { ensureStreams, type EnsureStreamsOptions } from '../streams/ensure-streams.ts'
 
-/** How often streams that are well are looked at again, and those that are not. */
-const LOOK_MS = 5_000
-const RETRY_MS = 1_000
+/** How often streams are looked at, in milliseconds, each ±20 %. */
+export interface StreamLooks {
+  /** While all is well and no one asks. Default 30,000. */
+  readonly everyMs: number
+  /** After a look that found trouble or changed something; doubled each time. Default 1,000. */
+  readonly retryMs: number
+  /** What it is doubled up to. Default 5,000. */
+  readonly maxRetryMs: number
+}
+
+const LOOKS: StreamLooks = { everyMs: 30_000, retryMs: 1_000, maxRetryMs: 5_000 }
 
 /**
  * Brings the streams about, or checks them, and goes on looking: a stream that is deleted or changed while the app
  * runs makes it not ready. In mode `apply` a deleted stream is made again.
+ *
+ * A look is one request a stream and companion, so while all is well it looks seldom. It looks at once when it is
+ * connected again, when one of its consumers is gone, when no stream answers a publish, and at `lookNow`.
  */
 export class StreamKeeper {
   readonly #connection: Connection
   readonly #streams: readonly Stream[]
   readonly #options: EnsureStreamsOptions
+  readonly #looks: StreamLooks
   readonly #stopSignal = new AbortController()
   #trouble: string | undefined = 'not looked at yet'
+  /** Whether the last look changed a stream. Another app that wrote at the same moment may have overwritten it. */
+  #hasChanged = false
+  /** Looks in a row that did not wait for `everyMs`. */
+  #hurried = 0
+  #isAsked = false
+  /** Whether the wait that is under way may end before its time. */
+  #isIdle = false
+  #wake: (() => void) | undefined
   #loop: Promise<void> = Promise.resolve()
 
-  constructor(connection: Connection, streams: readonly Stream[], options: EnsureStreamsOptions) {
+  constructor(
+    connection: Connection,
+    streams: readonly Stream[],
+    options: EnsureStreamsOptions,
+    looks: Partial<StreamLooks> = {},
+  ) {
     this.#connection = connection
     this.#streams = streams
     this.#options = options
+    this.#looks = { ...LOOKS, ...looks }
   }
 
   start(): void {
+    const { events } = this.#connection
+    events.on('connectionStateChanged', this.#onConnection)
+    events.on('consumerStateChanged', this.#onConsumer)
+    events.on('noStreamAnswered', this.#onUnanswered)
     this.#loop = this.#run()
+  }
+
+  /**
+   * To be called by what notices that a stream may be gone. Looks at once, or after the wait that looks in a row keep
+   * between them, so it may be called for every message that fails.
+   */
+  lookNow(): void {
+    this.#isAsked = true
+    if (this.#isIdle) this.#wake?.()
   }
 
   check(): HealthCheck {
@@ -37,22 +76,64 @@ export class StreamKeeper {
   }
 
   async stop(): Promise<void> {
+    const { events } = this.#connection
+    events.off('connectionStateChanged', this.#onConnection)
+    events.off('consumerStateChanged', this.#onConsumer)
+    events.off('noStreamAnswered', this.#onUnanswered)
     this.#stopSignal.abort()
     await this.#loop
   }
 
+  readonly #onConnection = ({ state }: KitEventMap['connectionStateChanged']): void => {
+    if (state !== 'connected') return
+    this.#hurried = 0
+    this.#isAsked = true
+    this.#wake?.()
+  }
+
+  readonly #onConsumer = ({ state }: KitEventMap['consumerStateChanged']): void => {
+    if (state === 'recovering') this.lookNow()
+  }
+
+  readonly #onUnanswered = (): void => this.lookNow()
+
   async #run(): Promise<void> {
     const signal = this.#stopSignal.signal
     while (!signal.aborted && this.#connection.state !== 'closed') {
+      this.#isAsked = false
       if (this.#connection.state === 'connected') await this.#look()
-      const waitMs = this.#trouble === undefined ? LOOK_MS : RETRY_MS
-      await sleep(waitMs * (0.8 + Math.random() * 0.4), undefined, { signal, ref: false }).catch(() => undefined)
+      const { everyMs, retryMs, maxRetryMs } = this.#looks
+      const gapMs = Math.min(maxRetryMs, retryMs * 2 ** Math.min(this.#hurried++, 16))
+      await this.#sleep(gapMs)
+      if (this.#trouble !== undefined || this.#hasChanged || this.#isAsked) continue
+      this.#isIdle = true
+      if (await this.#sleep(everyMs - gapMs)) this.#hurried = 0
+      this.#isIdle = false
     }
+  }
+
+  /** @returns whether the time was up: a stop ends it, and a reconnect, and while it is idle `lookNow`. */
+  async #sleep(ms: number): Promise<boolean> {
+    const { signal } = this.#stopSignal
+    if (signal.aborted) return false
+    return new Promise((resolve) => {
+      const end = (isUp: boolean): void => {
+        clearTimeout(timer)
+        signal.removeEventListener('abort', wake)
+        this.#wake = undefined
+        resolve(isUp)
+      }
+      const wake = (): void => end(false)
+      const timer = setTimeout(() => end(true), Math.max(0, ms) * (0.8 + Math.random() * 0.4)).unref()
+      signal.addEventListener('abort', wake)
+      this.#wake = wake
+    })
   }
 
   async #look(): Promise<void> {
     try {
-      await ensureStreams(this.#connection, this.#streams, this.#options)
+      const plans = await ensureStreams(this.#connection, this.#streams, this.#options)
+      this.#hasChanged = plans.some(({ action }) => action !== 'none')
       if (this.#trouble !== undefined)
         this.#connection.logger.info({ event: 'streamsReady' }, 'streams are as declared')
       this.#trouble = undefined

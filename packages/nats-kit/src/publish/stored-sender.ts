@@ -138,6 +138,7 @@ export class StoredSender {
     if (!pending) return
     if (message.data.length === 0) {
       // No responders: no stream listens, or its leader is being elected.
+      this.#connection.events.emit('noStreamAnswered', { subject: pending.subject })
       return this.#retryLater(pending, `no stream answered on ${pending.subject}`)
     }
     const ack = readAck(message)

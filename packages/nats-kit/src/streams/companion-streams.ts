@@ -10,6 +10,11 @@ const DAY_NS = 24 * 60 * MINUTE_NS
 /** Longer than every retry of a publish may take: a claim never ends before the id it guards. */
 const CLAIM_MARGIN_NS = MINUTE_NS
 
+const MIB = 1024 * 1024
+
+/** A dead letter has its message's bytes and headers, and headers that say what happened: at most twice as many bytes. */
+const LARGEST_LETTERS = 16 * 2
+
 /** How long a dead letter waits for somebody to look at it. */
 const DEAD_LETTER_AGE_NS = 28 * DAY_NS
 
@@ -88,12 +93,42 @@ export function idempotencyLookupSubject(stream: string, subject: string): strin
 }
 
 /**
+ * What a stream's companions may grow to, in bytes and messages. The server reserves `max_bytes` of each in its account,
+ * so it follows from the stream's `maxBytes`, with a floor for what a small stream needs too, and a cap.
+ *
+ * | companion | bytes | from | to | messages |
+ * |---|---|---|---|---|
+ * | `_DLQ` | 4 × `maxBytes`: as letters, those of several consumers, and four weeks of them | 16 of the largest letters, of 2 × `maxMessageBytes` each | 1 GiB | `maxMessages`, from 10,000 to 100,000 |
+ * | `_REDRIVE` | `maxBytes` | the same | 256 MiB | as many as `_DLQ` |
+ * | `_IDEMPOTENCY`, `KV_…_ONCE` | 4 × `maxBytes`: small records of messages, of which most are no longer in the stream | 16 MiB | 256 MiB | claims: one for each 256 bytes, to 1,000,000; records: not limited |
+ *
+ * A stream of 1 MiB and messages of 128 KiB so asks for 40 MiB beside itself, one of 256 MiB and more for 1.8 GiB.
+ */
+function companionLimits({ maxBytes, maxMessages, maxMessageBytes }: Stream) {
+  const fewLetters = LARGEST_LETTERS * maxMessageBytes
+  const recordBytes = between(16 * MIB, 4 * maxBytes, 256 * MIB)
+  return {
+    letterBytes: between(fewLetters, 4 * maxBytes, 1_024 * MIB),
+    redriveBytes: between(fewLetters, maxBytes, 256 * MIB),
+    letters: between(10_000, maxMessages, 100_000),
+    recordBytes,
+    claims: Math.min(1_000_000, Math.floor(recordBytes / 256)),
+  }
+}
+
+/** The cap counts before the floor. */
+function between(least: number, wanted: number, most: number): number {
+  return Math.min(most, Math.max(least, wanted))
+}
+
+/**
  * A declared stream together with those that the kit keeps beside it: its dead letters, kept for four weeks so that
  * nobody has to hurry; the claims behind idempotency keys; the
  * dead letters that were sent again; which messages were handled. Each says in its metadata who owns it and which configuration it was made of.
  */
 export function withCompanions(stream: Stream, replicas?: number): readonly DeclaredStreamConfig[] {
   const main = toStreamConfig(stream, replicas)
+  const limits = companionLimits(stream)
   const shared = {
     storage: StorageType.File,
     retention: RetentionPolicy.Limits,
@@ -111,8 +146,8 @@ export function withCompanions(stream: Stream, replicas?: number): readonly Decl
       // A full store refuses the next dead letter, loudly, rather than drop one that nobody has read.
       discard: DiscardPolicy.New,
       max_age: DEAD_LETTER_AGE_NS,
-      max_msgs: 100_000,
-      max_bytes: 1024 * 1024 * 1024,
+      max_msgs: limits.letters,
+      max_bytes: limits.letterBytes,
       duplicate_window: 10 * MINUTE_NS,
       allow_direct: false,
       max_msgs_per_subject: -1,
@@ -125,8 +160,8 @@ export function withCompanions(stream: Stream, replicas?: number): readonly Decl
       // A full store refuses the next claim: a forgotten one would let another body pass under the same key.
       discard: DiscardPolicy.New,
       max_age: main.duplicate_window + CLAIM_MARGIN_NS,
-      max_msgs: 1_000_000,
-      max_bytes: 256 * 1024 * 1024,
+      max_msgs: limits.claims,
+      max_bytes: limits.recordBytes,
       duplicate_window: main.duplicate_window,
       allow_direct: true,
       max_msgs_per_subject: 1,
@@ -141,8 +176,8 @@ export function withCompanions(stream: Stream, replicas?: number): readonly Decl
       // Its letter is gone, so it waits without end for an app that is away, and a full stream refuses the next one.
       discard: DiscardPolicy.New,
       max_age: 0,
-      max_msgs: 100_000,
-      max_bytes: 256 * 1024 * 1024,
+      max_msgs: limits.letters,
+      max_bytes: limits.redriveBytes,
       duplicate_window: 10 * MINUTE_NS,
       allow_direct: false,
       max_msgs_per_subject: -1,
@@ -158,7 +193,7 @@ export function withCompanions(stream: Stream, replicas?: number): readonly Decl
       // end of its own.
       max_age: main.max_age + (1 + DEFAULT_MAX_REDRIVES) * DEAD_LETTER_AGE_NS,
       max_msgs: -1,
-      max_bytes: 256 * 1024 * 1024,
+      max_bytes: limits.recordBytes,
       max_msg_size: 1_024,
       duplicate_window: main.duplicate_window,
       allow_direct: true,

@@ -3,18 +3,23 @@ import { JetStreamApiError, type JetStreamManager, jetstreamManager, type Stream
 import type { Connection } from '../connection/connection.ts'
 import { errorText, KitError, KitErrorCode } from '../errors.ts'
 import { withCompanions } from './companion-streams.ts'
-import { incarnationOf, isMigrating } from './incarnation.ts'
-import { describeChange, type FieldChange, isMoreThanDeclared, planStream, type StreamPlan } from './plan.ts'
+import { incarnationOf, isMigrating, migrationName } from './incarnation.ts'
+import { describeChange, type FieldChange, type StreamPlan } from './plan.ts'
 import type { DeclaredStreamConfig } from './to-stream-config.ts'
+import { widenStream } from './widen-stream.ts'
 
-/** The server's code for a stream that is not there. */
+/** The server's codes for a stream that is not there, and for one that another app made otherwise a moment ago. */
 const STREAM_NOT_FOUND = 10059
+const STREAM_NAME_EXIST = 10058
 
 /**
- * - `apply`: create what is missing, update what differs. Never deletes.
- * - `create`: create what is missing; a difference is an error.
- * - `verify`: touch nothing; a stream that is missing or lacks something is an error. More than declared is none: the
- *   channels or the higher limits of a newer release.
+ * In every mode more than declared is enough: the channels, options and higher limits of a newer release.
+ *
+ * - `apply` (an app's default): create what is missing, widen what lacks something. Takes nothing away and lowers
+ *   nothing, see {@link widenStream}: what is stored, and what another version of the app needs, stays. To make a stream
+ *   smaller is an operator's decision.
+ * - `create`: create what is missing; a stream that lacks something is an error.
+ * - `verify`: touch nothing; a stream that is missing or lacks something is an error.
  */
 export type StreamMode = 'apply' | 'create' | 'verify'
 
@@ -22,17 +27,18 @@ export interface EnsureStreamsOptions {
   readonly mode: StreamMode
   /** With `verify`: the streams to look at, companions among them. Not given: all of them. */
   readonly only?: readonly string[]
-  /** Copies of each stream. Not given: new streams get their declaration's, existing ones keep theirs. */
+  /** At least so many copies of each stream. Not given: new streams get their declaration's, existing ones keep theirs. */
   readonly replicas?: number
   /** What to run when a stream is missing or differs; part of the error. */
   readonly hint?: string
 }
 
 /**
- * Makes the broker's streams the declared ones, each with its companions, or checks that they are. Each created stream
- * and each changed field is logged.
+ * Brings about that the broker's streams have all that is declared, each with its companions, or checks that they have.
+ * Each created stream and each changed field is logged.
  *
- * @returns what was found, and in modes `apply` and `create` done, one plan a stream.
+ * @returns what was found, and in modes `apply` and `create` done, one plan a stream; `none` also for a stream that has
+ * more than declared.
  * @throws KitError `stream_missing`, `stream_different`, `stream_immutable` or `stream_refused`, naming stream and fields;
  * `permission_denied` when this app's user may not; `broker_unavailable` when JetStream does not answer.
  */
@@ -60,11 +66,7 @@ export async function ensureStreams(
 export async function streamIncarnation(connection: Connection, stream: string): Promise<string | undefined> {
   const manager = await jetstreamManager(connection.client, { checkAPI: false, timeout: 5_000 })
   const info = await findStream(manager, stream)
-  if (info && isMigrating(info))
-    throw new KitError(
-      KitErrorCode.StreamDifferent,
-      `stream ${stream} is being migrated; its consumers are carried over`,
-    )
+  if (info && isMigrating(info)) throw migrating(stream, 'its consumers are carried over')
   return info && incarnationOf(info)
 }
 
@@ -74,69 +76,91 @@ async function ensureStream(
   declared: DeclaredStreamConfig,
   options: EnsureStreamsOptions,
 ): Promise<StreamPlan> {
-  const { logger, events } = connection
-  const live = await findStream(manager, declared.name)
-  const plan = planFor(declared, live, options)
+  const { name: stream } = declared
   const hint = options.hint === undefined ? '' : `; ${options.hint}`
-  switch (plan.action) {
+  const found = await findStream(manager, stream)
+  if (!found && options.mode === 'verify')
+    throw new KitError(KitErrorCode.StreamMissing, `stream ${stream} is not on the broker${hint}`)
+  const live = found ?? (await create(connection, manager, declared))
+  if (!live) return { action: 'create', stream }
+  const widening = widenStream(declared, live.config, { ignoreReplicas: options.replicas === undefined })
+  switch (widening.action) {
     case 'none':
-      return plan
-    case 'create':
-      if (options.mode === 'verify') {
-        throw new KitError(KitErrorCode.StreamMissing, `stream ${declared.name} is not on the broker${hint}`)
-      }
-      await change(declared, [], () => manager.streams.add(declared))
-      logger.info(
-        { event: 'streamChanged', stream: declared.name, action: 'created', config: declared },
-        'stream created',
-      )
-      events.emit('streamChanged', { stream: declared.name, action: 'created', changes: [] })
-      return plan
+      return { action: 'none', stream }
     case 'refuse':
-      throw immutable(declared.name, plan.changes, hint)
-    case 'update': {
-      if (options.mode !== 'apply') throw different(declared.name, plan.changes, hint)
-      // The client merges this with what is there, so fields that nobody declared stay.
-      const config = {
-        ...declared,
-        num_replicas: replicasFor(declared, live, options),
-        metadata: { ...live?.config.metadata, ...declared.metadata },
-      }
-      await change(declared, plan.changes, () => manager.streams.update(declared.name, config))
-      for (const { field, live: before, declared: after } of plan.changes) {
-        logger.info(
-          { event: 'streamChanged', stream: declared.name, action: 'updated', field, before, after },
-          'stream updated',
-        )
-      }
-      events.emit('streamChanged', { stream: declared.name, action: 'updated', changes: plan.changes })
-      return plan
+      throw widening.changes.some(({ immutable }) => immutable)
+        ? immutable(stream, widening.changes, hint)
+        : different(stream, widening.changes, hint)
+    case 'widen': {
+      const { config, changes } = widening
+      if (options.mode !== 'apply') throw different(stream, notOfTheTag(changes), hint)
+      // Its subjects are away on purpose: what is stored now would be lost with the stream.
+      if (isMigrating(live)) throw migrating(stream, 'nothing is changed')
+      await update(connection, manager, live, config, changes, options)
+      return { action: 'update', stream, changes }
     }
   }
 }
 
-/** An app that only looks is content with more than it declares: a newer release has been set up beside it. */
-function planFor(
+/** @returns the stream that another app made otherwise a moment before; undefined where this one made it. */
+async function create(
+  { logger, events }: Connection,
+  manager: JetStreamManager,
   declared: DeclaredStreamConfig,
-  live: StreamInfo | undefined,
-  { mode, replicas }: EnsureStreamsOptions,
-): StreamPlan {
-  const plan = planStream(declared, live?.config, {
-    ignoreReplicas: replicas === undefined,
-    // A tag of another release is no reason for an app not to start.
-    ignoreMetadata: mode !== 'apply',
-  })
-  if (mode !== 'verify' || (plan.action !== 'update' && plan.action !== 'refuse')) return plan
-  const changes = plan.changes.filter((change) => !isMoreThanDeclared(change))
-  return changes.length === 0 ? { action: 'none', stream: plan.stream } : { ...plan, changes }
+): Promise<StreamInfo | undefined> {
+  const { name: stream } = declared
+  if (await isInCopy(manager, stream))
+    throw migrating(stream, `its messages are in ${migrationName(stream)}, so it is not created`)
+  try {
+    await change(declared, [], () => manager.streams.add(declared))
+  } catch (error) {
+    const other =
+      KitError.is(error) && error.brokerCode === STREAM_NAME_EXIST ? await findStream(manager, stream) : undefined
+    if (!other) throw error
+    return other
+  }
+  logger.info({ event: 'streamChanged', stream, action: 'created', config: declared }, 'stream created')
+  events.emit('streamChanged', { stream, action: 'created', changes: [] })
+  return undefined
 }
 
-function replicasFor(
-  declared: DeclaredStreamConfig,
-  live: StreamInfo | undefined,
-  options: EnsureStreamsOptions,
-): number {
-  return options.replicas === undefined ? (live?.config.num_replicas ?? declared.num_replicas) : declared.num_replicas
+async function update(
+  { logger, events }: Connection,
+  manager: JetStreamManager,
+  live: StreamInfo,
+  config: DeclaredStreamConfig,
+  changes: readonly FieldChange[],
+  { replicas }: EnsureStreamsOptions,
+): Promise<void> {
+  const { name: stream } = config
+  await change(config, changes, () =>
+    // The client merges this with what is there, so fields that nobody declared stay.
+    manager.streams.update(stream, {
+      ...config,
+      num_replicas: replicas === undefined ? live.config.num_replicas : config.num_replicas,
+      metadata: { ...live.config.metadata, ...config.metadata },
+    }),
+  )
+  for (const { field, live: before, declared: after } of changes) {
+    logger.info({ event: 'streamChanged', stream, action: 'updated', field, before, after }, 'stream updated')
+  }
+  events.emit('streamChanged', { stream, action: 'updated', changes })
+}
+
+/** A migration deletes the stream and makes it anew; one that is made in between would be in its way. */
+async function isInCopy(manager: JetStreamManager, stream: string): Promise<boolean> {
+  try {
+    return (await findStream(manager, migrationName(stream))) !== undefined
+  } catch (error) {
+    // An app that may make its streams need not be allowed to look for others.
+    if (KitError.is(error, KitErrorCode.PermissionDenied)) return false
+    throw error
+  }
+}
+
+/** An app that does not write does not mind a tag of another release. */
+function notOfTheTag(changes: readonly FieldChange[]): readonly FieldChange[] {
+  return changes.filter(({ field }) => field !== 'description' && !field.startsWith('metadata.'))
 }
 
 async function findStream(manager: JetStreamManager, name: string): Promise<StreamInfo | undefined> {
@@ -179,10 +203,14 @@ export function unanswered(what: string, error: unknown): KitError {
   )
 }
 
+function migrating(stream: string, what: string): KitError {
+  return new KitError(KitErrorCode.StreamDifferent, `stream ${stream} is being migrated; ${what}`)
+}
+
 function different(stream: string, changes: readonly FieldChange[], hint: string): KitError {
   return new KitError(
     KitErrorCode.StreamDifferent,
-    `stream ${stream} differs from its declaration: ${changes.map(describeChange).join(', ')}${hint}`,
+    `stream ${stream} lacks what is declared: ${changes.map(describeChange).join(', ')}${hint}`,
   )
 }
 

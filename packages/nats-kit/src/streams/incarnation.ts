@@ -17,3 +17,8 @@ export function incarnationOf({ created, config }: Pick<StreamInfo, 'created' | 
 export function isMigrating({ config }: Pick<StreamInfo, 'config'>): boolean {
   return config.metadata?.[MIGRATING_KEY] !== undefined
 }
+
+/** Where a stream's messages are while it is migrated. */
+export function migrationName(stream: string): string {
+  return `${stream}_MIGRATION`
+}

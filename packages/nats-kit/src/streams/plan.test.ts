@@ -1,4 +1,4 @@
-import { defineChannel, defineStream } from '@alarm-bus/contracts'
+import { defineChannel, defineStream, type StreamOptions } from '@alarm-bus/contracts'
 import type { StreamConfig } from '@nats-io/jetstream'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
@@ -6,6 +6,7 @@ import { withCompanions } from './companion-streams.ts'
 import { describeChange, planStream } from './plan.ts'
 import { toStreamConfig } from './to-stream-config.ts'
 
+const MIB = 1024 * 1024
 const channel = (name: string) => defineChannel({ name, subject: name, description: 'x', schema: z.object({}) })
 const declared = toStreamConfig(
   defineStream({
@@ -62,4 +63,40 @@ test('companions: a dead letter is never dropped to make room, and a claim outli
   expect(deadLetters).toMatchObject({ name: 'S_DLQ', subjects: ['dead-letter.S.>'], discard: 'new', num_replicas: 3 })
   expect(claims).toMatchObject({ name: 'S_IDEMPOTENCY', max_msgs_per_subject: 1, num_replicas: 3 })
   expect(claims?.max_age).toBeGreaterThan(120_000 * 1e6)
+})
+
+test('companions grow with their stream: a small one does not reserve gigabytes, a large one as much as before', () => {
+  const limitsOf = (options: Partial<StreamOptions>) => {
+    const stream = defineStream({
+      name: 'S',
+      description: 'x',
+      channels: [channel('a')],
+      maxAgeMs: 600_000,
+      maxMessages: 100_000,
+      maxBytes: MIB,
+      ...options,
+    })
+    const companions = withCompanions(stream).filter(({ name }) => name !== 'S' && name !== 'S_ADVISORIES')
+    return Object.fromEntries(companions.map(({ name, max_bytes, max_msgs }) => [name, [max_bytes / MIB, max_msgs]]))
+  }
+  expect(limitsOf({})).toEqual({
+    S_DLQ: [4, 100_000],
+    S_REDRIVE: [4, 100_000],
+    S_IDEMPOTENCY: [16, 65_536],
+    KV_S_ONCE: [16, -1],
+  })
+  expect(limitsOf({ maxBytes: 64 * MIB, maxMessages: 500 })).toEqual({
+    S_DLQ: [256, 10_000],
+    S_REDRIVE: [64, 10_000],
+    S_IDEMPOTENCY: [256, 1_000_000],
+    KV_S_ONCE: [256, -1],
+  })
+  expect(limitsOf({ maxBytes: 64 * 1_024 * MIB, maxMessages: 1_000_000_000 })).toEqual({
+    S_DLQ: [1_024, 100_000],
+    S_REDRIVE: [256, 100_000],
+    S_IDEMPOTENCY: [256, 1_000_000],
+    KV_S_ONCE: [256, -1],
+  })
+  // Letters of the largest message fit in any case.
+  expect(limitsOf({ maxMessageBytes: MIB })['S_DLQ']).toEqual([32, 100_000])
 })

@@ -40,22 +40,6 @@ export function planStream(
   return { action: changes.some((change) => change.immutable) ? 'refuse' : 'update', stream, changes }
 }
 
-/** Fields in which more than declared does no harm to who declared it; the server writes "no limit" as -1, or 0 for ages. */
-const ROOMY = new Set(['max_age', 'max_msgs', 'max_bytes', 'max_msg_size', 'duplicate_window'])
-
-/**
- * Whether the stream holds what was declared and more: the subjects of a newer release's channels, a limit that it raised.
- * An app of the release before goes on with that.
- */
-export function isMoreThanDeclared({ field, live, declared }: FieldChange): boolean {
-  if (field === 'description') return true
-  if (field === 'subjects') {
-    return Array.isArray(live) && Array.isArray(declared) && declared.every((subject) => live.includes(subject))
-  }
-  const size = (value: unknown): number => (typeof value === 'number' && value > 0 ? value : Number.POSITIVE_INFINITY)
-  return ROOMY.has(field) && size(live) >= size(declared)
-}
-
 /** A change in words, for a log line or an error. */
 export function describeChange({ field, live, declared, immutable }: FieldChange): string {
   return `${field}: ${show(live)} → ${show(declared)}${immutable ? ' (the server cannot change it)' : ''}`

@@ -12,8 +12,13 @@ const HASH_KEY = 'alarm-bus.config'
  */
 export function withTag(config: DeclaredStreamConfig, { channels }: Stream): DeclaredStreamConfig {
   const owners = [...new Set(channels.flatMap(({ owner }) => owner ?? []))].sort()
-  const { num_replicas: _, metadata: __, ...hashed } = config
-  return { ...config, metadata: { [OWNER_KEY]: owners.join(', ') || 'nobody', [HASH_KEY]: configHash(hashed) } }
+  return retagged({ ...config, metadata: { [OWNER_KEY]: owners.join(', ') || 'nobody' } })
+}
+
+/** The stream with the hash of what it is now, and everything else in its metadata as it was. */
+export function retagged(config: DeclaredStreamConfig): DeclaredStreamConfig {
+  const { num_replicas: _, metadata, ...hashed } = config
+  return { ...config, metadata: { ...metadata, [HASH_KEY]: configHash(hashed) } }
 }
 
 /**

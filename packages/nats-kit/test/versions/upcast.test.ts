@@ -2,14 +2,8 @@ import { defineChannel, defineContracts, defineStream, defineVersion } from '@al
 import { nuid } from '@nats-io/transport-node'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
-import {
-  createJetStreamPublisher,
-  createSubscriber,
-  deadLetterStreamName,
-  ensureStreams,
-  handleVersions,
-  redriveDeadLetters,
-} from '../../src/index.ts'
+import { createJetStreamPublisher, createSubscriber, ensureStreams, handleVersions } from '../../src/index.ts'
+import { deadLetterStreamName, redriveDeadLetters } from '../../src/admin.ts'
 import { waitFor } from '../../src/testing.ts'
 import { countMessages, manager, onEnd, open, useBroker } from '../harness.ts'
 

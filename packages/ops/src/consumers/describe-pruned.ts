@@ -1,4 +1,4 @@
-import { OrphanReason, type PrunedConsumer } from '@alarm-bus/nats-kit'
+import { OrphanReason, type PrunedConsumer } from '@alarm-bus/nats-kit/admin'
 
 /** One consumer in a line: whose it was, how long nothing happened to it, what it leaves unread, and what is done. */
 export function describePruned(pruned: PrunedConsumer): string {

@@ -1,5 +1,6 @@
 import { contracts } from '@alarm-bus/contracts'
-import { KitError, KitErrorCode, type PrunedConsumer, pruneConsumers } from '@alarm-bus/nats-kit'
+import { KitError, KitErrorCode } from '@alarm-bus/nats-kit'
+import { type PrunedConsumer, pruneConsumers } from '@alarm-bus/nats-kit/admin'
 import { readApps } from '../apps/read-apps.ts'
 import { readEnvironment, UsageError } from '../config.ts'
 import { connectAdmin } from '../connect-admin.ts'

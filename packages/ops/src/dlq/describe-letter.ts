@@ -1,4 +1,4 @@
-import type { DeadLetterEntry, RedriveOutcome, StoredDeadLetter } from '@alarm-bus/nats-kit'
+import type { DeadLetterEntry, RedriveOutcome, StoredDeadLetter } from '@alarm-bus/nats-kit/admin'
 
 const WHY = {
   limit_reached: 'redriven as often as --max-redrives allows; look into it, then allow more or discard it',

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
 import { contracts } from '@alarm-bus/contracts'
-import { type DeadLetterFilter, DeadLetterReason } from '@alarm-bus/nats-kit'
+import { DeadLetterReason } from '@alarm-bus/nats-kit'
+import type { DeadLetterFilter } from '@alarm-bus/nats-kit/admin'
 import { UsageError } from '../config.ts'
 import { readDuration } from './duration.ts'
 

@@ -1,12 +1,5 @@
-import {
-  type Connection,
-  discardDeadLetters,
-  KitError,
-  KitErrorCode,
-  listDeadLetters,
-  redriveDeadLetters,
-  showDeadLetter,
-} from '@alarm-bus/nats-kit'
+import { type Connection, KitError, KitErrorCode } from '@alarm-bus/nats-kit'
+import { discardDeadLetters, listDeadLetters, redriveDeadLetters, showDeadLetter } from '@alarm-bus/nats-kit/admin'
 import { readEnvironment, UsageError } from '../config.ts'
 import { connectAdmin } from '../connect-admin.ts'
 import { describeLetter, describeOutcome, describeStored, storedAsJson } from './describe-letter.ts'

@@ -1,16 +1,15 @@
 import type { App, Contracts, HandledChannel } from '@alarm-bus/contracts'
+import { instanceConsumerName, sharedConsumerName } from '@alarm-bus/nats-kit'
 import {
   channelSubjects,
   type ConsumerPlace,
   consumerSubjects,
   idempotencySubjects,
   inboxPrefixOf,
-  instanceConsumerName,
   onceSubjects,
-  sharedConsumerName,
   streamLookupSubject,
   usedStreams,
-} from '@alarm-bus/nats-kit'
+} from '@alarm-bus/nats-kit/admin'
 
 /** Subjects that belong together, and what for. */
 export interface SubjectGroup {

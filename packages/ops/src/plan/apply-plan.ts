@@ -1,4 +1,5 @@
-import { type DeclaredStreamConfig, KitError, KitErrorCode } from '@alarm-bus/nats-kit'
+import { KitError, KitErrorCode } from '@alarm-bus/nats-kit'
+import type { DeclaredStreamConfig } from '@alarm-bus/nats-kit/admin'
 import { JetStreamApiError, type JetStreamManager } from '@nats-io/jetstream'
 import type { Declared } from './declared.ts'
 import { migrateStream } from './migrate-stream.ts'

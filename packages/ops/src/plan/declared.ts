@@ -4,7 +4,7 @@ import {
   declaredConsumers,
   type DeclaredStreamConfig,
   withCompanions,
-} from '@alarm-bus/nats-kit'
+} from '@alarm-bus/nats-kit/admin'
 
 /** What the code says there is. */
 export interface Declared {

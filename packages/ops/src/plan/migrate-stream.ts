@@ -5,7 +5,8 @@ import {
   incarnationOf,
   isMigrating,
   MIGRATING_KEY,
-} from '@alarm-bus/nats-kit'
+  migrationName,
+} from '@alarm-bus/nats-kit/admin'
 import {
   type ConsumerConfig,
   type ConsumerInfo,
@@ -31,11 +32,6 @@ const BACK_MS = 10 * 60_000
 /** Share of a stream's messages that are in the copy before publishers are held up. */
 const NEARLY = 0.99
 const LOOK_MS = 25
-
-/** Where a stream's messages are while it is migrated. */
-export function migrationName(stream: string): string {
-  return `${stream}_MIGRATION`
-}
 
 /**
  * Gives a stream what the server does not let it be given, under the same name. Its messages go to a copy, the stream is

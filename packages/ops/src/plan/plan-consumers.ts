@@ -1,4 +1,4 @@
-import type { DeclaredConsumer } from '@alarm-bus/nats-kit'
+import type { DeclaredConsumer } from '@alarm-bus/nats-kit/admin'
 import type { ConsumerInfo } from '@nats-io/jetstream'
 import type { Observed } from './observe.ts'
 import { movingName } from './move-consumer.ts'

@@ -7,7 +7,6 @@ import {
   type ConnectionOptions,
   createJetStreamPublisher,
   createSubscriber,
-  deadLetterStreamName,
   defineHandler,
   ensureStreams,
   type MessageContext,
@@ -15,6 +14,7 @@ import {
   type Subscriber,
   type SubscriberOptions,
 } from '../../../src/index.ts'
+import { deadLetterStreamName } from '../../../src/admin.ts'
 import { collectLogs, waitFor } from '../../../src/testing.ts'
 import { type FaultContracts, faultContracts } from './contracts.ts'
 import { Journal } from './journal.ts'

@@ -1,0 +1,36 @@
+export { inboxPrefixOf } from './connection/client-options.ts'
+export { DeadLetterHeader } from './codec/headers.ts'
+export type { DeadLetterEntry, StoredDeadLetter } from './dead-letters/dead-letter-entry.ts'
+export type { DeadLetterFilter } from './dead-letters/dead-letter-filter.ts'
+export { discardDeadLetters, type DiscardOptions, type DiscardReport } from './dead-letters/discard-dead-letters.ts'
+export { type DeadLetterContent, storeDeadLetter } from './dead-letters/store-dead-letter.ts'
+export { readHeaderBlock, type HeaderBlock } from './codec/header-block.ts'
+export { listDeadLetters, showDeadLetter } from './dead-letters/list-dead-letters.ts'
+export {
+  redriveDeadLetters,
+  type RedriveOptions,
+  type RedriveOutcome,
+  type RedriveReport,
+  RedriveSkip,
+} from './redrive/redrive-dead-letters.ts'
+export { RedriveHeader } from './dead-letters/redrive-headers.ts'
+export { type ConsumerPlace, consumerSubjects } from './consumers/consumer-subjects.ts'
+export { type DeclaredConsumer, declaredConsumers } from './consumers/declared-consumers.ts'
+export { findOrphans, type FindOrphansOptions, type Orphan, OrphanReason } from './consumers/find-orphans.ts'
+export { pruneConsumers, type PrunedConsumer, type PruneOptions } from './consumers/prune-consumers.ts'
+export { channelSubjects, idempotencySubjects } from './publish/publisher-subjects.ts'
+export {
+  deadLetterStreamName,
+  deadLetterSubject,
+  idempotencyStreamName,
+  redriveStreamName,
+  withCompanions,
+} from './streams/companion-streams.ts'
+export { advisoryConsumerName, advisoryStreamName } from './streams/advisory-stream.ts'
+export { configHash } from './streams/config-hash.ts'
+export { INCARNATION_KEY, incarnationOf, isMigrating, MIGRATING_KEY, migrationName } from './streams/incarnation.ts'
+export { onceBucketName, onceSubjects } from './streams/once-bucket.ts'
+export { describeChange, type FieldChange, planStream, type PlanOptions, type StreamPlan } from './streams/plan.ts'
+export { taggedHash } from './streams/stream-tag.ts'
+export type { DeclaredStreamConfig } from './streams/to-stream-config.ts'
+export { streamLookupSubject, type StreamUse, usedStreams } from './streams/used-streams.ts'
