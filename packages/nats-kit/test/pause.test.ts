@@ -5,6 +5,7 @@ import {
   createSubscriber,
   defineHandler,
   type MessageContext,
+  RetryLater,
   startBus,
   type SubscriberOptions,
 } from '../src/index.ts'
@@ -153,6 +154,35 @@ describe.each(['pull', 'push'] as const)('%s', (mode) => {
     expect(seen.toSorted()).toEqual(range(0, 8))
     expect((await jsm.streams.info(deadLetterStreamName(stream.name))).state.messages).toBe(0)
   })
+})
+
+test('deliveries that a stop gave back are no failures for the next process', async () => {
+  const { publish, info, jsm, stream, create } = await setUp('pull')
+  await publish('first', 'held')
+  for (let restart = 1; restart <= 3; restart++) {
+    let isPaused = false
+    const { subscriber } = await create(() => {
+      if (!isPaused) subscriber.pause('at the first one')
+      isPaused = true
+      // Not a failure either, however often.
+      throw new RetryLater(0)
+    })
+    subscriber.start()
+    await waitFor(async () => isPaused && (await info()).num_ack_pending === 2)
+    expect(await subscriber.stop(5_000)).toEqual([])
+  }
+  const counts: [string, number][] = []
+  const { subscriber } = await create(({ message }, { deliveryCount }) => {
+    counts.push([message, deliveryCount])
+    throw new Error('a failure')
+  })
+  subscriber.start()
+  await waitFor(async () => (await jsm.streams.info(deadLetterStreamName(stream.name))).state.messages === 2)
+  for (const name of ['first', 'held']) {
+    const own = counts.filter(([message]) => message === name).map(([, deliveryCount]) => deliveryCount)
+    expect(own.length).toBe(3)
+    expect(own[0]).toBeGreaterThanOrEqual(3)
+  }
 })
 
 test('in a queue group the other instance gets what comes', async () => {

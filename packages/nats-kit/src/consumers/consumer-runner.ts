@@ -3,13 +3,14 @@ import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream'
 import type { Msg } from '@nats-io/transport-node'
 import { connectionChange } from '../connection/connection-change.ts'
 import type { Connection } from '../connection/connection.ts'
-import { KitError, KitErrorCode } from '../errors.ts'
+import { errorText, KitError, KitErrorCode } from '../errors.ts'
 import type { ConsumerState } from '../events.ts'
 import type { HealthCheck } from '../health.ts'
 import type { StoredSender } from '../publish/stored-sender.ts'
 import { streamIncarnation } from '../streams/ensure-streams.ts'
 import { ConsumerWatch } from '../watchdog/consumer-watch.ts'
 import { toConsumerConfig } from './consumer-config.ts'
+import { ConsumerNotes, MAX_UNRUN_NOTED, unrunNote } from './consumer-notes.ts'
 import { ConsumerProgress } from './consumer-progress.ts'
 import type { ConsumerSpec } from './consumer-spec.ts'
 import { ensureConsumer, findConsumer } from './ensure-consumer.ts'
@@ -20,7 +21,6 @@ import { type AbandonedMessage, MessageProcessor } from '../handling/message-pro
 import { PullSource } from '../sources/pull-source.ts'
 import { PushSource } from '../sources/push-source.ts'
 import { removeEphemeral } from './remove-ephemeral.ts'
-import { consumerTrialNotes } from './trial-notes.ts'
 import type { DeliverySource, SourceEnd } from '../sources/source.ts'
 import { StaleDeliveries } from '../handling/stale-deliveries.ts'
 
@@ -41,6 +41,7 @@ export class ConsumerRunner {
   readonly #spec: ConsumerSpec
   readonly #stream: string
   readonly #processor: MessageProcessor
+  readonly #notes: ConsumerNotes
   readonly #watch: ConsumerWatch
   readonly #stale: StaleDeliveries
   readonly #progress: ConsumerProgress
@@ -66,12 +67,13 @@ export class ConsumerRunner {
     this.#spec = spec
     this.#stream = spec.stream
     this.name = spec.name
+    this.#notes = new ConsumerNotes(connection, spec.stream, spec.name)
     this.#processor = new MessageProcessor({
       connection,
       handling: spec,
       limits: settings,
       deadLetters,
-      notes: consumerTrialNotes(connection, spec.stream, spec.name),
+      notes: this.#notes,
       stream: spec.stream,
       consumer: spec.name,
       onDone: () => this.#source?.onRoom(),
@@ -120,6 +122,7 @@ export class ConsumerRunner {
     await Promise.race([this.#loop, late])
     this.#stale.stop()
     const abandoned = await this.#processor.stop(Math.max(0, timeoutMs - (performance.now() - startedAt)))
+    await Promise.race([this.#noteUnrun(), late])
     if (this.#settings.lifetime === 'ephemeral') await removeEphemeral(this.#connection, this.#stream, this.name)
     await Promise.race([
       this.#watch.onStop(() => jetstreamManager(this.#connection.client, { checkAPI: false, timeout: 2_000 })),
@@ -127,6 +130,16 @@ export class ConsumerRunner {
     ])
     this.#become('stopped', 'asked to stop')
     return abandoned
+  }
+
+  /** The broker counts deliveries that never ran as well; without a note the next process would take them for failures. */
+  async #noteUnrun(): Promise<void> {
+    const unrun = this.#processor.unrun.latest(MAX_UNRUN_NOTED)
+    if (unrun.size === 0 || this.#settings.lifetime === 'ephemeral' || this.#connection.state !== 'connected') return
+    await this.#notes.noteUnrun(unrun).catch((error: unknown) => {
+      const detail = { event: 'unrunNotNoted', consumer: this.name, messages: unrun.size, error: errorText(error) }
+      this.#connection.logger.warn(detail, 'deliveries that never ran cannot be noted; they count as failed')
+    })
   }
 
   async #run(): Promise<void> {
@@ -168,6 +181,7 @@ export class ConsumerRunner {
     )
     const info = await ensureConsumer(manager, this.#stream, config, this.#connection.logger)
     if (signal.aborted) return { kind: 'stopped', detail: 'asked to stop' }
+    this.#processor.unrun.take(unrunNote(info))
     this.#progress.remember(info.ack_floor.stream_seq, incarnation)
     await this.#watch.onStart(manager, info)
     if (signal.aborted || this.#pausedFor !== undefined) return { kind: 'stopped', detail: 'asked to stop' }
