@@ -10,14 +10,13 @@ import {
 } from '../codec/headers.ts'
 import type { Connection } from '../connection/connection.ts'
 import { KitError } from '../errors.ts'
+import { JetStreamCode } from '../jetstream-codes.ts'
 import type { StoredSender } from '../publish/stored-sender.ts'
 import { deadLetterStreamName, deadLetterSubject } from '../streams/companion-streams.ts'
 
 /** Characters kept of an error's text and of the issues: headers and body together must fit the broker's payload limit. */
 const MAX_ERROR_CHARACTERS = 2_000
 const MAX_ISSUES_CHARACTERS = 8_000
-/** The server's answer when the subject holds a message although none was expected. */
-const WRONG_LAST_SEQUENCE = 10071
 
 /** Why a message could not be handled, as a dead letter says it. */
 export const DeadLetterReason = {
@@ -85,7 +84,7 @@ export async function storeDeadLetter(
     const target = deadLetterSubject(stream, consumer, seq, letter.storedNanos)
     await sender.send(target, new EncodedHeaders(lines), original?.data ?? new Uint8Array())
   } catch (failure) {
-    if (!KitError.is(failure) || failure.brokerCode !== WRONG_LAST_SEQUENCE) throw failure
+    if (!KitError.is(failure) || failure.brokerCode !== JetStreamCode.WrongLastSequence) throw failure
     connection.logger.info({ event: 'deadLetterKnown', ...detail }, 'dead letter is stored already')
     return
   }

@@ -2,13 +2,11 @@ import type { Stream } from '@alarm-bus/contracts'
 import { JetStreamApiError, type JetStreamManager, jetstreamManager, type StreamInfo } from '@nats-io/jetstream'
 import type { Connection } from '../connection/connection.ts'
 import { errorText, KitError, KitErrorCode } from '../errors.ts'
+import { JetStreamCode } from '../jetstream-codes.ts'
 import { withCompanions } from './companion-streams.ts'
 import { incarnationOf, isMigrating } from './incarnation.ts'
 import { describeChange, type FieldChange, isMoreThanDeclared, planStream, type StreamPlan } from './plan.ts'
 import type { DeclaredStreamConfig } from './to-stream-config.ts'
-
-/** The server's code for a stream that is not there. */
-const STREAM_NOT_FOUND = 10059
 
 /**
  * - `apply`: create what is missing, update what differs. Never deletes.
@@ -143,7 +141,7 @@ async function findStream(manager: JetStreamManager, name: string): Promise<Stre
   try {
     return await manager.streams.info(name)
   } catch (error) {
-    if (error instanceof JetStreamApiError && error.code === STREAM_NOT_FOUND) return undefined
+    if (error instanceof JetStreamApiError && error.code === JetStreamCode.StreamNotFound) return undefined
     throw unanswered(`stream ${name} cannot be looked up`, error)
   }
 }
