@@ -1,5 +1,6 @@
 import { type ConsumerConfig, type ConsumerInfo, JetStreamApiError, type JetStreamManager } from '@nats-io/jetstream'
 import { KitError, KitErrorCode } from '../errors.ts'
+import { JetStreamCode } from '../jetstream-codes.ts'
 import type { Logger } from '../logger.ts'
 import { unanswered } from '../streams/ensure-streams.ts'
 
@@ -16,10 +17,8 @@ const COMPARED = [
   'idle_heartbeat',
 ] as const satisfies readonly (keyof ConsumerConfig)[]
 
-/** The server's codes: another instance made the consumer meanwhile; the stream is not there. */
-const CONSUMER_EXISTS = new Set([10148, 10013])
-const STREAM_NOT_FOUND = 10059
-const CONSUMER_NOT_FOUND = 10014
+/** Another instance made the consumer meanwhile. */
+const CONSUMER_EXISTS: ReadonlySet<number> = new Set([JetStreamCode.ConsumerExists, JetStreamCode.ConsumerNameTaken])
 
 /** The consumer as the broker has it, undefined where there is none. @throws KitError as {@link ensureConsumer}. */
 export async function findConsumer(
@@ -30,7 +29,7 @@ export async function findConsumer(
   try {
     return await manager.consumers.info(stream, name)
   } catch (error) {
-    if (error instanceof JetStreamApiError && error.code === CONSUMER_NOT_FOUND) return undefined
+    if (error instanceof JetStreamApiError && error.code === JetStreamCode.ConsumerNotFound) return undefined
     throw consumerError(stream, name, error)
   }
 }
@@ -111,7 +110,7 @@ function conflict(
 
 function consumerError(stream: string, name: string, error: unknown): KitError {
   if (error instanceof JetStreamApiError) {
-    if (error.code === STREAM_NOT_FOUND) {
+    if (error.code === JetStreamCode.StreamNotFound) {
       return new KitError(KitErrorCode.StreamMissing, `stream ${stream} is not on the broker`, {
         cause: error,
         brokerCode: error.code,

@@ -10,6 +10,7 @@ import {
 } from '../codec/headers.ts'
 import type { Connection } from '../connection/connection.ts'
 import { KitError } from '../errors.ts'
+import { JetStreamCode } from '../jetstream-codes.ts'
 import type { StoredSender } from '../publish/stored-sender.ts'
 import { deadLetterPartSubject, deadLetterStreamName, deadLetterSubject } from '../streams/companion-streams.ts'
 import type { DeadLetterReason } from './dead-letter-reason.ts'
@@ -19,12 +20,11 @@ import { RedriveHeader } from './redrive-headers.ts'
 const MAX_ERROR_CHARACTERS = 2_000
 const MAX_ISSUES_CHARACTERS = 8_000
 const FEW_CHARACTERS = 200
-/** The share of the broker's limit that the original's header lines may take among the letter's own. */
+/** Bytes of the original's header lines among the letter's own: the server takes 64 KiB of headers, and no more than a share. */
+const MAX_ORIGINAL_LINES_BYTES = 32 * 1024
 const ORIGINAL_LINES_SHARE = 1 / 8
 /** Bytes that the letter's own headers take at most, with few characters of the error. */
 const MAX_OWN_BYTES = 4 * 1024
-/** The server's answer when the subject holds a message although none was expected. */
-const WRONG_LAST_SEQUENCE = 10071
 
 /** Names that would act on the copy, or be taken for the copy's own. */
 export const OWN_NAMES = /^(nats-|dead-letter-|redrive-)/i
@@ -95,7 +95,7 @@ async function storedOnce(sending: Promise<unknown>): Promise<boolean> {
     await sending
     return true
   } catch (failure) {
-    if (KitError.is(failure) && failure.brokerCode === WRONG_LAST_SEQUENCE) return false
+    if (KitError.is(failure) && failure.brokerCode === JetStreamCode.WrongLastSequence) return false
     throw failure
   }
 }
@@ -113,7 +113,9 @@ function fitted({ client, name }: Connection, letter: DeadLetterContent): Fitted
   const { original } = letter
   const plainLines = original?.headers.isPlain ? originalLines(original.headers) : undefined
   // Its header block is part of the body where it cannot be written again, or would leave no space for the letter's own.
-  const asLines = plainLines !== undefined && Buffer.byteLength(plainLines) <= maxPayload * ORIGINAL_LINES_SHARE
+  const asLines =
+    plainLines !== undefined &&
+    Buffer.byteLength(plainLines) <= Math.min(MAX_ORIGINAL_LINES_BYTES, maxPayload * ORIGINAL_LINES_SHARE)
   const block = asLines ? undefined : original?.headerBytes
   const data = original?.data ?? new Uint8Array()
   const bytes = block === undefined ? data : Buffer.concat([block, data])

@@ -4,8 +4,9 @@ import type { SizedText } from '../codec/sized-text.ts'
 import type { Connection } from '../connection/connection.ts'
 import { KitError, KitErrorCode } from '../errors.ts'
 import type { ConnectionState } from '../events.ts'
+import { isTransient, JetStreamCode } from '../jetstream-codes.ts'
 import { BatchHeader } from './batch-headers.ts'
-import { BATCH_HAS_KNOWN_ID, isWorthRetrying, type PubAck, readAck, rejection } from './classify.ts'
+import { type PubAck, readAck, rejection } from './classify.ts'
 import { indexedError } from './indexed-error.ts'
 import type { Route } from './message-route.ts'
 
@@ -30,8 +31,6 @@ interface Attempt {
   readonly settle: (outcome: Outcome | KitError) => void
 }
 
-/** A message of the batch did not arrive, was refused on its own, or the broker gave the batch up. */
-export const BATCH_INCOMPLETE = 10176
 const NO_RESPONDERS = 503
 
 /**
@@ -165,8 +164,8 @@ function encodeHeaders({ messages, route, sharedLines }: Batch, batchId: string,
 
 function afterError(subject: string, index: number, error: NonNullable<PubAck['error']>): Outcome | KitError {
   const brokerCode = error.err_code ?? 0
-  if (brokerCode === BATCH_HAS_KNOWN_ID) return { kind: 'known' }
-  if (brokerCode === BATCH_INCOMPLETE || isWorthRetrying(error)) {
+  if (brokerCode === JetStreamCode.BatchHasKnownId) return { kind: 'known' }
+  if (brokerCode === JetStreamCode.BatchIncomplete || isTransient(error)) {
     return { kind: 'trouble', text: error.description ?? 'the broker said “not now”', brokerCode }
   }
   return indexedError(rejection(subject, error), index)

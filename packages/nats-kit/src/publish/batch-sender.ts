@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Connection } from '../connection/connection.ts'
 import { errorText, KitError, KitErrorCode } from '../errors.ts'
-import { BATCH_INCOMPLETE, type Batch, BatchInbox, type Outcome } from './batch-inbox.ts'
+import { JetStreamCode } from '../jetstream-codes.ts'
+import { type Batch, BatchInbox, type Outcome } from './batch-inbox.ts'
 import { findBatch } from './batch-probe.ts'
-import { BATCH_HAS_KNOWN_ID, TOO_MANY_BATCHES } from './classify.ts'
 
 export interface BatchSenderOptions {
   /** Messages of all batches together that may wait for an ack. */
@@ -83,7 +83,7 @@ export class BatchSender {
     while (left() > 0 && (await this.#connected(left()))) {
       attempts++
       const timeoutMs = Math.max(1, Math.min(left(), this.#options.attemptTimeoutMs))
-      explain ||= trouble.brokerCode === BATCH_INCOMPLETE
+      explain ||= trouble.brokerCode === JetStreamCode.BatchIncomplete
       const outcome = await this.#inbox.attempt(batch, { explain, timeoutMs })
       if (outcome.kind === 'stored') return { lastSeq: outcome.lastSeq, known: false, attempts }
       const next = outcome.kind === 'known' ? await this.#find(batch, left()) : outcome
@@ -117,7 +117,7 @@ export class BatchSender {
         ? 'its ids are stored already, but not in one row'
         : `${found.known} of its ${count} ids are stored already`
     throw new KitError(KitErrorCode.BatchConflict, `nothing of the batch was stored: ${why}`, {
-      brokerCode: BATCH_HAS_KNOWN_ID,
+      brokerCode: JetStreamCode.BatchHasKnownId,
     })
   }
 
@@ -149,7 +149,7 @@ function backoffMs(attempts: number): number {
 }
 
 function gaveUp({ route }: Batch, attempts: number, { text, brokerCode }: Trouble, mayBeStored: boolean): KitError {
-  const isCrowded = brokerCode === TOO_MANY_BATCHES && !mayBeStored
+  const isCrowded = brokerCode === JetStreamCode.TooManyBatches && !mayBeStored
   return new KitError(
     isCrowded ? KitErrorCode.TooManyBatches : KitErrorCode.BrokerUnavailable,
     `the batch on ${route.subject} was not acknowledged within its time and ${attempts} attempts: ${text}; ` +

@@ -4,14 +4,13 @@ import { EncodedHeaders, HeaderName, headerLine } from '../codec/headers.ts'
 import { encodeMessage } from '../codec/json-codec.ts'
 import type { Connection } from '../connection/connection.ts'
 import { KitError, KitErrorCode } from '../errors.ts'
+import { JetStreamCode } from '../jetstream-codes.ts'
 import { idempotencyLookupSubject, idempotencyStreamName, idempotencySubject } from '../streams/companion-streams.ts'
 import { checkedTtlSeconds, messageIdOf } from './publish-options.ts'
 import type { MessagePublisher, PublishOptions, PublishReceipt } from './publisher.ts'
 import type { StoredSenderOptions } from './stored-ack.ts'
 import { StoredSender } from './stored-sender.ts'
 
-/** The server's answer when the subject holds a message although none was expected. */
-const WRONG_LAST_SEQUENCE = 10071
 /** The header in which a direct get says that nothing is there. */
 const NOT_FOUND = 404
 
@@ -66,7 +65,7 @@ export function withIdempotency(
       await sender.send(subject, headers, Buffer.from(fingerprint, 'latin1'), timeoutMs)
       return true
     } catch (error) {
-      if (KitError.is(error) && error.brokerCode === WRONG_LAST_SEQUENCE) return false
+      if (KitError.is(error) && error.brokerCode === JetStreamCode.WrongLastSequence) return false
       throw error
     }
   }

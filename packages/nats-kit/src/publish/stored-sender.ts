@@ -3,7 +3,8 @@ import type { EncodedHeaders } from '../codec/headers.ts'
 import type { SizedText } from '../codec/sized-text.ts'
 import type { Connection } from '../connection/connection.ts'
 import type { ConnectionState } from '../events.ts'
-import { isWorthRetrying, readAck, rejection } from './classify.ts'
+import { isTransient } from '../jetstream-codes.ts'
+import { readAck, rejection } from './classify.ts'
 import { InFlightTable } from './in-flight-table.ts'
 import { outOfTime, type PendingMessage, retryWaitMs } from './pending-message.ts'
 import {
@@ -143,8 +144,7 @@ export class StoredSender {
     }
     const ack = readAck(message)
     if (ack.error) {
-      if (isWorthRetrying(ack.error))
-        return this.#retryLater(pending, ack.error.description ?? 'the broker said “not now”')
+      if (isTransient(ack.error)) return this.#retryLater(pending, ack.error.description ?? 'the broker said “not now”')
       this.#settle(pending)
       return pending.reject(rejection(pending.subject, ack.error))
     }
