@@ -6,7 +6,7 @@ import { alarmToBot, basquiatStream, contracts } from '@alarm-bus/contracts'
 import { defineHandler, startBus } from '@alarm-bus/nats-kit'
 import { type DeclaredStreamConfig, withCompanions } from '@alarm-bus/nats-kit/admin'
 import { collectLogs, waitFor } from '@alarm-bus/nats-kit/testing'
-import { AckPolicy, type JetStreamManager, jetstreamManager } from '@nats-io/jetstream'
+import { AckPolicy, type JetStreamManager, jetstreamManager, StorageType } from '@nats-io/jetstream'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { applyStreams } from '../src/index.ts'
 import { checkConfirmed } from '../src/plan/apply-plan.ts'
@@ -212,6 +212,12 @@ test('a limit below what a stream holds removes messages, so it needs its name a
   )
   const name = ['BASQUIAT_STREAM']
   checkConfirmed(await make(2, name), { allowDestroy: true, destroy: name })
+
+  // What a stream that is made anew carries over is held to the same limits.
+  const inMemory = holding(2).streams.map((one) => ({ ...one, storage: StorageType.Memory }))
+  const migrated = makePlan({ streams: inMemory }, await observe(manager, []), { streamsOnly: true, destroy: [] })
+  expect(migrated.changes[0]).toMatchObject({ action: 'migrate', drops: ['max_msgs'] })
+  expect(describePlan(migrated)).toContain('  removes the messages that are over max_msgs')
 })
 
 test('dead letters of a release with larger limits are not lowered below what is stored without their name', async () => {

@@ -133,7 +133,7 @@ async function update(
 ): Promise<void> {
   const { name: stream } = config
   await change(config, changes, () =>
-    // The client merges this with what is there, so fields that nobody declared stay.
+    // The client merges this with what is there, so fields that are not declared stay.
     manager.streams.update(stream, {
       ...config,
       num_replicas: replicas === undefined ? live.config.num_replicas : config.num_replicas,
@@ -146,7 +146,7 @@ async function update(
   events.emit('streamChanged', { stream, action: 'updated', changes })
 }
 
-/** A migration deletes the stream and makes it anew; one that is made in between would be in its way. */
+/** A migration deletes the stream and recreates it; one that an app creates in between would be in its way. */
 async function isInCopy(manager: JetStreamManager, stream: string): Promise<boolean> {
   try {
     return (await findStream(manager, migrationName(stream))) !== undefined
