@@ -8,6 +8,7 @@ import {
   redriveStreamName,
 } from '../streams/companion-streams.ts'
 import type { ConsumerSpec } from './consumer-spec.ts'
+import { resetSubject } from './passed-over.ts'
 import { ACK_PREFIX } from '../handling/delivery.ts'
 
 /** Where a consumer is and what it is held to. */
@@ -34,6 +35,8 @@ export function consumerSubjects({ stream, name, filterSubject }: ConsumerPlace)
   const recover = recoverConsumerName(name)
   return [
     ...handlingSubjects({ stream, name, filterSubject }),
+    // Going back to what it passed over while another tool had changed its filter.
+    resetSubject(stream, name),
     deadLetterSubject(stream, name, '*', '*'),
     ...handlingSubjects({
       stream: advisoryStreamName(stream),
