@@ -9,6 +9,8 @@ export interface Position {
   /** Deliveries so far, and the stream sequence of the last first one. */
   readonly deliveries: number
   readonly deliveredSeq: number
+  /** The first sequence that the stream held. Unknown of a note that an older kit left. */
+  readonly firstSeq?: number
 }
 
 /** What is found later: the stream first, the consumer after it, so that what arrives in between can hide a loss and never feign one. */
@@ -62,9 +64,26 @@ export function missedAhead({ stream, consumer }: Finding): Missed {
 }
 
 /**
- * What the stream dropped of what came after the earlier position and was never looked at. Beside other channels nobody
- * can say whose it was.
+ * What left the stream of what came after the earlier position and was never looked at: dropped at its beginning, or
+ * taken out between messages that stay, by a purge or their time to live. Beside other channels it cannot be known
+ * whose it was.
  */
+export function leftUnseen(before: Position, finding: Finding): Omit<Missed, 'atLeast'> | undefined {
+  const { stream, consumer } = finding
+  if (stream.alone) return undefined
+  const dropped = droppedUnseen(before, finding)
+  const seenUpTo = Math.max(before.lastSeq, consumer.deliveredSeq, stream.firstSeq - 1)
+  const between = stream.lastSeq - stream.firstSeq + 1 - stream.messages
+  // Once the stream begins after the last sequence of then, what is missing between is all of what came since.
+  const betweenThen = stream.firstSeq > before.lastSeq ? 0 : before.gone - ((before.firstSeq ?? before.gone + 1) - 1)
+  const known = before.firstSeq !== undefined || stream.firstSeq > before.lastSeq
+  const taken = known ? Math.max(0, Math.min(between - betweenThen, stream.lastSeq - seenUpTo)) : 0
+  if (taken === 0) return dropped
+  const from = dropped?.from ?? seenUpTo + 1
+  return { from, to: stream.lastSeq, atMost: (dropped?.atMost ?? 0) + taken }
+}
+
+/** What the stream dropped at its beginning of what came after the earlier position and was never looked at. */
 export function droppedUnseen(before: Position, { stream, consumer }: Finding): Omit<Missed, 'atLeast'> | undefined {
   const from = Math.max(before.lastSeq, consumer.deliveredSeq) + 1
   const to = stream.firstSeq - 1

@@ -1,5 +1,6 @@
 import { nuid } from '@nats-io/transport-node'
-import { type Connection, type DeadLetterEntry, ensureStreams, listDeadLetters } from '../../src/index.ts'
+import { type DeadLetterEntry, listDeadLetters } from '../../src/admin.ts'
+import { type Connection, ensureStreams } from '../../src/index.ts'
 import { waitFor } from '../../src/testing.ts'
 import { manager, open } from '../harness.ts'
 import { Disturbances } from './disturbances.ts'

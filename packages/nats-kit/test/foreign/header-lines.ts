@@ -1,4 +1,5 @@
-import { DeadLetterHeader, HeaderName, RedriveHeader } from '../../src/index.ts'
+import { DeadLetterHeader, RedriveHeader } from '../../src/admin.ts'
+import { HeaderName } from '../../src/index.ts'
 import type { Dice } from '../dice.ts'
 
 const KIT_NAMES: readonly string[] = [

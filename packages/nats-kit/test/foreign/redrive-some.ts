@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { type DeadLetterEntry, redriveDeadLetters, redriveStreamName, showDeadLetter } from '../../src/index.ts'
+import { type DeadLetterEntry, redriveDeadLetters, redriveStreamName, showDeadLetter } from '../../src/admin.ts'
 import { waitFor } from '../../src/testing.ts'
 import { manager } from '../harness.ts'
 import type { ForeignApp, Run } from './foreign-app.ts'

@@ -1,4 +1,4 @@
-import { type DeadLetterEntry, deadLetterStreamName, showDeadLetter } from '../../src/index.ts'
+import { type DeadLetterEntry, deadLetterStreamName, showDeadLetter } from '../../src/admin.ts'
 import { waitFor } from '../../src/testing.ts'
 import { manager } from '../harness.ts'
 import type { ForeignApp } from './foreign-app.ts'

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type DeadLetterEntry, showDeadLetter } from '../../src/index.ts'
+import { type DeadLetterEntry, showDeadLetter } from '../../src/admin.ts'
 import { originalOf } from '../foreign/original-of.ts'
 import type { AckedMessage, ModelBus } from './model-bus.ts'
 import { APPS, type ModelApp, type ModelMessage } from './model-contracts.ts'

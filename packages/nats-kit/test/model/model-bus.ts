@@ -1,13 +1,7 @@
 import type { JetStreamManager } from '@nats-io/jetstream'
 import { nuid } from '@nats-io/transport-node'
-import {
-  connect,
-  type Connection,
-  createJetStreamPublisher,
-  type DeadLetterEntry,
-  ensureStreams,
-  listDeadLetters,
-} from '../../src/index.ts'
+import { type DeadLetterEntry, listDeadLetters } from '../../src/admin.ts'
+import { connect, type Connection, createJetStreamPublisher, ensureStreams } from '../../src/index.ts'
 import { collectLogs } from '../../src/testing.ts'
 import { type KillableBroker, startKillableBroker } from '../faults/support/broker.ts'
 import { Journal } from '../faults/support/journal.ts'

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { deadLetterStreamName } from '../../src/index.ts'
+import { deadLetterStreamName } from '../../src/admin.ts'
 import { waitFor } from '../../src/testing.ts'
 import type { ConsumerAt, PlannedMessage, Step } from './history.ts'
 import type { ModelBus } from './model-bus.ts'
