@@ -278,8 +278,7 @@ export class MessageProcessor {
   async #keep(lease: Lease, envelope: Envelope, verdict: Extract<Verdict, { kind: 'dead_letter' }>): Promise<void> {
     const { channel, subject, stream, seq, letterNanos, consumer, deliveryCount, redriven } = envelope
     const { reason, error, issues } = verdict
-    const { data, headerBytes, headers } = envelope
-    const original = { data, headerBytes, headers }
+    const original = { data: envelope.data, headerBytes: envelope.headerBytes }
     const of = { channel, subject, stream, seq, letterNanos, consumer, deliveryCount, redriven, original }
     const isKept = await keepDeadLetter(
       this.#of.connection,
