@@ -8,7 +8,7 @@ const MINUTE_NS = 60 * 1_000_000_000
 const DAY_NS = 24 * 60 * MINUTE_NS
 
 /** Longer than every retry of a publish may take: a claim never ends before the id it guards. */
-const CLAIM_MARGIN_NS = MINUTE_NS
+export const CLAIM_MARGIN_MS = 60_000
 
 /** How long a dead letter waits for somebody to look at it. */
 const DEAD_LETTER_AGE_NS = 28 * DAY_NS
@@ -143,7 +143,7 @@ export function withCompanions(stream: Stream, replicas?: number): readonly Decl
       subjects: [idempotencySubject(stream.name, '*')],
       // A full store refuses the next claim: a forgotten one would let another body pass under the same key.
       discard: DiscardPolicy.New,
-      max_age: main.duplicate_window + CLAIM_MARGIN_NS,
+      max_age: main.duplicate_window + CLAIM_MARGIN_MS * 1_000_000,
       max_msgs: 1_000_000,
       max_bytes: 256 * 1024 * 1024,
       duplicate_window: main.duplicate_window,
