@@ -6,7 +6,7 @@ import {
   defineHandler,
   type MessageContext,
   RetryLater,
-  startBus,
+  createBus,
   type SubscriberOptions,
 } from '../src/index.ts'
 import { deadLetterStreamName } from '../src/admin.ts'
@@ -233,7 +233,8 @@ test('a bus is paused before it is connected; one without a subscriber refuses',
   const shared = { contracts, connection, logger: collectLogs() }
   const seen: string[] = []
   const handlers = [defineHandler(toBot, ({ message }) => void seen.push(message))]
-  const bus = startBus({ ...shared, publisher: {}, subscriber: { handlers } })
+  const bus = createBus({ ...shared, publisher: {}, subscriber: { handlers } })
+  void bus.start()
   onEnd(() => bus.stop(5_000))
   const resume = bus.pause('from the start', toBot)
   await waitFor(() => bus.health().checks.some(({ detail }) => detail === 'paused: from the start'))
@@ -241,7 +242,8 @@ test('a bus is paused before it is connected; one without a subscriber refuses',
   expect(seen).toEqual([])
   resume()
   await waitFor(() => seen.length === 1)
-  const silent = startBus({ ...shared, publisher: {} })
+  const silent = createBus({ ...shared, publisher: {} })
+  void silent.start()
   onEnd(() => silent.stop(5_000))
   expect(() => silent.pause('nothing')).toThrow('without a subscriber')
 })

@@ -5,7 +5,7 @@ import {
   defineHandler,
   type KitEventMap,
   KitErrorCode,
-  startBus,
+  createBus,
   type SubscriberOptions,
   WatchdogCondition,
 } from '../src/index.ts'
@@ -213,13 +213,14 @@ describe('the event loop', () => {
   test('a blocked one is said when it is over, of an app that only publishes too, and leaves it ready', async () => {
     const { contracts } = makeContracts()
     const logger = collectLogs()
-    const bus = startBus({
+    const bus = createBus({
       contracts,
       logger,
       connection: { servers: [server.url], name: 'app' },
       publisher: {},
       eventLoopLagMs: 700,
     })
+    void bus.start()
     try {
       const changes: Change[] = []
       bus.events.on('watchdogChanged', (change) => changes.push(change))
@@ -247,8 +248,8 @@ test('options that cannot work are refused by name', async () => {
   const { contracts, toBot } = makeContracts()
   const subscriber = { handlers: [defineHandler(toBot, () => undefined)], watchdog: { lookMs: 0 } }
   const options = { contracts, logger: collectLogs(), connection: { servers: ['127.0.0.1:1'], name: 'app' } }
-  expect(() => startBus({ ...options, subscriber })).toThrow(/watchdog: lookMs/)
-  expect(() => startBus({ ...options, eventLoopLagMs: 1 })).toThrow(
+  expect(() => createBus({ ...options, subscriber })).toThrow(/watchdog: lookMs/)
+  expect(() => createBus({ ...options, eventLoopLagMs: 1 })).toThrow(
     expect.objectContaining({ code: KitErrorCode.InvalidOptions }),
   )
 })

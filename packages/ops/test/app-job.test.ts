@@ -4,7 +4,7 @@ import {
   createJetStreamPublisher,
   defineHandler,
   KitErrorCode,
-  startBus,
+  createBus,
   type SubscriberOptions,
 } from '@alarm-bus/nats-kit'
 import { redriveDeadLetters } from '@alarm-bus/nats-kit/admin'
@@ -55,7 +55,7 @@ async function startInstance(
   const logger = collectLogs()
   // A second process of the app, for what the kit would not do.
   const beside = await broker.raw(app.name)
-  const bus = startBus({
+  const bus = createBus({
     contracts: filledContracts,
     app,
     logger,
@@ -79,6 +79,7 @@ async function startInstance(
       ),
     },
   })
+  void bus.start()
   bus.events.on('deadLetterStored', ({ channel, reason }) => seen.letters.push(`${channel} ${reason}`))
   await waitFor(() => bus.health().ready, { what: `${app.name} (${how.delivery}) to be ready` })
   return { ...seen, logger, stop: () => bus.stop(5_000) }
@@ -167,7 +168,7 @@ test.each(publishing.map((app) => ({ name: app.name, app })))(
     await using broker = await prepare()
     const app = filledApp(declared)
     const logger = collectLogs()
-    const bus = startBus({
+    const bus = createBus({
       contracts: filledContracts,
       app: defineApp({ ...app, handles: [], onceOnly: false }),
       logger,
@@ -175,6 +176,7 @@ test.each(publishing.map((app) => ({ name: app.name, app })))(
       streams: { mode: 'verify' },
       publisher: { idempotency: app.idempotency },
     })
+    void bus.start()
     await waitFor(() => bus.health().ready, { what: `${app.name} to be ready` })
     for (const channel of app.publishes.map(filled)) {
       const options = { id: `${channel.name}-1`, ttlSeconds: 60 }

@@ -3,7 +3,7 @@ import { mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { alarmToBot, basquiatStream, contracts } from '@alarm-bus/contracts'
-import { defineHandler, startBus } from '@alarm-bus/nats-kit'
+import { defineHandler, createBus } from '@alarm-bus/nats-kit'
 import { type DeclaredStreamConfig, withCompanions } from '@alarm-bus/nats-kit/admin'
 import { collectLogs, waitFor } from '@alarm-bus/nats-kit/testing'
 import { AckPolicy, type JetStreamManager, jetstreamManager, StorageType } from '@nats-io/jetstream'
@@ -87,13 +87,14 @@ test('an app in mode verify does not mind a tag of another release', async () =>
   await setUp()
   const { metadata } = (await manager.streams.info('BASQUIAT_STREAM')).config
   await manager.streams.update('BASQUIAT_STREAM', { metadata: { ...metadata, 'alarm-bus.owner': 'somebody else' } })
-  const bus = startBus({
+  const bus = createBus({
     contracts,
     logger: collectLogs(),
     connection: { servers: [broker.server.url], name: 'alarm-consumer', auth: authOf('alarm-consumer') },
     streams: { mode: 'verify' },
     subscriber: { handlers: [defineHandler(alarmToBot, () => undefined)] },
   })
+  void bus.start()
   try {
     await waitFor(() => bus.health().ready)
     // And a running app's consumers are what its declaration says.

@@ -18,7 +18,7 @@ import type { AbandonedMessage } from '../handling/message-processor.ts'
  *   `checks()` is not well and says why.
  */
 export interface Subscriber {
-  /** Begins; returns at once. Whether the consumers run is in `checks()`. */
+  /** Begins; returns at once, and does nothing the second time. Whether the consumers run is in `checks()`. */
   start(): void
   checks(): readonly HealthCheck[]
   /**
@@ -68,8 +68,13 @@ export function createSubscriber(
       (spec) => new ConsumerRunner(connection, redriveSettings(settings), redriveConsumerOf(spec), deadLetters, pauses),
     ),
   ]
+  let started = false
   return {
-    start: () => runners.forEach((runner) => runner.start()),
+    start() {
+      if (started) return
+      started = true
+      for (const runner of runners) runner.start()
+    },
     checks: () => runners.flatMap((runner) => runner.checks()),
     pause: (reason, channel) => pauses.pause(reason, channel),
     async stop(timeoutMs) {

@@ -1,7 +1,7 @@
 import { type Msg, nuid, type Subscription } from '@nats-io/transport-node'
 import type { SizedText } from '../codec/sized-text.ts'
 import type { Connection } from '../connection/connection.ts'
-import { KitError, KitErrorCode } from '../errors.ts'
+import { errorText, KitError, KitErrorCode } from '../errors.ts'
 import type { ConnectionState } from '../events.ts'
 import { JetStreamCode } from '../jetstream-codes.ts'
 import { type PubAck, readAck, rejection } from './classify.ts'
@@ -75,7 +75,8 @@ export class FastIngest {
     this.#replyHead = `${inbox}.${ackInterval}.fail.`
     this.#subscription = connection.client.subscribe(`${inbox}.>`, {
       callback: (error, message) => {
-        if (!error) this.#onWord(message)
+        if (error) this.#fail(unavailable(`the broker refuses the inbox of its answers: ${errorText(error)}`), true)
+        else this.#onWord(message)
       },
     })
     this.#ticker = setInterval(this.#tick, this.#tickMs)

@@ -8,7 +8,7 @@ const MINUTE_NS = 60 * 1_000_000_000
 const DAY_NS = 24 * 60 * MINUTE_NS
 
 /** Longer than every retry of a publish may take: a claim never ends before the id it guards. */
-const CLAIM_MARGIN_NS = MINUTE_NS
+export const CLAIM_MARGIN_MS = 60_000
 
 const MIB = 1024 * 1024
 
@@ -161,7 +161,7 @@ export function withCompanions(stream: Stream, replicas?: number): readonly Decl
       subjects: [idempotencySubject(stream.name, '*')],
       // A full store refuses the next claim: a forgotten one would let another body pass under the same key.
       discard: DiscardPolicy.New,
-      max_age: main.duplicate_window + CLAIM_MARGIN_NS,
+      max_age: main.duplicate_window + CLAIM_MARGIN_MS * 1_000_000,
       max_msgs: limits.claims,
       max_bytes: limits.recordBytes,
       duplicate_window: main.duplicate_window,
