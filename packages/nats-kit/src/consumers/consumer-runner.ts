@@ -189,9 +189,10 @@ export class ConsumerRunner {
         if (isDeliverable(message, this.#spec, this.#watch.isFit)) this.#processor.process(message, now)
         else this.#lookTimer.now()
       },
-      running: () => {
+      running: () => this.#processor.running,
+      isHeld: () => {
         if (loopClock.freezes !== this.#freezes) this.#thaw()
-        return this.#thawing ? this.#settings.concurrency : this.#processor.running
+        return this.#thawing
       },
     }
     if (deliverSubject === undefined) return new PullSource(this.#connection, context)
