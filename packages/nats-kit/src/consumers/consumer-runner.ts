@@ -214,9 +214,10 @@ export class ConsumerRunner {
         this.#processor.passOver(message)
         this.#lookTimer.now()
       },
-      running: () => {
+      running: () => this.#processor.running,
+      isHeld: () => {
         if (loopClock.freezes !== this.#freezes) this.#thaw()
-        return this.#thawing ? this.#settings.concurrency : this.#processor.running
+        return this.#thawing
       },
     }
     if (deliverSubject === undefined) return new PullSource(this.#connection, context)

@@ -69,6 +69,9 @@ export class GapWatch {
   #identity: Identity | undefined
   /** Oldest first; the last one is the position of the last look. */
   #baselines: Baseline[] = []
+  /** What had left the stream by the last look, and by the one before it. */
+  #gone = 0
+  #goneBefore = 0
   #settledUpTo = 0
   #notedAt = Number.NEGATIVE_INFINITY
   #atLeast = 0
@@ -108,7 +111,10 @@ export class GapWatch {
     this.#identify(stream, info)
     const before = this.#baselines.at(-1)?.position
     const ahead = isFirst && this.#alone(stream)
-    const left = ahead || goneOf(stream) > (this.#baselines[0]?.position.gone ?? Number.POSITIVE_INFINITY)
+    // The last look may have read the stream after a purge, and the consumer before it.
+    const left = reason === 'start' || goneOf(stream) > this.#goneBefore
+    this.#goneBefore = this.#gone
+    this.#gone = goneOf(stream)
     const reported = left && (await this.#judge(manager, stream, info, (finding) => this.#measure(finding, ahead)))
     if (!reported && before) this.#consider(before, this.#finding(stream, info), reason)
     await this.#moveOn(manager, stream, info, reported || undefined)
@@ -158,6 +164,7 @@ export class GapWatch {
       const note = was === undefined ? readNote(info.config.metadata) : undefined
       const isOurs = note?.streamCreated === streamCreated
       this.#baselines = isOurs ? [{ position: note.position, reported: 0 }] : []
+      this.#gone = this.#goneBefore = 0
     }
     const last = this.#baselines.at(-1)?.position
     if (was && was.consumerCreated !== consumerCreated) this.#renumber(startOf(info.config))

@@ -66,21 +66,27 @@ export function missedAhead({ stream, consumer }: Finding): Missed {
 /**
  * What left the stream of what came after the earlier position and was never looked at: dropped at its beginning, or
  * taken out between messages that stay, by a purge or their time to live. Beside other channels it cannot be known
- * whose it was.
+ * whose it was. A purge moves the consumer past what it took, so its position says nothing; its deliveries do.
  */
 export function leftUnseen(before: Position, finding: Finding): Omit<Missed, 'atLeast'> | undefined {
   const { stream, consumer } = finding
   if (stream.alone) return undefined
-  const dropped = droppedUnseen(before, finding)
-  const seenUpTo = Math.max(before.lastSeq, consumer.deliveredSeq, stream.firstSeq - 1)
-  const between = stream.lastSeq - stream.firstSeq + 1 - stream.messages
-  // Once the stream begins after the last sequence of then, what is missing between is all of what came since.
-  const betweenThen = stream.firstSeq > before.lastSeq ? 0 : before.gone - ((before.firstSeq ?? before.gone + 1) - 1)
-  const known = before.firstSeq !== undefined || stream.firstSeq > before.lastSeq
-  const taken = known ? Math.max(0, Math.min(between - betweenThen, stream.lastSeq - seenUpTo)) : 0
-  if (taken === 0) return dropped
-  const from = dropped?.from ?? seenUpTo + 1
-  return { from, to: stream.lastSeq, atMost: (dropped?.atMost ?? 0) + taken }
+  const from = Math.max(before.lastSeq, before.deliveredSeq) + 1
+  const dropped = Math.max(0, stream.firstSeq - from)
+  const arrived = stream.lastSeq - Math.max(from, stream.firstSeq) + 1
+  const taken = Math.max(0, Math.min(takenSince(before, finding), arrived))
+  const delivered = Math.max(0, consumer.deliveries - before.deliveries)
+  if (dropped + taken <= delivered) return droppedUnseen(before, finding)
+  return { from, to: taken > 0 ? stream.lastSeq : stream.firstSeq - 1, atMost: dropped + taken }
+}
+
+/** Messages that were taken out between others since the earlier position, at most. */
+function takenSince(before: Position, { stream }: Finding): number {
+  const missing = stream.lastSeq - stream.firstSeq + 1 - stream.messages
+  // Once the stream begins after the last sequence of then, what is missing in between is all of what came since.
+  if (stream.firstSeq > before.lastSeq) return missing
+  // What a note of an older kit does not say is no reason for a doubt.
+  return before.firstSeq === undefined ? 0 : missing - (before.gone - (before.firstSeq - 1))
 }
 
 /** What the stream dropped at its beginning of what came after the earlier position and was never looked at. */
