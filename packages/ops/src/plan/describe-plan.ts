@@ -12,7 +12,11 @@ export function summaryOf({ changes, notes }: Plan): string {
   )
   const unknown = notes.filter(({ kind }) => kind === 'unknown').length
   const foreign = unknown === 0 ? '' : `, ${unknown} not declared and left alone`
-  return counts.length === 0 ? `nothing to do: the broker is as declared${foreign}` : `${counts.join(', ')}${foreign}`
+  if (counts.length > 0) return `${counts.join(', ')}${foreign}`
+  const waiting = notes.filter((note) => note.kind === 'not_retired' && note.readers.length > 0).map(nameOf)
+  if (waiting.length > 0)
+    return `nothing to do now: ${waiting.join(', ')} waits for instances with an older kit to stop${foreign}`
+  return `nothing to do: the broker is as declared${foreign}`
 }
 
 /** What was done, in one line. */
