@@ -4,6 +4,8 @@ export type { DeadLetterEntry, StoredDeadLetter } from './dead-letters/dead-lett
 export type { DeadLetterFilter } from './dead-letters/dead-letter-filter.ts'
 export { discardDeadLetters, type DiscardOptions, type DiscardReport } from './dead-letters/discard-dead-letters.ts'
 export { type DeadLetterContent, storeDeadLetter } from './dead-letters/store-dead-letter.ts'
+export { storedOriginal } from './dead-letters/stored-original.ts'
+export { StoredSender } from './publish/stored-sender.ts'
 export { readHeaderBlock, type HeaderBlock } from './codec/header-block.ts'
 export { listDeadLetters, showDeadLetter } from './dead-letters/list-dead-letters.ts'
 export {

@@ -1,36 +1,42 @@
+import { readFileSync } from 'node:fs'
 import { type App, type Channel, contracts, defineApp } from '@alarm-bus/contracts'
 import {
   type Connection,
   createJetStreamPublisher,
+  DeadLetter,
   defineHandler,
   KitErrorCode,
   createBus,
   type SubscriberOptions,
 } from '@alarm-bus/nats-kit'
-import { redriveDeadLetters } from '@alarm-bus/nats-kit/admin'
+import { RedriveHeader, redriveDeadLetters } from '@alarm-bus/nats-kit/admin'
 import { collectLogs, waitFor } from '@alarm-bus/nats-kit/testing'
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream'
 import { describe, expect, test } from 'vitest'
 import { readApps } from '../src/apps/read-apps.ts'
 import { applyStreams } from '../src/index.ts'
 import { filled, filledApp, filledContracts } from './any-message.ts'
-import { authOf, startBroker, type TestBroker } from './harness.ts'
+import { authOf, startBroker, type TestBroker, type TestBrokerOptions } from './harness.ts'
 
 // Of every app there is, so that a new one is covered without a test of its own.
 const apps = await readApps()
 const handling = apps.filter(({ handles }) => handles.length > 0)
 const publishing = apps.filter(({ publishes }) => publishes.length > 0)
 
+/** What the file said when kits before 1.0 were released: an app is deployed before the broker is given the new one. */
+const OLD_USERS = readFileSync(new URL('before-1.0/nats.permissions.conf', import.meta.url), 'utf8')
+
 const WAYS = (['pull', 'push'] as const).flatMap((mode) => [
-  { mode, acks: 'v1' as const },
-  { mode, acks: 'v2' as const },
+  { mode, acks: 'v1' as const, users: 'now' as const },
+  { mode, acks: 'v2' as const, users: 'now' as const },
+  { mode, acks: 'v1' as const, users: 'before 1.0' as const },
 ])
 const CASES = handling.flatMap((app) => WAYS.map((way) => ({ name: app.name, app, ...way })))
 
 async function prepare(
-  extra?: string,
+  options: TestBrokerOptions = {},
 ): Promise<TestBroker & { readonly admin: Connection; manager: JetStreamManager }> {
-  const broker = await startBroker(extra === undefined ? {} : { extra })
+  const broker = await startBroker(options)
   await applyStreams({ servers: [broker.server.url], auth: authOf('admin'), streams: contracts.streams })
   const admin = await broker.kit('admin')
   return Object.assign(broker, { admin, manager: await jetstreamManager(admin.client, { checkAPI: false }) })
@@ -53,8 +59,6 @@ async function startInstance(
   const app = filledApp(declared)
   const seen = { handled: [] as string[], letters: [] as string[], shapes: new Set<number>() }
   const logger = collectLogs()
-  // A second process of the app, for what the kit would not do.
-  const beside = await broker.raw(app.name)
   const bus = createBus({
     contracts: filledContracts,
     app,
@@ -67,11 +71,10 @@ async function startInstance(
         defineHandler(
           filled(channel),
           ({ text }, context) => {
-            // A redriven message is settled by the reader beside, out of a handler's reach.
-            const { reply } = context as unknown as { readonly reply?: string }
-            if (reply !== undefined) seen.shapes.add(reply.split('.').length)
-            if (text === 'elsewhere' && reply !== undefined) beside.publish(reply, '+TERM by hand')
+            const { reply } = context as unknown as { readonly reply: string }
+            seen.shapes.add(reply.split('.').length)
             if (text === 'twice' && context.deliveryCount === 1) throw new Error('not yet')
+            if (text === 'not now' && context.header(RedriveHeader.Count) === undefined) throw new DeadLetter(text)
             seen.handled.push(`${channel.name} ${text} ${context.deliveryCount}`)
           },
           { maxDeliver: 3, retry: { baseMs: 10, capMs: 20 } },
@@ -91,13 +94,16 @@ async function fill(broker: TestBroker, channel: Channel): Promise<void> {
   if (!writer) throw new Error(`no app publishes ${channel.name}`)
   const connection = await broker.kit(writer.name)
   const publisher = createJetStreamPublisher(connection, { contracts: filledContracts })
-  for (const text of ['once', 'twice', 'elsewhere']) await publisher.publish(filled(channel), { text })
+  for (const text of ['once', 'twice', 'not now']) await publisher.publish(filled(channel), { text })
   await connection.client.request(channel.subject, 'not JSON')
 }
 
 describe('an app that handles does its whole job', () => {
-  test.each(CASES)('$name, $mode, acks $acks', async ({ app, mode, acks }) => {
-    await using broker = await prepare(acks === 'v2' ? 'feature_flags { js_ack_fc_v2: true }' : undefined)
+  test.each(CASES)('$name, $mode, acks $acks, permissions of $users', async ({ app, mode, acks, users }) => {
+    await using broker = await prepare({
+      ...(acks === 'v2' ? { extra: 'feature_flags { js_ack_fc_v2: true }' } : {}),
+      ...(users === 'now' ? {} : { users: OLD_USERS }),
+    })
     const { manager } = broker
     const shared = await startInstance(broker, app, { mode, delivery: 'queue-group' })
     // The last of the instances that are declared.
@@ -108,13 +114,12 @@ describe('an app that handles does its whole job', () => {
     for (const { channel } of app.handles) await fill(broker, channel)
 
     const names = app.handles.map(({ channel }) => channel.name)
-    const handled = names.flatMap((name) => [`${name} once 1`, `${name} twice 2`, `${name} elsewhere 1`])
-    const letters = names.flatMap((name) => [`${name} invalid_message`, `${name} terminated_elsewhere`])
+    const handled = names.flatMap((name) => [`${name} once 1`, `${name} twice 2`])
+    const letters = names.flatMap((name) => [`${name} invalid_message`, `${name} handler_gave_up`])
     for (const instance of running) {
       await waitFor(() => instance.handled.length >= handled.length, { what: 'every message to be handled' })
       expect(instance.handled.toSorted()).toEqual(handled.toSorted())
       expect([...instance.shapes]).toEqual([acks === 'v2' ? 11 : 9])
-      // The collector's part: it reads the advisories, gets the message that was ended elsewhere, and keeps it as well.
       await waitFor(() => instance.letters.length >= letters.length, { what: 'every dead letter to be stored' })
       expect(instance.letters.toSorted()).toEqual(letters.toSorted())
     }
@@ -133,26 +138,23 @@ describe('an app that handles does its whole job', () => {
       }
     }
 
-    // The letters of what was ended elsewhere, sent to their consumers again.
+    // The letters of what the handlers gave up, sent to their consumers again.
     for (const { name } of contracts.streams)
       await redriveDeadLetters(
         broker.admin,
         name,
-        { reason: 'terminated_elsewhere' },
+        { reason: 'handler_gave_up' },
         { dryRun: false, ratePerSecond: 1_000 },
       )
     for (const instance of running) {
       await waitFor(() => instance.handled.length >= handled.length + names.length, { what: 'every redriven message' })
-      expect(instance.handled.toSorted()).toEqual(
-        [...handled, ...names.map((name) => `${name} elsewhere 1`)].toSorted(),
-      )
+      expect(instance.handled.toSorted()).toEqual([...handled, ...names.map((name) => `${name} not now 1`)].toSorted())
     }
     const left = async (ending: string): Promise<number> => {
       const infos = contracts.streams.map(({ name }) => manager.streams.info(`${name}_${ending}`))
       return (await Promise.all(infos)).reduce((sum, { state }) => sum + state.messages, 0)
     }
-    for (const ending of ['ADVISORIES', 'REDRIVE'])
-      await waitFor(async () => (await left(ending)) === 0, { what: `every message of ${ending} to be dealt with` })
+    await waitFor(async () => (await left('REDRIVE')) === 0, { what: 'every redriven message to be dealt with' })
     expect(await left('DLQ')).toBe(names.length * running.length)
 
     for (const instance of running) {
@@ -162,10 +164,10 @@ describe('an app that handles does its whole job', () => {
   })
 })
 
-test.each(publishing.map((app) => ({ name: app.name, app })))(
-  '$name publishes in every way on every channel that it declares',
-  async ({ app: declared }) => {
-    await using broker = await prepare()
+test.each(publishing.flatMap((app) => [{}, { users: OLD_USERS }].map((options) => ({ name: app.name, app, options }))))(
+  '$name publishes in every way on every channel that it declares, with the permissions of now and before 1.0',
+  async ({ app: declared, options }) => {
+    await using broker = await prepare(options)
     const app = filledApp(declared)
     const logger = collectLogs()
     const bus = createBus({

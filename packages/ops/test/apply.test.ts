@@ -50,7 +50,7 @@ test('without a file and without --yes nobody said yes, so nothing is changed', 
   // Asked, and not answered with yes; then with it.
   const no = await opsOf(broker, { ANSWER: 'y' }, 'apply')
   expect(no).toMatchObject({ code: 1, err: 'ops apply: not confirmed; nothing was changed\n' })
-  expect(no.asked).toEqual(['6 to create. Type "yes" to do it: '])
+  expect(no.asked).toEqual(['5 to create. Type "yes" to do it: '])
   expect(await manager.streams.list().next()).toEqual([])
   expect(await opsOf(broker, { ANSWER: 'yes' }, 'apply')).toMatchObject({ code: 0 })
   expect(await manager.streams.list().next()).toHaveLength(STREAM_NAMES.length)
@@ -60,15 +60,15 @@ test('names a field that the server cannot change, does nothing at all, and exit
   await using broker = await startBroker()
   const manager = await managerOf(broker)
   await manager.streams.add({
-    name: 'BASQUIAT_STREAM_ADVISORIES',
-    subjects: ['$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.BASQUIAT_STREAM.*'],
+    name: 'BASQUIAT_STREAM_REDRIVE',
+    subjects: ['redrive.BASQUIAT_STREAM.>'],
     max_bytes: 1_000_000,
   })
   const { code, out, err } = await opsOf(broker, {}, ...JOB)
   expect(code).toBe(1)
-  expect(out).toContain('BASQUIAT_STREAM_ADVISORIES: cannot be changed\n')
+  expect(out).toContain('BASQUIAT_STREAM_REDRIVE: cannot be changed\n')
   expect(out).toContain('  retention: "limits" → "workqueue"\n')
-  expect(err).toContain('BASQUIAT_STREAM_ADVISORIES cannot be changed to what is declared; nothing was done')
+  expect(err).toContain('BASQUIAT_STREAM_REDRIVE cannot be changed to what is declared; nothing was done')
   expect((await manager.streams.list().next()).length).toBe(1)
 })
 

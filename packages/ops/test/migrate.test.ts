@@ -8,6 +8,7 @@ import { declare } from '../src/plan/declared.ts'
 import { migrateStream } from '../src/plan/migrate-stream.ts'
 import { startBroker, type TestBroker } from './harness.ts'
 import { opsOf } from './in-process.ts'
+import { STREAM_NAMES } from './permissions.ts'
 import { repeated, startConsumer, startPublisher } from './traffic.ts'
 
 const STREAM = 'BASQUIAT_STREAM'
@@ -72,7 +73,7 @@ test(
     expect(info.config).toMatchObject({ storage: 'file', max_msgs: 100_000, allow_atomic: true })
     expect(info.config.metadata).toMatchObject({ 'alarm-bus.incarnation': created })
     expect(info.state).toMatchObject({ first_seq: 1, messages: publisher.stored.length })
-    expect(await names()).toHaveLength(6)
+    expect(await names()).toHaveLength(STREAM_NAMES.length)
     expect((await opsOf(broker, {}, 'plan')).code).toBe(0)
   },
 )
@@ -115,7 +116,7 @@ test('one that was cut off goes on from the copy, whatever stands in its place',
 
   expect((await opsOf(broker, {}, 'plan')).out).toContain(`${STREAM}: go on with its migration\n`)
   expect((await apply()).code).toBe(0)
-  expect(await names()).toHaveLength(6)
+  expect(await names()).toHaveLength(STREAM_NAMES.length)
   await producer.request('alarm.to.bot', '{"message":"after"}')
   const again = startConsumer(broker, 'alarm-consumer', [alarmToBot])
   await waitFor(() => again.handled.length > 0)
@@ -135,7 +136,7 @@ test('one that was cut off when all was back keeps what came in since', async ()
   const { state } = await manager.streams.info(STREAM)
   // The one in between, which ended the stream that was, is gone.
   expect(state).toMatchObject({ messages: 2, first_seq: 1, last_seq: 3, num_subjects: 1 })
-  expect(await names()).toHaveLength(6)
+  expect(await names()).toHaveLength(STREAM_NAMES.length)
 })
 
 test('while a stream says that it is migrated, an app makes no consumer on it', async () => {

@@ -34,7 +34,7 @@ export function mayDo(app: App): readonly Attempt[] {
     ...publishes(
       [
         ...streams,
-        ...[...readsFrom].flatMap((stream) => ['DLQ', 'ADVISORIES', 'REDRIVE'].map((kind) => `${stream}_${kind}`)),
+        ...[...readsFrom].flatMap((stream) => ['DLQ', 'REDRIVE'].map((kind) => `${stream}_${kind}`)),
         ...claimsFor.map((stream) => `${stream}_IDEMPOTENCY`),
         ...(app.onceOnly ? [...readsFrom].map((stream) => `KV_${stream}_ONCE`) : []),
       ].map((stream) => `$JS.API.STREAM.INFO.${stream}`),
@@ -90,11 +90,9 @@ function beyond(app: App): readonly Attempt[] {
       const create = '$JS.API.CONSUMER.CREATE'
       const filters = ['>', ...contracts.channels.filter((one) => one !== channel).map(({ subject }) => subject)]
       return publishes([
-        ...filters.flatMap((filter) => [
-          `${create}.${stream}.${durable}.${filter}`,
-          `${create}.${stream}.${durable}_recover.${filter}`,
-        ]),
-        `${create}.${stream}_ADVISORIES.${durable}_advisories.>`,
+        ...filters.map((filter) => `${create}.${stream}.${durable}.${filter}`),
+        // A consumer of another name, on the same channel.
+        `${create}.${stream}.${durable}_recover.${channel.subject}`,
         `${create}.${stream}_REDRIVE.${durable}_redrive.>`,
         `${create}.${stream}_REDRIVE.${durable}_redrive.redrive.${stream}.another-app_${channel.name}.>`,
         // Its own name in another stream.

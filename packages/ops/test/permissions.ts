@@ -61,18 +61,14 @@ export const STREAM_POWERS: readonly Attempt[] = STREAM_NAMES.flatMap((stream) =
 )
 
 /**
- * What one consumer of a channel is used with: itself, its dead letters, its advisories, what is redriven to it, the
- * recovery of a message. Spelled here once more, as the broker sees it: what is generated is held against it.
+ * What one consumer of a channel is used with: itself, its dead letters with their parts, and what is redriven to it. Spelled here once more, as the broker sees it: what is generated is held against it.
  */
 export function consumerSubjects(durable: string, subject: string, stream = 'BASQUIAT_STREAM'): readonly Attempt[] {
   return [
     ...handling(stream, durable, subject),
     `dead-letter.${stream}.${durable}.17.1700000000000000000`,
-    ...handling(`${stream}_ADVISORIES`, `${durable}_advisories`, `$JS.EVENT.ADVISORY.CONSUMER.*.${stream}.${durable}`),
+    `dead-letter.${stream}.${durable}.17.1700000000000000000.1`,
     ...handling(`${stream}_REDRIVE`, `${durable}_redrive`, `redrive.${stream}.${durable}.>`),
-    `$JS.API.CONSUMER.CREATE.${stream}.${durable}_recover.${subject}`,
-    `$JS.API.CONSUMER.MSG.NEXT.${stream}.${durable}_recover`,
-    `$JS.API.CONSUMER.DELETE.${stream}.${durable}_recover`,
   ].map((publish) => ({ publish }))
 }
 
@@ -90,7 +86,6 @@ function handling(stream: string, durable: string, filter: string): readonly str
 export function consumerPowers(durable: string, stream = 'BASQUIAT_STREAM'): readonly Attempt[] {
   return [
     `$JS.API.CONSUMER.DELETE.${stream}.${durable}`,
-    `$JS.API.CONSUMER.DELETE.${stream}_ADVISORIES.${durable}_advisories`,
     `$JS.API.CONSUMER.DELETE.${stream}_REDRIVE.${durable}_redrive`,
     `$JS.API.CONSUMER.PAUSE.${stream}.${durable}`,
     `$JS.API.CONSUMER.DURABLE.CREATE.${stream}.${durable}`,

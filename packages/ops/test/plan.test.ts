@@ -47,13 +47,13 @@ test('an empty broker: every stream with its fields, who makes the consumers, ex
   for (const name of STREAM_NAMES) expect(out).toContain(`${name}: create\n`)
   expect(out).toContain('  max_msgs: 100000\n')
   expect(out).toContain('BASQUIAT_STREAM/log-consumer_alarm-to-log: made by log-consumer when it starts\n')
-  expect(out).toContain('6 to create; nothing was changed, `pnpm ops apply` does it\n')
+  expect(out).toContain('5 to create; nothing was changed, `pnpm ops apply` does it\n')
   expect(await manager.streams.list().next()).toEqual([])
 
   await setUp()
   const { changes, notes } = await plan()
   expect(changes).toEqual([])
-  expect(notes.map(({ kind }) => kind)).toEqual(Array.from({ length: 9 }, () => 'made_by_app'))
+  expect(notes.map(({ kind }) => kind)).toEqual(Array.from({ length: 6 }, () => 'made_by_app'))
   const done = await ops('plan')
   expect(done).toMatchObject({ code: 0, out: expect.stringContaining('nothing to do: the broker is as declared\n') })
 })
@@ -216,7 +216,10 @@ test('a limit below what a stream holds removes messages, so it needs its name a
 
   // What a stream that is made anew carries over is held to the same limits.
   const inMemory = holding(2).streams.map((one) => ({ ...one, storage: StorageType.Memory }))
-  const migrated = makePlan({ streams: inMemory }, await observe(manager, []), { streamsOnly: true, destroy: [] })
+  const migrated = makePlan({ streams: inMemory, contracts }, await observe(manager, []), {
+    streamsOnly: true,
+    destroy: [],
+  })
   expect(migrated.changes[0]).toMatchObject({ action: 'migrate', drops: ['max_msgs'] })
   expect(describePlan(migrated)).toContain('  removes the messages that are over max_msgs')
 })
@@ -229,7 +232,7 @@ test('dead letters of a release with larger limits are not lowered below what is
   const client = await broker.raw('alarm-consumer')
   const letter = Buffer.alloc(stream.maxMessageBytes)
   const plan = async () =>
-    makePlan({ streams: [declared] }, await observe(manager, []), {
+    makePlan({ contracts, streams: [declared] }, await observe(manager, []), {
       streamsOnly: true,
       destroy: [],
     })

@@ -2,6 +2,7 @@ import type { StoredMsg } from '@nats-io/jetstream'
 import { firstValue, type HeaderBlock, readHeaderBlock } from '../codec/header-block.ts'
 import { DeadLetterHeader, ORIGINAL_PREFIX } from '../codec/headers.ts'
 import { RedriveHeader } from './redrive-headers.ts'
+import { storedOriginal } from './stored-original.ts'
 
 /** A stored dead letter without its body. */
 export interface DeadLetterEntry {
@@ -41,13 +42,6 @@ export interface StoredDeadLetter {
   readonly parts: number
 }
 
-/** The header block of a stored message; the client's own reading of it throws on names that the server stores. */
-export function storedHeaders(stored: StoredMsg): HeaderBlock {
-  const { smr } = stored as unknown as { readonly smr: { readonly message: { readonly hdrs?: string } } }
-  const { hdrs } = smr.message
-  return readHeaderBlock(hdrs === undefined ? undefined : Buffer.from(hdrs, 'base64'))
-}
-
 /**
  * Reads a letter; undefined for a message that is none, however it came there.
  *
@@ -58,7 +52,7 @@ export function readDeadLetter(stored: StoredMsg, parts: readonly Uint8Array[] =
   if (!stream || !consumer || !originalSeq || !letterNanos || rest.length > 0) return undefined
   const seq = wholeNumber(originalSeq)
   if (seq === undefined || wholeNumber(letterNanos) === undefined) return undefined
-  const headers = storedHeaders(stored)
+  const headers = readHeaderBlock(storedOriginal(stored).original.headerBytes)
   const text = (name: string): string => firstValue(headers, name) ?? ''
   const original = originalOf(headers, parts.length === 0 ? stored.data : Buffer.concat([...parts, stored.data]))
   const entry: DeadLetterEntry = {

@@ -76,7 +76,7 @@ test('companions grow with their stream: a small one does not reserve gigabytes,
       maxBytes: MIB,
       ...options,
     })
-    const companions = withCompanions(stream).filter(({ name }) => name !== 'S' && name !== 'S_ADVISORIES')
+    const companions = withCompanions(stream).filter(({ name }) => name !== 'S')
     return Object.fromEntries(companions.map(({ name, max_bytes, max_msgs }) => [name, [max_bytes / MIB, max_msgs]]))
   }
   expect(limitsOf({})).toEqual({

@@ -1,13 +1,14 @@
 import { KitError, KitErrorCode } from '@alarm-bus/nats-kit'
 import type { DeclaredStreamConfig } from '@alarm-bus/nats-kit/admin'
-import { JetStreamApiError, type JetStreamManager } from '@nats-io/jetstream'
+import { JetStreamApiError } from '@nats-io/jetstream'
 import type { Declared } from './declared.ts'
 import { migrateStream } from './migrate-stream.ts'
 import { moveConsumer } from './move-consumer.ts'
 import type { Observed } from './observe.ts'
 import { type Change, destroys, nameOf, type Plan } from './plan.ts'
 import { PlanError } from './plan-error.ts'
-import type { PlanSession } from './session.ts'
+import { retireAdvisories } from './retire-advisories.ts'
+import type { Migrator, PlanSession } from './session.ts'
 
 /** What a person has to say on top of a plan that destroys. */
 export interface Confirmation {
@@ -38,7 +39,7 @@ export function checkConfirmed({ changes }: Plan, { allowDestroy, destroy }: Con
 /** The admin may remove consumers, but no stream. */
 function needsMigrator(change: Change): boolean {
   if (change.action === 'destroy') return change.consumer === undefined
-  return change.action === 'migrate' || change.action === 'move'
+  return change.action === 'migrate' || change.action === 'move' || change.action === 'retire'
 }
 
 /**
@@ -53,14 +54,14 @@ export async function applyPlan(
   observed: Observed,
   /** How long consumers and copies may take together, in milliseconds. */
   settleMs: number,
-  onDone: (change: Change) => void,
+  onDone: (change: Change, said?: string) => void,
 ): Promise<void> {
   const deadline = performance.now() + settleMs
   // Opened before anything is done: a user that is missing must not leave half a plan.
   const migrator = changes.some(needsMigrator) ? await asMigrator() : undefined
   for (const change of changes) {
     try {
-      await apply(change)
+      onDone(change, await apply(change))
     } catch (error) {
       if (!(error instanceof JetStreamApiError)) throw error
       throw new KitError(KitErrorCode.StreamRefused, `the server refused ${nameOf(change)}: ${error.message}`, {
@@ -68,11 +69,18 @@ export async function applyPlan(
         brokerCode: error.code,
       })
     }
-    onDone(change)
   }
 
-  async function apply(change: Change): Promise<unknown> {
+  /** What is to be said of it beside that it is done. */
+  async function apply(change: Change): Promise<string | undefined> {
+    if (change.action === 'retire') return retireAdvisories(migrator as Migrator, change, declared.contracts, deadline)
+    await applyOne(change)
+    return undefined
+  }
+
+  async function applyOne(change: Exclude<Change, { action: 'retire' }>): Promise<unknown> {
     const { stream } = change
+    const { manager: migrators } = migrator ?? { manager }
     switch (change.action) {
       case 'create':
         return manager.streams.add(declaredStream(stream))
@@ -86,12 +94,12 @@ export async function applyPlan(
         })
       }
       case 'migrate':
-        return migrateStream(migrator as JetStreamManager, withCopies(declaredStream(stream)), deadline)
+        return migrateStream(migrators, withCopies(declaredStream(stream)), deadline)
       case 'move':
-        return moveConsumer(migrator as JetStreamManager, stream, change.consumer, change.fields, deadline)
+        return moveConsumer(migrators, stream, change.consumer, change.fields, deadline)
       case 'destroy':
         return change.consumer === undefined
-          ? migrator?.streams.delete(stream)
+          ? migrators.streams.delete(stream)
           : manager.consumers.delete(stream, change.consumer)
       case 'blocked':
         return undefined

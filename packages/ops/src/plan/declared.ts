@@ -8,6 +8,7 @@ import {
 
 /** What the code says there is. */
 export interface Declared {
+  readonly contracts: Contracts
   readonly streams: readonly DeclaredStreamConfig[]
   /** Not given: nobody asked for them. */
   readonly consumers?: readonly DeclaredConsumer[]
@@ -20,6 +21,7 @@ export function declare(
   replicas: number | undefined,
 ): Declared {
   return {
+    contracts,
     streams: contracts.streams.flatMap((stream) => withCompanions(stream, replicas)),
     ...(apps && { consumers: apps.flatMap((app) => declaredConsumers(app, contracts)) }),
   }

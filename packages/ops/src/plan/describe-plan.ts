@@ -12,20 +12,25 @@ export function summaryOf({ changes, notes }: Plan): string {
   )
   const unknown = notes.filter(({ kind }) => kind === 'unknown').length
   const foreign = unknown === 0 ? '' : `, ${unknown} not declared and left alone`
-  return counts.length === 0 ? `nothing to do: the broker is as declared${foreign}` : `${counts.join(', ')}${foreign}`
+  if (counts.length > 0) return `${counts.join(', ')}${foreign}`
+  const waiting = notes.filter((note) => note.kind === 'not_retired' && note.readers.length > 0).map(nameOf)
+  if (waiting.length > 0)
+    return `nothing to do now: ${waiting.join(', ')} waits for instances with an older kit to stop${foreign}`
+  return `nothing to do: the broker is as declared${foreign}`
 }
 
 /** What was done, in one line. */
-export function describeDone(change: Change): string {
+export function describeDone(change: Change, said?: string): string {
   const done = {
     create: 'created',
     update: 'updated',
     migrate: 'migrated',
     move: 'moved',
     destroy: 'destroyed',
+    retire: 'retired',
     blocked: 'blocked',
   }
-  return `${nameOf(change)}: ${done[change.action]}`
+  return `${nameOf(change)}: ${done[change.action]}${said === undefined ? '' : `: ${said}`}`
 }
 
 function describeChange(change: Change): readonly string[] {
@@ -49,6 +54,13 @@ function describeChange(change: Change): readonly string[] {
       return [
         `${name}: destroy, with ${change.messages} ${change.consumer === undefined ? 'messages' : 'unread or unsettled'}`,
       ]
+    case 'retire':
+      return [
+        `${name}: retire: ${change.advisories} advisories of a kit before 1.0 become dead letters, then it is removed`,
+        ...change.unlimited.map(
+          ({ consumer, maxDeliver }) => `  ${change.of}/${consumer} max_deliver: ${maxDeliver} → -1`,
+        ),
+      ]
     case 'blocked':
       return [`${name}: cannot be changed`, ...change.fields.map(describeField), `  way out: ${change.wayOut}`]
   }
@@ -65,6 +77,12 @@ function describeNote(note: Note): readonly string[] {
       return [`${name}: made by ${note.app} when it starts`]
     case 'updated_by_app':
       return [`${name}: changed by ${note.app} when it starts`, ...note.fields.map(describeField)]
+    case 'not_retired':
+      return [
+        note.readers.length === 0
+          ? `${name}: left alone: of a kit before 1.0, with ${note.advisories} advisories; without --streams-only it is retired`
+          : `${name}: left alone: instances with a kit before 1.0 still run, which read it (${note.readers.join(', ')}); when they have stopped, run \`pnpm ops apply\` again`,
+      ]
     case 'unknown':
       return [
         `${name}: not declared; left alone (${note.messages} ${note.consumer === undefined ? 'messages' : 'unread or unsettled'})`,

@@ -5,6 +5,7 @@ import { UsageError } from '../config.ts'
 import type { Declared } from './declared.ts'
 import type { Observed } from './observe.ts'
 import { type Change, destroys, type FieldUpdate, nameOf, type Note, type Plan, type PlanOptions } from './plan.ts'
+import { advisoryStreamsOf, planAdvisories } from './plan-advisories.ts'
 import { planConsumers } from './plan-consumers.ts'
 
 /**
@@ -14,17 +15,19 @@ import { planConsumers } from './plan-consumers.ts'
  */
 export function makePlan(declared: Declared, observed: Observed, options: PlanOptions): Plan {
   const consumers = declared.consumers && planConsumers(declared.consumers, observed, options.mode)
+  const advisories = planAdvisories(declared, observed)
   const unknown = [...unknownStreams(declared, observed), ...(consumers?.unknown ?? [])]
   const doomed = unknown.filter((note) => options.destroy.includes(nameOf(note)))
   const changes: Change[] = [
     ...declared.streams.flatMap((one) => streamChange(one, observed, options)),
     ...(consumers?.changes ?? []),
+    ...advisories.changes,
     ...doomed.map(destruction),
   ]
   const named = new Set(changes.filter(destroys).map(nameOf))
   const idle = options.destroy.find((name) => !named.has(name))
   if (idle !== undefined) throw new UsageError(`--destroy ${idle}: there is nothing of that name to destroy`)
-  const notes = [...(consumers?.notes ?? []), ...unknown.filter((note) => !doomed.includes(note))]
+  const notes = [...(consumers?.notes ?? []), ...advisories.notes, ...unknown.filter((note) => !doomed.includes(note))]
   return { version: 1, options, fingerprint: fingerprintOf(declared, observed, changes), changes, notes }
 }
 
@@ -110,8 +113,9 @@ function dropsOf(changes: readonly FieldChange[], live: StreamInfo | undefined):
     .map(({ field }) => field)
 }
 
-function unknownStreams({ streams }: Declared, observed: Observed): readonly (Note & { kind: 'unknown' })[] {
-  const known = new Set([...streams.flatMap(({ name }) => [name, migrationName(name)])])
+function unknownStreams({ contracts, streams }: Declared, observed: Observed): readonly (Note & { kind: 'unknown' })[] {
+  const advisories = advisoryStreamsOf(contracts, observed).map(({ info }) => info.config.name)
+  const known = new Set([...streams.flatMap(({ name }) => [name, migrationName(name)]), ...advisories])
   return [...observed.streams.values()]
     .filter(({ config }) => !known.has(config.name))
     .map(({ config, state }) => ({ kind: 'unknown', stream: config.name, messages: state.messages }))
@@ -125,7 +129,12 @@ function fingerprintOf(declared: Declared, observed: Observed, changes: readonly
   const consumers = observed.consumers
     .filter(({ stream_name: stream, name }) => changes.some((change) => nameOf(change) === `${stream}/${name}`))
     .map(({ stream_name, name, created }) => ({ stream_name, name, created }))
-  return configHash({ declared: declared.streams, streams, consumers, changes })
+  return configHash({ declared: declared.streams, streams, consumers, changes: changes.map(lasting) })
+}
+
+/** Without what comes and goes while nobody changes anything. */
+function lasting(change: Change): object {
+  return change.action === 'retire' ? { ...change, advisories: undefined } : change
 }
 
 /** JSON has no undefined, and a field that is left out would look forgotten. */

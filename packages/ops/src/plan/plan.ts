@@ -34,6 +34,19 @@ export type Change =
       readonly fields: readonly FieldUpdate[]
     }
   | { readonly action: 'destroy'; readonly stream: string; readonly consumer?: string; readonly messages: number }
+  /**
+   * What kits before 1.0 kept beside a stream: what its advisories say becomes dead letters, and it goes. `unlimited` are
+   * consumers of which the server still gives up messages, with their bound; they get none.
+   */
+  | {
+      readonly action: 'retire'
+      /** The stream of advisories. */
+      readonly stream: string
+      /** The declared stream beside which it is. */
+      readonly of: string
+      readonly advisories: number
+      readonly unlimited: readonly { readonly consumer: string; readonly maxDeliver: number }[]
+    }
   /** The server cannot change it, and there is no way that `apply` could go: it refuses the whole plan. */
   | {
       readonly action: 'blocked'
@@ -52,6 +65,13 @@ export type Note =
       readonly consumer: string
       readonly app: string
       readonly fields: readonly FieldUpdate[]
+    }
+  /** A stream of advisories that cannot be retired yet, and who reads it; nobody where consumers were left out. */
+  | {
+      readonly kind: 'not_retired'
+      readonly stream: string
+      readonly readers: readonly string[]
+      readonly advisories: number
     }
   | { readonly kind: 'unknown'; readonly stream: string; readonly consumer?: string; readonly messages: number }
 

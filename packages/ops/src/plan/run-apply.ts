@@ -12,7 +12,7 @@ import { type Terminal, terminal } from './terminal.ts'
 
 /** The process's exit code: 0 when the broker is as the plan says, 1 when something failed. */
 export async function runApply(argv: readonly string[], to: Terminal = terminal): Promise<number> {
-  const applied: Change[] = []
+  const applied: (Change & { readonly said?: string })[] = []
   try {
     const flags = readApplyFlags(argv)
     if (flags.help) {
@@ -31,9 +31,9 @@ export async function runApply(argv: readonly string[], to: Terminal = terminal)
     // Made anew, so that what is done is what was shown and nothing else.
     const { plan, declared, observed } = await session.make(options)
     if (plan.fingerprint !== shown.fingerprint) throw changedSince(shown, plan)
-    await applyPlan(session, plan, declared, observed, flags.settleMs, (change) => {
-      applied.push(change)
-      if (!json) to.say(describeDone(change))
+    await applyPlan(session, plan, declared, observed, flags.settleMs, (change, said) => {
+      applied.push({ ...change, ...(said !== undefined && { said }) })
+      if (!json) to.say(describeDone(change, said))
     })
     if (json) to.say(JSON.stringify({ applied, notes: plan.notes }, null, 2))
     else if (applied.length === 0) to.say(summaryOf(plan))

@@ -1,5 +1,6 @@
 import { contracts } from '@alarm-bus/contracts'
 import type { Connection, Logger } from '@alarm-bus/nats-kit'
+import { advisoryStreamName } from '@alarm-bus/nats-kit/admin'
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream'
 import { readApps } from '../apps/read-apps.ts'
 import { type AdminConfig, UsageError } from '../config.ts'
@@ -21,12 +22,17 @@ export interface MadePlan {
   readonly observed: Observed
 }
 
+export interface Migrator {
+  readonly connection: Connection
+  readonly manager: JetStreamManager
+}
+
 /** A connection as the administrator, and plans made over it. Who opens it closes it. */
 export interface PlanSession extends AsyncDisposable {
   readonly manager: JetStreamManager
   make(options: PlanOptions): Promise<MadePlan>
-  /** The manager of the one user that may destroy and migrate. @throws UsageError without its password. */
-  asMigrator(): Promise<JetStreamManager>
+  /** The one user that may destroy and migrate. @throws UsageError without its password. */
+  asMigrator(): Promise<Migrator>
 }
 
 /** @throws KitError `authentication_failed` at once, `broker_unavailable` when `waitMs` is over. */
@@ -44,22 +50,25 @@ export async function openSession(
   }
   const deadline = performance.now() + waitMs
   const opened: Connection[] = []
-  const open = async (of: AdminConfig, name: 'admin' | 'migrator'): Promise<JetStreamManager> => {
+  const open = async (of: AdminConfig, name: 'admin' | 'migrator'): Promise<Migrator> => {
     const connection = await connectAdmin(of, waitMs, logger, name)
     opened.push(connection)
-    return jetstreamManager(connection.client, { checkAPI: false, timeout: REQUEST_TIMEOUT_MS })
+    const manager = await jetstreamManager(connection.client, { checkAPI: false, timeout: REQUEST_TIMEOUT_MS })
+    return { connection, manager }
   }
-  const manager = await open(config, 'admin')
+  const admin = await open(config, 'admin')
+  const { manager } = admin
   return {
     manager,
     async make(options) {
       const declared = declare(contracts, options.streamsOnly ? undefined : await readApps(), options.replicas)
-      const streams = options.streamsOnly ? [] : declared.streams.map(({ name }) => name)
+      const advisories = contracts.streams.map(({ name }) => advisoryStreamName(name))
+      const streams = options.streamsOnly ? [] : [...declared.streams.map(({ name }) => name), ...advisories]
       const observed = await untilAnswered(deadline, () => observe(manager, streams))
       return { plan: makePlan(declared, observed, options), declared, observed }
     },
     async asMigrator() {
-      if (config.auth === undefined) return manager
+      if (config.auth === undefined) return admin
       if (config.migratorAuth === undefined)
         throw new UsageError(
           'NATS_MIGRATOR_PASSWORD (or NATS_MIGRATOR_NKEY_SEED) is not set; the admin may not destroy; nothing was done',
