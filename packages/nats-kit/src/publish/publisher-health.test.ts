@@ -15,7 +15,7 @@ function setUp() {
   const logger = collectLogs()
   const connection = { events, logger, state: 'connected' as ConnectionState }
   const inbox: { refusal: string | undefined } = { refusal: undefined }
-  const health = new PublisherHealth(connection as Connection, UNSTORED_MS, () => [inbox])
+  const health = new PublisherHealth(connection as unknown as Connection, UNSTORED_MS, () => [inbox])
   const ask = () => ({ startedAt: performance.now(), storedBefore: health.storedCount })
   const fail = (asked = ask(), unanswered = true) => health.failed({ ...asked, why: 'no ack within 5 ms', unanswered })
   const change = (state: ConnectionState): void => {
