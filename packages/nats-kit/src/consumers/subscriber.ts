@@ -1,4 +1,5 @@
 import type { Channel } from '@alarm-bus/contracts'
+import { boundedMs } from '../checked-options.ts'
 import type { Connection } from '../connection/connection.ts'
 import { redriveConsumerOf, redriveSettings } from '../redrive/redrive-consumer.ts'
 import type { HealthCheck } from '../health.ts'
@@ -38,7 +39,7 @@ export interface Subscriber {
   pause(reason: string, channel?: Channel): Resume
   /**
    * Takes no new work, lets handlers finish, flushes their acks. Past `timeoutMs` it aborts the handlers' signals and
-   * resolves to what it left behind, which the broker delivers again.
+   * resolves to what it left behind, which the broker delivers again. NaN and a negative time count as 0.
    */
   stop(timeoutMs: number): Promise<readonly AbandonedMessage[]>
 }
@@ -78,7 +79,8 @@ export function createSubscriber(
     checks: () => runners.flatMap((runner) => runner.checks()),
     pause: (reason, channel) => pauses.pause(reason, channel),
     async stop(timeoutMs) {
-      const abandoned = (await Promise.all(runners.map((runner) => runner.stop(timeoutMs)))).flat()
+      const boundMs = boundedMs(timeoutMs)
+      const abandoned = (await Promise.all(runners.map((runner) => runner.stop(boundMs)))).flat()
       // What a handler left behind still works with stays open, and ends with the connection.
       if (abandoned.length === 0)
         await Promise.all([deadLetters.close(), ...used.splice(0).map((user) => user.close())])

@@ -1,4 +1,5 @@
 import { nuid } from '@nats-io/transport-node'
+import { wholeMs } from '../checked-options.ts'
 import { EncodedHeaders, HeaderName, headerLine } from '../codec/headers.ts'
 import type { Connection } from '../connection/connection.ts'
 import { errorText, KitError, KitErrorCode } from '../errors.ts'
@@ -25,8 +26,7 @@ export interface KvOnceStoreOptions {
 
 /** @throws KitError `invalid_options`. */
 export function checkedLeaseMs({ leaseMs = 30_000 }: KvOnceStoreOptions): number {
-  if (Number.isSafeInteger(leaseMs) && leaseMs >= 3_000) return leaseMs
-  throw new KitError(KitErrorCode.InvalidOptions, `leaseMs must be a whole number from 3,000, not ${leaseMs}`)
+  return wholeMs('leaseMs', leaseMs, 3_000)
 }
 
 /**
