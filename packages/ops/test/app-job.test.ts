@@ -10,13 +10,13 @@ import {
   type SubscriberOptions,
 } from '@alarm-bus/nats-kit'
 import { RedriveHeader, redriveDeadLetters } from '@alarm-bus/nats-kit/admin'
-import { collectLogs, waitFor } from '@alarm-bus/nats-kit/testing'
+import { collectLogs, startTestBroker, waitFor } from '@alarm-bus/nats-kit/testing'
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream'
 import { describe, expect, test } from 'vitest'
 import { readApps } from '../src/apps/read-apps.ts'
 import { applyStreams } from '../src/index.ts'
 import { filled, filledApp, filledContracts } from './any-message.ts'
-import { authOf, startBroker, type TestBroker, type TestBrokerOptions } from './harness.ts'
+import { authOf, devEnvironment, startBroker, type TestBroker, type TestBrokerOptions, wholeConf } from './harness.ts'
 
 // Of every app there is, so that a new one is covered without a test of its own.
 const apps = await readApps()
@@ -85,7 +85,7 @@ async function startInstance(
   void bus.start()
   bus.events.on('deadLetterStored', ({ channel, reason }) => seen.letters.push(`${channel} ${reason}`))
   await waitFor(() => bus.health().ready, { what: `${app.name} (${how.delivery}) to be ready` })
-  return { ...seen, logger, stop: () => bus.stop(5_000) }
+  return { ...seen, bus, logger, stop: () => bus.stop(5_000) }
 }
 
 /** Stores four messages on a channel, as an app that may publish there. */
@@ -200,3 +200,31 @@ test.each(publishing.flatMap((app) => [{}, { users: OLD_USERS }].map((options) =
     expect(troubleOf(logger)).toEqual([])
   },
 )
+
+test('with the permissions of before 1.0 a dead letter that needs parts waits for those of now, and others do not', async () => {
+  const MAX_PAYLOAD = 40_000
+  const extra = `max_payload: ${MAX_PAYLOAD}`
+  await using broker = await prepare({ users: OLD_USERS, extra })
+  const app = handling[0] as App
+  const { channel } = app.handles[0] as App['handles'][number]
+  const instance = await startInstance(broker, app, { mode: 'pull', delivery: 'queue-group' })
+  const producer = await broker.raw('producer')
+  // No more than the broker takes, and with what is known of the failure too much for one message.
+  await producer.request(channel.subject, 'x'.repeat(MAX_PAYLOAD - 100))
+  await waitFor(() => !instance.bus.health().ready, { what: 'the app to say that it cannot store a dead letter' })
+  const said = instance.bus.health().checks.flatMap(({ ok, detail }) => (ok ? [] : [detail]))
+  expect(said.join()).toMatch(/dead letters cannot be stored: .*dead-letter\..*\.1/)
+  await producer.request(channel.subject, '{"text":"not now"}')
+  await producer.request(channel.subject, '{"text":"once"}')
+  await waitFor(() => instance.handled.length === 1 && instance.letters.length === 1)
+  expect(instance.letters).toEqual([`${channel.name} handler_gave_up`])
+
+  // `pnpm ops permissions`, and the broker with them.
+  await broker.server.kill()
+  const { port, storeDir } = broker.server
+  await using _ = await startTestBroker({ port, storeDir, configText: `${wholeConf()}\n${extra}`, env: devEnvironment })
+  await waitFor(() => instance.letters.length === 2, { what: 'the dead letter in parts', deadlineMs: 30_000 })
+  expect(instance.letters[1]).toBe(`${channel.name} invalid_message`)
+  await waitFor(() => instance.bus.health().ready)
+  expect(await instance.stop()).toMatchObject({ clean: true })
+})

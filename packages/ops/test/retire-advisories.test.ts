@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { contracts } from '@alarm-bus/contracts'
@@ -7,7 +7,7 @@ import { listDeadLetters, showDeadLetter } from '@alarm-bus/nats-kit/admin'
 import { waitFor } from '@alarm-bus/nats-kit/testing'
 import { AckPolicy, type JetStreamManager, jetstreamManager, RetentionPolicy } from '@nats-io/jetstream'
 import type { Msg, NatsConnection } from '@nats-io/transport-node'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeEach, expect, test } from 'vitest'
 import { applyStreams } from '../src/index.ts'
 import type { Plan } from '../src/plan/plan.ts'
 import { retireAdvisories } from '../src/plan/retire-advisories.ts'
@@ -30,6 +30,9 @@ let app: NatsConnection
 
 beforeEach(() => setUp())
 afterEach(() => broker[Symbol.asyncDispose]())
+
+const folder = mkdtempSync(join(tmpdir(), 'alarm-bus-retire-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 async function setUp(options: TestBrokerOptions = {}): Promise<void> {
   broker = await startBroker(options)
@@ -209,7 +212,7 @@ test('while an instance with an older kit reads it, it is left, and plan and app
   await app.flush()
   await waitFor(async () => (await plan()).changes.length === 1, { what: 'the request to end' })
   // It is started again after the plan was shown: what apply finds is looked at once more.
-  const file = join(mkdtempSync(join(tmpdir(), 'alarm-bus-retire-')), 'plan.json')
+  const file = join(folder, 'plan.json')
   await ops('plan', '--out', file)
   const again = app.subscribe('_INBOX_alarm-consumer.again', { callback() {} })
   app.publish(next, '{"batch":1}', { reply: '_INBOX_alarm-consumer.again' })
@@ -234,6 +237,7 @@ test('while an instance with an older kit reads it, it is left, and plan and app
 test('a run that is cut off is made up for by the next: one dead letter a message', async () => {
   for (const body of ['one', 'two', 'three']) await givenUp(body)
   const connection = await broker.kit('migrator')
+  const file = join(folder, 'plan.json')
   for (const cutAt of ['deleteMessage', 'delete'] as const) {
     const manager = await jetstreamManager(connection.client, { checkAPI: false })
     // Killed after the dead letter is stored and before its advisory is gone; then before the stream is gone.
@@ -243,8 +247,10 @@ test('a run that is cut off is made up for by the next: one dead letter a messag
     await expect(retireAdvisories({ connection, manager }, change, contracts, until)).rejects.toThrow('cut off')
     expect(await letters()).toHaveLength(cutAt === 'delete' ? 3 : 1)
     expect((await plan()).changes).toMatchObject([{ action: 'retire' }])
+    if (cutAt === 'deleteMessage') await ops('plan', '--out', file)
   }
-  expect((await ops('apply', '--yes')).code).toBe(0)
+  // How many advisories there are comes and goes, and does not make it another plan.
+  expect(await ops('apply', file)).toMatchObject({ code: 0, err: '' })
   expect((await letters()).map(({ body }) => body)).toEqual(['one', 'two', 'three'])
   expect(await streams()).not.toContain(ADVISORIES)
 })
