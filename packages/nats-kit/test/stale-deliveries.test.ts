@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { createSubscriber, defineHandler } from '../src/index.ts'
 import { waitFor } from '../src/testing.ts'
-import { countMessages, onEnd, openWithStreams, useBroker } from './harness.ts'
+import { countMessages, manager, onEnd, openWithStreams, useBroker } from './harness.ts'
 
 const broker = useBroker()
 const ACK_WAIT_MS = 500
@@ -46,3 +46,32 @@ test.each(['pull', 'push'] as const)(
     expect(await countMessages(connection, stream.name)).toBe(8)
   },
 )
+
+test('a message that is redelivered while its handler runs here is not handed out again, and its latest delivery is settled', async () => {
+  const { connection, contracts, toBot, stream } = await openWithStreams(broker.current)
+  const jsm = await manager(connection)
+  const info = () => jsm.consumers.info(stream.name, 'app_to-bot')
+  let calls = 0
+  let finish = (): void => undefined
+  const subscriber = createSubscriber(connection, {
+    contracts,
+    app: 'app',
+    handlers: [
+      defineHandler(toBot, () => {
+        calls++
+        return new Promise<void>((resolve) => (finish = resolve))
+      }),
+    ],
+  })
+  onEnd(() => subscriber.stop(2_000))
+  subscriber.start()
+  await waitFor(() => subscriber.checks().every(({ ok }) => ok))
+  // Sooner than the app says that its handler is at work.
+  await jsm.consumers.update(stream.name, 'app_to-bot', { ...(await info()).config, ack_wait: 200 * 1e6 })
+  connection.client.publish(toBot.subject, JSON.stringify({ message: 'slow' }))
+  await waitFor(() => calls > 0)
+  await waitFor(async () => (await info()).delivered.consumer_seq >= 4)
+  finish()
+  await waitFor(async () => (await info()).num_ack_pending === 0)
+  expect(calls).toBe(1)
+})

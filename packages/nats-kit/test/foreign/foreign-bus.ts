@@ -1,8 +1,9 @@
+import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream'
 import { nuid } from '@nats-io/transport-node'
 import { type DeadLetterEntry, listDeadLetters } from '../../src/admin.ts'
-import { type Connection, ensureStreams } from '../../src/index.ts'
-import { waitFor } from '../../src/testing.ts'
-import { manager, open } from '../harness.ts'
+import { connect, type Connection, ensureStreams } from '../../src/index.ts'
+import { collectLogs, waitFor } from '../../src/testing.ts'
+import { QUICK_CONNECTION } from '../faults/support/worker-settings.ts'
 import { Disturbances } from './disturbances.ts'
 import { type ForeignApp, startForeignApp } from './foreign-app.ts'
 import { type ForeignContracts, foreignContracts } from './foreign-contracts.ts'
@@ -12,6 +13,7 @@ import { RawConnection } from './raw-connection.ts'
 /** A stream that anybody writes to, one app that pulls from it and one that the broker pushes to. */
 export interface ForeignBus extends ForeignContracts {
   readonly admin: Connection
+  readonly manager: JetStreamManager
   readonly raw: RawConnection
   readonly apps: readonly ForeignApp[]
   readonly disturbances: Disturbances
@@ -27,16 +29,23 @@ export interface ForeignBus extends ForeignContracts {
 }
 
 const STARTED_WITHIN_MS = 30_000
+/** Of one request; a machine may be loaded. */
+const ANSWERED_WITHIN_MS = 20_000
 
 export async function openForeignBus(broker: { readonly url: string; readonly port: number }): Promise<ForeignBus> {
   const made = foreignContracts()
   const stream = made.stream.name
-  const admin = await open(broker)
+  const open = (name: string): Promise<Connection> =>
+    connect(
+      { ...QUICK_CONNECTION, servers: [broker.url], name, inboxPrefix: `_INBOX_${nuid.next()}` },
+      { logger: collectLogs() },
+    )
+  const admin = await open('admin')
   await ensureStreams(admin, [made.stream], { mode: 'apply' })
   const disturbances = new Disturbances()
   const apps: ForeignApp[] = []
   for (const mode of ['pull', 'push'] as const) {
-    const connection = await open(broker, { name: `foreign-${mode}`, inboxPrefix: `_INBOX_${nuid.next()}` })
+    const connection = await open(`foreign-${mode}`)
     disturbances.watch(connection)
     apps.push(startForeignApp(connection, made, mode))
   }
@@ -44,15 +53,15 @@ export async function openForeignBus(broker: { readonly url: string; readonly po
     await waitFor(() => subscriber.checks().every(({ ok }) => ok), { what: name, deadlineMs: STARTED_WITHIN_MS })
   }
   const raw = await RawConnection.open(broker.port)
-  const streams = (await manager(admin)).streams
-  const consumers = (await manager(admin)).consumers
+  const manager = await jetstreamManager(admin.client, { checkAPI: false, timeout: ANSWERED_WITHIN_MS })
   return {
     ...made,
     admin,
+    manager,
     raw,
     apps,
     disturbances,
-    lastSeq: async () => (await streams.info(stream)).state.last_seq,
+    lastSeq: async () => (await manager.streams.info(stream)).state.last_seq,
     stored: (seq) => readStored(admin, stream, seq),
     async deadLetters({ consumer }) {
       const entries: DeadLetterEntry[] = []
@@ -60,20 +69,26 @@ export async function openForeignBus(broker: { readonly url: string; readonly po
       return entries
     },
     async pending({ consumer }) {
-      const { num_pending, num_ack_pending } = await consumers.info(stream, consumer)
+      const { num_pending, num_ack_pending } = await manager.consumers.info(stream, consumer)
       return num_pending + num_ack_pending
     },
     async close() {
       raw.close()
       disturbances.close()
-      for (const { subscriber } of apps) await subscriber.stop(500)
+      for (const { subscriber, connection } of apps) {
+        await subscriber.stop(500)
+        await connection.close(1_000)
+      }
+      await admin.close(1_000)
     },
   }
 }
 
 /** Past the client's own reading of headers, which refuses what the server stores. */
 async function readStored({ client }: Connection, stream: string, seq: number): Promise<OriginalBytes | undefined> {
-  const answer = await client.request(`$JS.API.STREAM.MSG.GET.${stream}`, JSON.stringify({ seq }), { timeout: 20_000 })
+  const answer = await client.request(`$JS.API.STREAM.MSG.GET.${stream}`, JSON.stringify({ seq }), {
+    timeout: ANSWERED_WITHIN_MS,
+  })
   const { message } = JSON.parse(Buffer.from(answer.data).toString()) as {
     readonly message?: { readonly hdrs?: string; readonly data?: string }
   }

@@ -1,7 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { type DeadLetterEntry, redriveDeadLetters, redriveStreamName, showDeadLetter } from '../../src/admin.ts'
 import { waitFor } from '../../src/testing.ts'
-import { manager } from '../harness.ts'
 import type { ForeignApp, Run } from './foreign-app.ts'
 import type { ForeignBus } from './foreign-bus.ts'
 import type { StoredCase, Violation } from './foreign-case.ts'
@@ -45,8 +44,7 @@ export async function redriveSome(
         },
       },
     )
-    const { streams } = await manager(bus.admin)
-    const isRead = async () => (await streams.info(redriveStreamName(stream))).state.messages === 0
+    const isRead = async () => (await bus.manager.streams.info(redriveStreamName(stream))).state.messages === 0
     await waitFor(isRead, { deadlineMs, what: `an end for what was redriven to ${app.consumer}` })
   } catch (error) {
     return { redriven: sent.length, violations: [...violations, { what: String(error) }] }

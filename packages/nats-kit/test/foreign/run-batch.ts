@@ -1,6 +1,5 @@
 import { type DeadLetterEntry, deadLetterStreamName, showDeadLetter } from '../../src/admin.ts'
 import { waitFor } from '../../src/testing.ts'
-import { manager } from '../harness.ts'
 import type { ForeignApp } from './foreign-app.ts'
 import type { ForeignBus } from './foreign-bus.ts'
 import type { ForeignCase, StoredCase, Violation } from './foreign-case.ts'
@@ -48,7 +47,7 @@ export async function runBatch(
     app.runs.length = 0
   }
   violations.push(...(await checkApps(bus, options.deadlineMs)))
-  await (await manager(bus.admin)).streams.purge(deadLetterStreamName(bus.stream.name))
+  await bus.manager.streams.purge(deadLetterStreamName(bus.stream.name))
   return { violations, stored: stored.filter(({ isForeign }) => isForeign).length, deadLetters, redriven }
 }
 

@@ -44,46 +44,50 @@ export interface ConsumerAt {
   readonly stream: number
 }
 
-/** Each a few faults, then a process that dies at last deliveries, with the broker away past the ack wait. */
-export interface HistoryOptions {
-  readonly rounds: number
-}
+/**
+ * What a history is made of: faults of every kind, or only the one that ends messages at their last delivery, which is
+ * lost among the others.
+ */
+export type HistoryKind = 'any fault' | 'last deliveries'
 
 const MESSAGES = 24
 const SHORT_MS = [50, 200, 500] as const
 const LONG_MS = [ACK_WAIT_MS * 1.5, ACK_WAIT_MS * 2.5] as const
 
-/** The steps of a seed. */
-export function historyOf(seed: number, { rounds }: HistoryOptions): readonly Step[] {
+/** The steps of a seed, in rounds of a few faults each. */
+export function historyOf(kind: HistoryKind, seed: number, rounds: number): readonly Step[] {
   const dice = new Dice(seed)
   const steps: Step[] = []
   let published = 0
+  const anyStream = (): number => dice.int(0, STREAMS - 1)
   const planned = (stream: number, content: Omit<ModelMessage, 'id'>): PlannedMessage => ({
     stream,
     message: { id: `m-${published++}`, ...content },
   })
   const anyMessages = (): Step => ({
     kind: 'publish',
-    messages: Array.from({ length: MESSAGES }, () => planned(dice.int(0, STREAMS - 1), { script: anyScript(dice) })),
+    messages: Array.from({ length: MESSAGES }, () => planned(anyStream(), { script: anyScript(dice) })),
   })
-  for (let round = 0; round < rounds; round++) {
-    steps.push(anyMessages())
-    for (let fault = dice.int(2, 4); fault > 0; fault--) {
-      steps.push(anyFault(dice))
-      if (dice.chance(0.5)) steps.push(anyMessages())
+  const hanging = (count: number, stream: number): PlannedMessage[] =>
+    Array.from({ length: count }, () => planned(stream, { script: ['hang', 'ok'] }))
+  for (let round = 1; round <= rounds; round++) {
+    if (kind === 'any fault') {
+      steps.push(anyMessages())
+      for (let fault = dice.int(2, 4); fault > 0; fault--) {
+        steps.push(anyFault(dice))
+        if (dice.chance(0.5)) steps.push(anyMessages())
+      }
+      steps.push({ kind: 'probe', stream: anyStream() })
     }
-    steps.push({ kind: 'probe', stream: dice.int(0, STREAMS - 1) })
-    steps.push({
-      kind: 'lastDelivery',
-      // Fewer than handlers run at once, in each stream.
-      messages: Array.from({ length: STREAMS * 3 }, (_, n) => planned(n % STREAMS, { script: ['ok'], atLast: 'hang' })),
-      downMs: dice.pick(LONG_MS),
-    })
-    if (round === 0) {
-      const stream = dice.int(0, STREAMS - 1)
-      const messages = Array.from({ length: 2 * CONCURRENCY + 2 }, () => planned(stream, { script: ['hang', 'ok'] }))
-      steps.push({ kind: 'hangAll', messages }, { kind: 'probe', stream })
-    } else steps.push({ kind: 'probe', stream: dice.int(0, STREAMS - 1) })
+    // Fewer than handlers run at once, in each stream.
+    const messages = Array.from({ length: STREAMS * (CONCURRENCY - 1) }, (_, n) =>
+      planned(n % STREAMS, { script: ['ok'], atLast: 'hang' }),
+    )
+    steps.push({ kind: 'lastDelivery', messages, downMs: dice.pick(LONG_MS) }, { kind: 'probe', stream: anyStream() })
+  }
+  const stream = anyStream()
+  if (kind === 'any fault') {
+    steps.push({ kind: 'hangAll', messages: hanging(2 * CONCURRENCY + 2, stream) }, { kind: 'probe', stream })
   }
   return steps
 }

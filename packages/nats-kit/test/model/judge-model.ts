@@ -56,7 +56,7 @@ async function missingOf(bus: ModelBus, app: ModelApp): Promise<readonly AckedMe
   return missing.filter(({ stream, seq }) => !dead.has(`${stream} ${seq}`))
 }
 
-/** At most one of a message and consumer, each with its message in it. */
+/** At most one of a message and consumer, each with its message in it; and none of a message that was never handled. */
 async function judgeDeadLetters(bus: ModelBus, dead: readonly DeadLetterEntry[]): Promise<readonly string[]> {
   const idOf = new Map(bus.acked.map(({ id, stream, seq }) => [`${stream} ${seq}`, id]))
   const seen = new Set<string>()
@@ -70,8 +70,16 @@ async function judgeDeadLetters(bus: ModelBus, dead: readonly DeadLetterEntry[])
     const shown = await showDeadLetter(bus.connection, original.stream, seq)
     if (lost || !shown) violations.push(`${name} has no original`)
     else if (id !== undefined && idIn(originalOf(shown).data) !== id) violations.push(`${name} is not of ${id}`)
+    if (id !== undefined && !hasRun(bus, consumer, id))
+      violations.push(`${name} is of ${id}, which no handler was given`)
   }
   return violations
+}
+
+/** All messages of the model are valid, so a handler was given each that failed. */
+function hasRun({ journal }: ModelBus, consumer: string, id: string): boolean {
+  const app = APPS.find(({ name }) => consumer.startsWith(`${name}_`))
+  return app !== undefined && journal.ids(`started.${app.name}`).some((started) => started.startsWith(`${id}@`))
 }
 
 function idIn(data: Uint8Array): string | undefined {

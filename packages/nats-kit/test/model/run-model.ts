@@ -1,6 +1,6 @@
 import { waitFor } from '../../src/testing.ts'
 import type { OnEnd } from '../faults/support/scene.ts'
-import { describeStep, historyOf } from './history.ts'
+import { describeStep, type HistoryKind, historyOf } from './history.ts'
 import { judgeModel } from './judge-model.ts'
 import { openModelBus } from './model-bus.ts'
 import { APPS } from './model-contracts.ts'
@@ -9,6 +9,7 @@ import { runStep, type StepContext, type Undo } from './run-step.ts'
 
 export interface ModelOptions {
   readonly onEnd: OnEnd
+  readonly kind: HistoryKind
   readonly seed: number
   readonly rounds: number
   /** No step begins after this, in milliseconds: a slow machine does less, and not the same for longer. */
@@ -16,17 +17,19 @@ export interface ModelOptions {
 }
 
 export interface ModelReport {
-  readonly violations: readonly string[]
+  /** What did not hold, and how to repeat it; undefined when all did. */
+  readonly failure: string | undefined
   readonly acked: number
   readonly deadLetters: number
-  /** What was done, a line a step, each with the time since the start. */
-  readonly history: readonly string[]
 }
 
 const READY_WITHIN_MS = 60_000
+/** In the report of a failure. */
+const MOST_VIOLATIONS = 12
 
 /** Lets the history of a seed happen to a bus of its own, heals everything, and judges what became of each message. */
-export async function runModel({ onEnd, seed, rounds, forMs }: ModelOptions): Promise<ModelReport> {
+export async function runModel(options: ModelOptions): Promise<ModelReport> {
+  const { onEnd, kind, seed, rounds, forMs } = options
   const violations: string[] = []
   const history: string[] = []
   const startedAt = performance.now()
@@ -44,7 +47,7 @@ export async function runModel({ onEnd, seed, rounds, forMs }: ModelOptions): Pr
     await waitFor(isReady, { deadlineMs: READY_WITHIN_MS, everyMs: 100 }).catch(() => violated(`not ready ${when}`))
   }
   await allReady('at the start')
-  for (const step of historyOf(seed, { rounds })) {
+  for (const step of historyOf(kind, seed, rounds)) {
     if (performance.now() - startedAt > forMs) {
       note('time is over; the rest of the history is left out')
       break
@@ -58,10 +61,26 @@ export async function runModel({ onEnd, seed, rounds, forMs }: ModelOptions): Pr
   for (const process of bus.processes) process.start(true)
   await allReady('after all faults are over')
   for (const stream of bus.streams.keys()) await probe(bus, stream, violated)
-  for (const violation of await judgeModel(bus)) violated(violation)
+  violations.push(...(await judgeModel(bus)))
   const deadLetters = (await bus.deadLetters()).length
   note('judged')
-  return { violations, acked: bus.acked.length, deadLetters, history }
+  const failure = violations.length === 0 ? undefined : describeFailure(options, violations, history)
+  return { failure, acked: bus.acked.length, deadLetters }
+}
+
+function describeFailure(
+  { kind, seed, rounds }: ModelOptions,
+  violations: readonly string[],
+  history: readonly string[],
+): string {
+  const more = violations.length - MOST_VIOLATIONS
+  return [
+    `model, ${kind}, MODEL_SEED=${seed} MODEL_CASES=${rounds}:`,
+    ...violations.slice(0, MOST_VIOLATIONS).map((violation) => `- ${violation}`),
+    ...(more > 0 ? [`- and ${more} more`] : []),
+    'The history, with the time since its start:',
+    ...history,
+  ].join('\n')
 }
 
 /** Faults that end by themselves, and at the latest together. */

@@ -3,7 +3,7 @@ import { deadLetterStreamName } from '../../src/admin.ts'
 import { waitFor } from '../../src/testing.ts'
 import type { ConsumerAt, PlannedMessage, Step } from './history.ts'
 import type { ModelBus } from './model-bus.ts'
-import { APPS, type ModelApp } from './model-contracts.ts'
+import { APPS, MAX_HANDLER_MS, type ModelApp } from './model-contracts.ts'
 import { probe } from './probe.ts'
 
 /** What must be undone before the end: faults that outlast their step. */
@@ -17,8 +17,8 @@ export interface StepContext {
   violated(what: string): void
 }
 
-/** An idle machine needs far less; past it the step goes on all the same. */
-const BEGUN_WITHIN_MS = 15_000
+/** Shorter than a handler may run; past it the step goes on with those that have begun. */
+const BEGUN_WITHIN_MS = MAX_HANDLER_MS * 0.9
 const MAX_DEAD_LETTERS = 100_000
 
 /** Does one step. Faults that another tool makes may meet a consumer that is not there: then nothing happens. */
