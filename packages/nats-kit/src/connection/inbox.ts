@@ -50,7 +50,7 @@ export class Inbox {
 
   /** Subscribes where that is needed. @returns whether what is sent now can be answered, as far as one knows. */
   open(): boolean {
-    if (this.#subscription !== undefined && !this.#subscription.isClosed()) return true
+    if (this.#subscription !== undefined) return true
     if (this.#refusal !== undefined && performance.now() - this.#triedAt < RETRY_ON_DEMAND_MS) return false
     this.#subscribe()
     return this.#subscription !== undefined
@@ -111,7 +111,7 @@ export class Inbox {
   readonly #onState = ({ state }: { readonly state: ConnectionState }): void => {
     if (state !== 'connected' || this.#refusal === undefined) return
     // The client itself brings back what it still had.
-    if (this.#subscription && !this.#subscription.isClosed()) void this.#confirm(this.#subscription)
+    if (this.#subscription) void this.#confirm(this.#subscription)
     else this.#subscribe()
   }
 }

@@ -95,7 +95,7 @@ export interface Bus {
 }
 
 /** How often a wait for readiness looks, in milliseconds; looking costs no request to the broker. */
-const LOOK_MS = 25
+const LOOK_MS = 50
 const READY_TIMEOUT_MS = 30_000
 
 /**
