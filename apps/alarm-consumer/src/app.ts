@@ -1,6 +1,13 @@
 import { alarmToBot, contracts } from '@alarm-bus/contracts'
-import { type Bus, kvOnceStore, startBus } from '@alarm-bus/nats-kit'
-import { createHttp, createMetrics, type Service, type ServiceLogger, withRequestIds } from '@alarm-bus/service'
+import { createBus, kvOnceStore } from '@alarm-bus/nats-kit'
+import {
+  createHttp,
+  createMetrics,
+  type Service,
+  type ServiceBus,
+  type ServiceLogger,
+  withRequestIds,
+} from '@alarm-bus/service'
 import type { AlarmConsumerConfig } from './config.ts'
 import { app } from './declaration.ts'
 import { createAlarmDelivery } from './delivery/alarm-delivery.ts'
@@ -15,43 +22,37 @@ const RECORD_BUDGET_MS = 6_000
 export function createAlarmConsumer(config: AlarmConsumerConfig, logger: ServiceLogger): Service {
   const metrics = createMetrics(config)
   const records = createSentRecords({ shared: kvOnceStore(recordsOptions(config)), logger })
-  let bus: Bus | undefined
   const delivery = createAlarmDelivery({
     sinks: createSinks(config.sinks, logger),
     circuit: config.sinks.circuit,
     records,
     logger,
-    pause: (reason) => bus?.pause(reason, alarmToBot) ?? (() => undefined),
+    pause: (reason) => observed.pause(reason, alarmToBot),
   })
-  return {
-    http: createHttp({ config, logger, health: () => bus?.health(), metrics }),
-    startBus() {
-      const started = metrics.observe(
-        startBus({
-          contracts,
-          app,
-          connection: config.connection,
-          logger,
-          streams: config.streams,
-          subscriber: {
-            ...config.subscriber,
-            handlers: withRequestIds(metrics.handlers([{ ...alarmToBotHandler(delivery), uses: [records] }])),
-          },
-        }),
-      )
-      bus = {
-        ...started,
-        async stop(timeoutMs) {
-          const stopping = started.stop(timeoutMs)
-          delivery.stopWaiting()
-          const report = await stopping
-          await delivery.close()
-          return report
-        },
-      }
-      return bus
+  const observed = metrics.observe(
+    createBus({
+      contracts,
+      app,
+      connection: config.connection,
+      logger,
+      streams: config.streams,
+      subscriber: {
+        ...config.subscriber,
+        handlers: withRequestIds(metrics.handlers([{ ...alarmToBotHandler(delivery), uses: [records] }])),
+      },
+    }),
+  )
+  const bus: ServiceBus = {
+    ...observed,
+    async stop(timeoutMs) {
+      const stopping = observed.stop(timeoutMs)
+      delivery.stopWaiting()
+      const report = await stopping
+      await delivery.close()
+      return report
     },
   }
+  return { http: createHttp({ config, logger, health: bus.health, metrics }), bus }
 }
 
 /** What a process that died had claimed is free when its deliveries come again, and not before: the store knows 3 s at least. */

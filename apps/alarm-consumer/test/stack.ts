@@ -1,5 +1,5 @@
 import { contracts } from '@alarm-bus/contracts'
-import { type Bus, startBus } from '@alarm-bus/nats-kit'
+import { type Bus, createBus } from '@alarm-bus/nats-kit'
 import { collectLogs, waitFor } from '@alarm-bus/nats-kit/testing'
 import { type AppProcess, startApp } from '@alarm-bus/service/testing'
 
@@ -12,12 +12,13 @@ export function startConsumer(natsUrl: string, environment: Readonly<Record<stri
 
 /** A bus that publishes, ready to do so. Whoever starts it stops it. */
 export async function startPublishing(natsUrl: string): Promise<Bus> {
-  const bus = startBus({
+  const bus = createBus({
     contracts,
     connection: { name: 'test-publisher', servers: [natsUrl] },
     logger: collectLogs(),
     publisher: {},
   })
+  void bus.start()
   await waitFor(() => bus.health().ready, { what: 'the publisher is ready' })
   return bus
 }

@@ -1,5 +1,5 @@
 import { contracts } from '@alarm-bus/contracts'
-import { type Bus, startBus } from '@alarm-bus/nats-kit'
+import { createBus } from '@alarm-bus/nats-kit'
 import { createMetrics, type Service, type ServiceLogger, withRequestIds } from '@alarm-bus/service'
 import { busWithStore } from './bus-with-store.ts'
 import type { LogConsumerConfig } from './config.ts'
@@ -28,31 +28,29 @@ export async function createLogConsumer(config: LogConsumerConfig, logger: Servi
     maxQueued: app.handles.length * ((subscriber.concurrency ?? 0) + REDRIVEN),
   })
   const metrics = createMetrics(config)
-  let bus: Bus | undefined
-  return {
-    http: createLogHttp({
-      config,
+  const observed = metrics.observe(
+    createBus({
+      contracts,
+      app,
+      connection: config.connection,
       logger,
-      health: () => bus?.health(),
-      metrics,
-      database: () => store.database(),
-      tokens: config.tokens,
+      streams: config.streams,
+      subscriber: {
+        ...subscriber,
+        handlers: withRequestIds(metrics.handlers([alarmToBotHandler(store), alarmToLogHandler(store)])),
+      },
     }),
-    startBus: () => {
-      const started = startBus({
-        contracts,
-        app,
-        connection: config.connection,
-        logger,
-        streams: config.streams,
-        subscriber: {
-          ...subscriber,
-          handlers: withRequestIds(metrics.handlers([alarmToBotHandler(store), alarmToLogHandler(store)])),
-        },
-      })
-      return (bus = busWithStore(metrics.observe(started), store))
-    },
-  }
+  )
+  const bus = busWithStore(observed, store)
+  const http = createLogHttp({
+    config,
+    logger,
+    health: bus.health,
+    metrics,
+    database: () => store.database(),
+    tokens: config.tokens,
+  })
+  return { http, bus }
 }
 
 /** Only the driver that is used is loaded. */

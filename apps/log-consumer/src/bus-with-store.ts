@@ -1,10 +1,10 @@
-import type { Bus } from '@alarm-bus/nats-kit'
+import type { ServiceBus } from '@alarm-bus/service'
 import type { LogStore } from './store/log-store.ts'
 
 /** The bus and the store as one: both have to be well, either may fail, and the store closes after the last handler. */
-export function busWithStore(bus: Bus, store: LogStore): Bus {
+export function busWithStore(bus: ServiceBus, store: LogStore): ServiceBus {
   return {
-    ...bus,
+    start: bus.start,
     failed: Promise.race([bus.failed, store.failed]),
     health() {
       const checks = [...bus.health().checks, store.check()]

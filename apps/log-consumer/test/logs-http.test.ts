@@ -40,7 +40,7 @@ describe.each(KINDS)('GET /logs, %s', (kind) => {
     http = createLogHttp({
       config,
       logger: createLogger({ ...config, logLevel: 'fatal' }),
-      health: () => undefined,
+      health: () => ({ ready: false, checks: [] }),
       metrics: createMetrics(config),
       database: () => (asked++, store.database()),
       tokens: [TOKEN],

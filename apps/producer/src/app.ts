@@ -1,5 +1,5 @@
 import { contracts } from '@alarm-bus/contracts'
-import { type Bus, KitError, KitErrorCode, startBus } from '@alarm-bus/nats-kit'
+import { createBus } from '@alarm-bus/nats-kit'
 import { createMetrics, type Service, type ServiceLogger } from '@alarm-bus/service'
 import type { ProducerConfig } from './config.ts'
 import { app } from './declaration.ts'
@@ -8,7 +8,16 @@ import { createProducerHttp } from './http/producer-http.ts'
 /** Puts the app together: HTTP hands messages to the bus and answers with its receipts. */
 export async function createProducer(config: ProducerConfig, logger: ServiceLogger): Promise<Service> {
   const metrics = createMetrics(config)
-  let bus: Bus | undefined
+  const bus = metrics.observe(
+    createBus({
+      contracts,
+      app,
+      connection: config.connection,
+      logger,
+      streams: config.streams,
+      publisher: { ...config.publisher, idempotency: true },
+    }),
+  )
   const http = await createProducerHttp({
     contracts,
     config,
@@ -16,25 +25,8 @@ export async function createProducer(config: ProducerConfig, logger: ServiceLogg
     edge: config.edge,
     logger,
     metrics,
-    health: () => bus?.health(),
-    // HTTP is first to listen, so a very early request meets no bus.
-    publish: (channel, message, options) =>
-      bus
-        ? bus.publisher.publish(channel, message, options)
-        : Promise.reject(new KitError(KitErrorCode.BrokerUnavailable, 'the app is starting; nothing was sent')),
+    health: bus.health,
+    publish: bus.publisher.publish,
   })
-  return {
-    http,
-    startBus: () =>
-      (bus = metrics.observe(
-        startBus({
-          contracts,
-          app,
-          connection: config.connection,
-          logger,
-          streams: config.streams,
-          publisher: { ...config.publisher, idempotency: true },
-        }),
-      )),
-  }
+  return { http, bus }
 }

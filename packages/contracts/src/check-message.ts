@@ -1,13 +1,8 @@
 import type { z } from 'zod'
 import { $ZodError, parse } from 'zod/v4/core'
 import type { Channel, MessageOf } from './define-channel.ts'
-
-/** One thing that is wrong with a message, and where: `path` is a JSON pointer, `''` for the message itself. */
-export interface MessageIssue {
-  readonly path: string
-  readonly code: string
-  readonly message: string
-}
+import { type MessageIssue, pointerToken } from './message-issue.ts'
+import { collectUncarried, mayHoldUncarried } from './uncarried-values.ts'
 
 export type CheckedMessage<C extends Channel> =
   | { readonly ok: true; readonly message: MessageOf<C> }
@@ -46,9 +41,22 @@ export function checkReceived<C extends Channel>(channel: C, value: unknown): Ch
   return parsed instanceof InvalidMessage ? { ok: false, issues: parsed.issues } : { ok: true, message: parsed }
 }
 
+/** Of each channel, found out with its first message: only few schemas let through what JSON cannot carry. */
+const holdsUncarried = new WeakMap<Channel, boolean>()
+
+function mayBeUncarried(channel: Channel): boolean {
+  let may = holdsUncarried.get(channel)
+  if (may === undefined) {
+    may = mayHoldUncarried(channel.schema)
+    holdsUncarried.set(channel, may)
+  }
+  return may
+}
+
 /**
  * Checks what a publisher wants to send. The same schema, and nothing may be dropped by it: a field that no consumer
- * would see is a mistake of the publisher's, at any depth.
+ * would see is a mistake of the publisher's, at any depth. So is a value under `z.any()` or `z.unknown()` that JSON would
+ * change or leave out, an issue `not_json`.
  */
 export function checkToPublish<C extends Channel>(channel: C, value: unknown): CheckedMessage<C> {
   const checked = checkReceived(channel, value)
@@ -59,12 +67,17 @@ export function checkToPublish<C extends Channel>(channel: C, value: unknown): C
     return { ok: false, issues }
   }
   const issues: MessageIssue[] = []
+  if (mayBeUncarried(channel)) {
+    collectUncarried(checked.message, issues, MAX_ISSUES)
+    // What refers to itself cannot be compared either.
+    if (issues.length > 0) return { ok: false, issues }
+  }
   collectDropped(value, checked.message, '', issues)
   return issues.length === 0 ? checked : { ok: false, issues }
 }
 
 function collectDropped(sent: unknown, kept: unknown, path: string, issues: MessageIssue[]): void {
-  if (typeof sent !== 'object' || sent === null || typeof kept !== 'object' || kept === null) return
+  if (sent === kept || typeof sent !== 'object' || sent === null || typeof kept !== 'object' || kept === null) return
   for (const key of Object.keys(sent)) {
     if (issues.length >= MAX_ISSUES) return
     const value = (sent as Record<string, unknown>)[key]
@@ -99,9 +112,4 @@ function toIssue(issue: z.core.$ZodIssue): MessageIssue {
     code: issue.code,
     message: issue.message,
   }
-}
-
-/** A JSON pointer escapes `~` and `/` (RFC 6901); a hostile key is cut so that it cannot grow an answer. */
-function pointerToken(key: string): string {
-  return key.slice(0, 128).replaceAll('~', '~0').replaceAll('/', '~1')
 }

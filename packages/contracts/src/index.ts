@@ -1,13 +1,6 @@
 export { alarmToBot, alarmToLog } from './alarms.ts'
 export { appVariable } from './app-variable.ts'
-export {
-  type CheckedMessage,
-  checkReceived,
-  checkToPublish,
-  InvalidMessage,
-  type MessageIssue,
-  parseReceived,
-} from './check-message.ts'
+export { type CheckedMessage, checkReceived, checkToPublish, InvalidMessage, parseReceived } from './check-message.ts'
 export { ContractError } from './contract-error.ts'
 export { contracts } from './contracts.ts'
 export { type App, type AppOptions, defineApp, type HandledChannel } from './define-app.ts'
@@ -23,6 +16,7 @@ export {
 export { type Contracts, defineContracts } from './define-contracts.ts'
 export { defineVersion, type VersionName, type VersionOptions, versionsOf } from './define-version.ts'
 export { defineStream, type Stream, type StreamOptions } from './define-stream.ts'
+export type { MessageIssue } from './message-issue.ts'
 export type { RetryPolicy } from './retry-policy.ts'
 export { basquiatStream } from './streams.ts'
 export { upcastMessage } from './upcast-message.ts'

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -110,6 +110,29 @@ test.each(PUBLISHED)('%s: what is built, what explains it, and nothing else', (n
 test.each(PUBLISHED)('%s: its package.json means something outside of the workspace', (name) => {
   const manifest = readFileSync(join(project, 'node_modules/@alarm-bus', name, 'package.json'), 'utf8')
   expect(manifest).not.toMatch(/workspace:|catalog:|@alarm-bus\/source|src\//)
+})
+
+interface Manifest {
+  readonly engines?: { readonly node?: string }
+  readonly dependencies?: Readonly<Record<string, string>>
+  readonly peerDependencies?: Readonly<Record<string, string>>
+}
+
+function installed(name: string): Manifest {
+  return JSON.parse(readFileSync(join(project, 'node_modules', name, 'package.json'), 'utf8')) as Manifest
+}
+
+test('the kit asks for no older Node than its client does', () => {
+  const majorOf = (name: string): number => Number(/\d+/.exec(installed(name).engines?.node ?? '0')?.[0])
+  const clients = readdirSync(join(project, 'node_modules/@nats-io')).map((name) => majorOf(`@nats-io/${name}`))
+  expect(clients.length).toBeGreaterThan(2)
+  expect(majorOf('@alarm-bus/nats-kit')).toBeGreaterThanOrEqual(Math.max(...clients))
+})
+
+test('there is one zod, the one that the schemas of an app are made with', () => {
+  const { dependencies, peerDependencies } = installed('@alarm-bus/contracts')
+  expect([dependencies, peerDependencies]).toEqual([undefined, { zod: '^4.0.0' }])
+  expect(existsSync(join(project, 'node_modules/@alarm-bus/contracts/node_modules'))).toBe(false)
 })
 
 test(

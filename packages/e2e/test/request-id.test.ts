@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { alarmToBot, contracts } from '@alarm-bus/contracts'
-import { DeadLetter, defineHandler, startBus } from '@alarm-bus/nats-kit'
+import { DeadLetter, defineHandler, createBus } from '@alarm-bus/nats-kit'
 import { collectLogs, waitFor } from '@alarm-bus/nats-kit/testing'
 import { type AppProcess, startStack } from '@alarm-bus/ops/stack'
 import { expect, test } from 'vitest'
@@ -31,7 +31,7 @@ test('a request’s id is in its answer, in the lines of both consumers, and in 
   await alarmConsumer.stop()
   const logger = collectLogs()
   const user = 'alarm-consumer'
-  const bus = startBus({
+  const bus = createBus({
     contracts,
     logger,
     connection: { servers: [broker.url], name: user, auth: { user, password: `dev-only-${user}` } },
@@ -44,6 +44,7 @@ test('a request’s id is in its answer, in the lines of both consumers, and in 
       ],
     },
   })
+  void bus.start()
   try {
     await waitFor(() => bus.health().ready, { what: 'the app that fails' })
     await send('from-caller-18')

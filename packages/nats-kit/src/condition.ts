@@ -8,6 +8,16 @@ export const WatchdogCondition = {
   ConsumerDeleted: 'consumer_deleted',
   /** As many deliveries as the consumer may have are without an ack, so the broker sends no more. */
   AckPendingAtCap: 'ack_pending_at_cap',
+  /** The consumer has what changes which messages a handler gets, or what of them, and it cannot be put right. */
+  ConsumerUnfit: 'consumer_unfit',
+  /** The consumer differs from what the app declares in how soon or how often it delivers, and is left so. */
+  ConsumerDiffers: 'consumer_differs',
+  /** The consumer went past messages of its own while another tool had changed its filter, and cannot go back. */
+  PassedOver: 'passed_over',
+  /** Somebody paused the consumer on the broker: it delivers nothing until then. */
+  PausedOnBroker: 'paused_on_broker',
+  /** Messages wait and none is newly delivered, since as many deliveries as there may be are without an ack. */
+  DeliveryBlocked: 'delivery_blocked',
   /** More messages wait than `lagMessages`, and they do not get fewer. */
   SlowConsumer: 'slow_consumer',
   /** Something kept the process busy for longer than `eventLoopLagMs`: no ack, no heartbeat, no signal went out. */
@@ -23,6 +33,9 @@ const NOT_READY: ReadonlySet<WatchdogCondition> = new Set([
   WatchdogCondition.Stalled,
   WatchdogCondition.MissedHeartbeats,
   WatchdogCondition.ConsumerDeleted,
+  WatchdogCondition.ConsumerUnfit,
+  WatchdogCondition.PausedOnBroker,
+  WatchdogCondition.DeliveryBlocked,
 ])
 
 export function makesNotReady(condition: WatchdogCondition): boolean {

@@ -31,7 +31,7 @@ export const KitErrorCode = {
   TooManyBatches: 'too_many_batches',
   /** What yields the messages of `publishStream` threw; `cause` has it, `stored` how far it came. */
   SourceFailed: 'source_failed',
-  /** The caller's signal ended it; `stored` says how far it came. */
+  /** The caller's signal ended it; of `publishStream`, `stored` says how far it came. */
   Aborted: 'aborted',
   /** The same idempotency key came with another message. */
   IdempotencyConflict: 'idempotency_conflict',
@@ -51,6 +51,8 @@ export const KitErrorCode = {
   StreamRefused: 'stream_refused',
   /** A consumer on the broker differs in a field that cannot be changed. */
   ConsumerConflict: 'consumer_conflict',
+  /** The bus was not ready in the time that was given; the text names the checks that are not well. */
+  NotReady: 'not_ready',
   /** Used after it was closed. */
   Closed: 'closed',
   /** Anything the kit did not foresee; `cause` has it. */

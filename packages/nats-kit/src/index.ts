@@ -3,12 +3,16 @@ export type { Connection } from './connection/connection.ts'
 export type { ConnectionAuth, ConnectionOptions, ConnectionTls } from './connection/options.ts'
 export { errorText, KitError, KitErrorCode, type KitErrorOptions } from './errors.ts'
 export { type ConnectionState, type ConsumerState, type KitEventMap, KitEvents } from './events.ts'
-export { type Bus, type BusOptions, type ShutdownReport, startBus } from './lifecycle/bus.ts'
+export { type Bus, type BusOptions, createBus, type ReadyOptions } from './lifecycle/bus.ts'
+export type { ShutdownReport } from './lifecycle/shut-down.ts'
 export type { Health, HealthCheck } from './health.ts'
 export type { Logger } from './logger.ts'
 export { CORE_PREFIX, createCorePublisher } from './publish/core-publisher.ts'
-export { withIdempotency, type IdempotentPublisherOptions } from './publish/idempotency.ts'
-export { createJetStreamPublisher, type JetStreamPublisherOptions } from './publish/jetstream-publisher.ts'
+export {
+  createJetStreamPublisher,
+  type JetStreamPublisher,
+  type JetStreamPublisherOptions,
+} from './publish/jetstream-publisher.ts'
 export { MAX_BATCH_MESSAGES } from './publish/publish-many.ts'
 export type {
   BatchReceipt,

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { ensureStreams, KitErrorCode } from '../src/index.ts'
 import { StreamKeeper } from '../src/lifecycle/stream-keeper.ts'
 import { waitFor } from '../src/testing.ts'
-import { countMessages, makeContracts, manager, onEnd, open, useBroker } from './harness.ts'
+import { countMessages, makeContracts, manager, onEnd, open, startBroker, useBroker } from './harness.ts'
 
 const broker = useBroker()
 
@@ -183,3 +183,20 @@ test.each(['apply', 'create'] as const)(
     await expect(streams.info(newer.name)).rejects.toThrow('stream not found')
   },
 )
+
+test('an app that may make its streams need not be allowed to look for copies of a migration', async () => {
+  const made = makeContracts()
+  const allow = ['INFO', 'CREATE', 'UPDATE'].flatMap((what) =>
+    ['', '_DLQ', '_ADVISORIES', '_IDEMPOTENCY', '_REDRIVE']
+      .map((suffix) => `"$JS.API.STREAM.${what}.${made.stream.name}${suffix}"`)
+      .concat(`"$JS.API.STREAM.${what}.KV_${made.stream.name}_ONCE"`),
+  )
+  const server = await startBroker({
+    configText: `
+      jetstream { max_file: 1TB }
+      authorization { users: [{ user: app, password: app, permissions: { publish: [${allow.join(', ')}], subscribe: "_INBOX_app.>" } }] }`,
+  })
+  const connection = await open(server, { auth: { user: 'app', password: 'app' }, inboxPrefix: '_INBOX_app' })
+  const plans = await ensureStreams(connection, [made.stream], { mode: 'apply' })
+  expect(plans.map(({ action }) => action)).toEqual(plans.map(() => 'create'))
+})

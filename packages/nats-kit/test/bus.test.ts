@@ -1,13 +1,13 @@
 import { createServer } from 'node:net'
 import { expect, test } from 'vitest'
-import { type BusOptions, defineHandler, ensureStreams, KitErrorCode, startBus } from '../src/index.ts'
+import { type BusOptions, defineHandler, ensureStreams, KitErrorCode, createBus } from '../src/index.ts'
 import { collectLogs, waitFor } from '../src/testing.ts'
 import { freePort, makeContracts, manager, onEnd, open, startBroker } from './harness.ts'
 
-function start(url: string, options: Partial<BusOptions> = {}) {
+function create(url: string, options: Partial<BusOptions> = {}) {
   const made = makeContracts()
   const logger = collectLogs()
-  const bus = startBus({
+  const bus = createBus({
     contracts: made.contracts,
     connection: { servers: [url], name: 'app', reconnectDelayMs: 50, reconnectJitterMs: 10 },
     logger,
@@ -17,13 +17,19 @@ function start(url: string, options: Partial<BusOptions> = {}) {
   return { ...made, bus, logger }
 }
 
-const notOk = (bus: ReturnType<typeof startBus>) =>
+function start(url: string, options: Partial<BusOptions> = {}) {
+  const created = create(url, options)
+  void created.bus.start()
+  return created
+}
+
+const notOk = (bus: ReturnType<typeof createBus>) =>
   bus
     .health()
     .checks.filter((check) => !check.ok)
     .map((check) => `${check.name}: ${check.detail}`)
 
-test('broker absent at boot: not ready and says so, publishes are refused, then everything runs', async () => {
+test('broker absent at boot: not ready and says so, publishes wait in their budget, then everything runs', async () => {
   const port = await freePort()
   const handled: string[] = []
   const made = makeContracts()
@@ -33,14 +39,133 @@ test('broker absent at boot: not ready and says so, publishes are refused, then 
     subscriber: { handlers: [defineHandler(made.toBot, ({ message }) => void handled.push(message))] },
   })
   expect(bus.health()).toEqual({ ready: false, checks: [{ name: 'connection', ok: false, detail: 'connecting' }] })
-  await expect(bus.publisher.publish(made.toBot, { message: 'x' })).rejects.toMatchObject({
+  const error = await bus.publisher.publish(made.toBot, { message: 'x' }, { timeoutMs: 200 }).catch((e: unknown) => e)
+  expect(error).toMatchObject({
+    code: KitErrorCode.BrokerUnavailable,
+    message: expect.stringContaining('nothing was stored'),
+  })
+  await expect(bus.corePublisher.publish(made.toBot, { message: 'x' })).rejects.toMatchObject({
     code: KitErrorCode.BrokerUnavailable,
   })
+  await expect(bus.publisher.publish(made.toBot, { message: '' })).rejects.toMatchObject({
+    code: KitErrorCode.InvalidMessage,
+  })
+  const waiting = [
+    bus.publisher.publish(made.toBot, { message: 'one' }),
+    bus.publisher.publishMany(made.toBot, [{ message: 'two' }]),
+  ]
   await startBroker({ port })
   await waitFor(() => bus.health().ready)
+  await Promise.all(waiting)
   await bus.publisher.publish(made.toBot, { message: 'now' })
-  await waitFor(() => handled.length === 1)
+  await waitFor(() => handled.length === 3)
   expect(await bus.stop(5_000)).toEqual({ clean: true, abandoned: [] })
+})
+
+test('a publish before start waits in its budget, and start can be awaited', async () => {
+  const server = await startBroker()
+  const made = makeContracts()
+  await ensureStreams(await open(server), [made.stream], { mode: 'apply' })
+  const { bus } = create(server.url, { contracts: made.contracts, publisher: {} })
+  expect(bus.health()).toEqual({ ready: false, checks: [{ name: 'connection', ok: false, detail: 'not started' }] })
+  const early = bus.publisher.publish(made.toBot, { message: 'early' })
+  const stream = bus.publisher.publishStream(made.toBot, [{ message: 'a' }, { message: 'b' }])
+  const aborted = bus.publisher.publishStream(made.toBot, [], { signal: AbortSignal.timeout(10) })
+  await expect(aborted).rejects.toMatchObject({ code: KitErrorCode.Aborted, stored: 0 })
+  await bus.start()
+  expect(bus.health().ready).toBe(true)
+  expect((await early).duplicate).toBe(false)
+  expect(await stream).toMatchObject({ count: 2 })
+})
+
+test('a second start is the first one', async () => {
+  const server = await startBroker()
+  const made = makeContracts()
+  let running = 0
+  let most = 0
+  let handled = 0
+  const { bus } = create(server.url, {
+    contracts: made.contracts,
+    publisher: {},
+    subscriber: {
+      concurrency: 2,
+      handlers: [
+        defineHandler(made.toBot, async () => {
+          most = Math.max(most, ++running)
+          await new Promise((resolve) => setImmediate(resolve))
+          running--
+          handled++
+        }),
+      ],
+    },
+  })
+  expect(bus.start()).toBe(bus.start())
+  await bus.start()
+  await Promise.all(Array.from({ length: 50 }, (_, i) => bus.publisher.publish(made.toBot, { message: `m${i}` })))
+  await waitFor(() => handled === 50)
+  expect(most).toBeLessThanOrEqual(2)
+})
+
+test('ready says what is not well, in time, by signal, and when the bus has failed or stopped', async () => {
+  const { bus } = start(`127.0.0.1:${await freePort()}`, { publisher: {} })
+  await expect(bus.ready({ timeoutMs: 50 })).rejects.toMatchObject({
+    code: KitErrorCode.NotReady,
+    message: expect.stringContaining('connection: connecting'),
+  })
+  await expect(bus.ready({ signal: AbortSignal.timeout(50) })).rejects.toMatchObject({
+    code: KitErrorCode.Aborted,
+    message: expect.stringContaining('connection: connecting'),
+  })
+  for (const timeoutMs of [Number.NaN, Infinity, -1, 0, 2 ** 31]) {
+    await expect(bus.ready({ timeoutMs })).rejects.toMatchObject({ code: KitErrorCode.InvalidOptions })
+  }
+  const waiting = bus.ready()
+  const started = bus.start()
+  const stopped = bus.stop(1_000)
+  await expect(waiting).rejects.toMatchObject({ code: KitErrorCode.Closed })
+  await expect(started).rejects.toMatchObject({ code: KitErrorCode.Closed })
+  expect(bus.stop(5_000)).toBe(stopped)
+  expect(await stopped).toEqual({ clean: true, abandoned: [] })
+})
+
+test('an invalid option is refused before anything is opened, and a bus that cannot begin closes its socket', async () => {
+  const server = await startBroker()
+  const made = makeContracts()
+  const connections = async (): Promise<number> => {
+    const answer = await fetch(`${server.monitorUrl}/connz`)
+    return ((await answer.json()) as { readonly num_connections: number }).num_connections
+  }
+  const invalid: readonly Partial<BusOptions>[] = [
+    { publisher: { budgetMs: 0 } },
+    { publisher: { maxInFlight: Number.NaN } },
+    { publisher: { attemptTimeoutMs: 2 ** 31 } },
+    { publisher: { budgetMs: made.stream.duplicateWindowMs } },
+    { publisher: { idempotency: true, budgetMs: 60_000 } },
+    { connection: { servers: ['http://nowhere'], name: 'app' } },
+    { connection: { servers: [], name: 'app' } },
+    { connection: { servers: [server.url], name: 'app', reconnectDelayMs: Number.NaN } },
+  ]
+  for (const options of invalid) {
+    expect(() => create(server.url, { contracts: made.contracts, ...options }), JSON.stringify(options)).toThrow(
+      expect.objectContaining({ code: KitErrorCode.InvalidOptions }),
+    )
+  }
+  const { bus } = create(server.url, {
+    contracts: made.contracts,
+    subscriber: { handlers: [defineHandler(made.toBot, () => undefined)] },
+  })
+  await bus.start()
+  expect(await connections()).toBe(1)
+  await bus.stop(2_000)
+  await waitFor(async () => (await connections()) === 0)
+})
+
+test.each([Number.NaN, -5, 0, 0.5])('stop(%s) ends, and closes the connection', async (timeoutMs) => {
+  const server = await startBroker()
+  const { bus } = start(server.url, { publisher: {} })
+  await bus.ready()
+  await bus.stop(timeoutMs)
+  expect(bus.health().checks.find(({ name }) => name === 'connection')).toMatchObject({ detail: 'closed' })
 })
 
 test('verify: a missing stream makes the app not ready and says what to run; applied, it becomes ready', async () => {
@@ -111,12 +236,12 @@ test('options that cannot work are thrown at once', async () => {
     logger: collectLogs(),
     subscriber,
   })
-  expect(() => startBus(options({ handlers: [] }))).toThrow(/no handler/)
-  expect(() => startBus(options({ handlers: [...handlers, ...handlers] }))).toThrow(/"to-bot" has two handlers/)
-  expect(() => startBus(options({ handlers, delivery: 'fan-out' }))).toThrow(/instanceId/)
-  expect(() => startBus(options({ handlers, delivery: 'fan-out', instanceId: 'recover' }))).toThrow(/kit's own/)
-  expect(() => startBus(options({ handlers, concurrency: 0 }))).toThrow(/concurrency/)
-  expect(() => startBus(options({ handlers }, 'My App'))).toThrow(/kebab case/)
+  expect(() => createBus(options({ handlers: [] }))).toThrow(/no handler/)
+  expect(() => createBus(options({ handlers: [...handlers, ...handlers] }))).toThrow(/"to-bot" has two handlers/)
+  expect(() => createBus(options({ handlers, delivery: 'fan-out' }))).toThrow(/instanceId/)
+  expect(() => createBus(options({ handlers, delivery: 'fan-out', instanceId: 'recover' }))).toThrow(/kit's own/)
+  expect(() => createBus(options({ handlers, concurrency: 0 }))).toThrow(/concurrency/)
+  expect(() => createBus(options({ handlers }, 'My App'))).toThrow(/kebab case/)
 })
 
 test('shutdown while the broker is away ends within its budget and is not clean', async () => {

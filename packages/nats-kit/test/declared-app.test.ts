@@ -1,6 +1,6 @@
 import { type AppOptions, defineApp } from '@alarm-bus/contracts'
 import { expect, test } from 'vitest'
-import { type BusOptions, defineHandler, KitErrorCode, startBus } from '../src/index.ts'
+import { type BusOptions, defineHandler, KitErrorCode, createBus } from '../src/index.ts'
 import { collectLogs, waitFor } from '../src/testing.ts'
 import { makeContracts, onEnd, startBroker } from './harness.ts'
 
@@ -8,13 +8,14 @@ const made = makeContracts()
 const handler = defineHandler(made.toBot, () => undefined)
 
 function start(declared: Partial<AppOptions>, options: Partial<BusOptions>, url = '127.0.0.1:1') {
-  const bus = startBus({
+  const bus = createBus({
     contracts: made.contracts,
     app: defineApp({ name: 'app', description: 'x', owner: 'team', ...declared }),
     connection: { servers: [url], name: 'app' },
     logger: collectLogs(),
     ...options,
   })
+  void bus.start()
   onEnd(() => bus.stop(2_000))
   return bus
 }

@@ -162,7 +162,12 @@ describe('beside a real broker', () => {
     onEnd(() => subscriber.stop(2_000))
     subscriber.start()
     if (what === 'invalid') connection.client.publish(made.toBot.subject, '{"message":1}')
-    else await createJetStreamPublisher(connection, options).publish(made.toBot, { message: what }, { id: 'i' })
+    else
+      await createJetStreamPublisher(connection, { contracts: made.contracts }).publish(
+        made.toBot,
+        { message: what },
+        { id: 'i' },
+      )
     await waitFor(() => verdicts.length > 0, { what: 'a verdict' })
 
     const report = await deliver(made.toBot, what === 'invalid' ? Buffer.from('{"message":1}') : { message: what }, {

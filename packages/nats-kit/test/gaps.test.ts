@@ -40,7 +40,7 @@ async function setUp(channels: 1 | 2) {
       contracts,
       app: 'app',
       handlers,
-      watchdog: { lookMs: 50, noteEveryMs: 50 },
+      watchdog: { lookMs: 50, idleLookMs: 50, noteEveryMs: 50 },
       ...options,
     })
     onEnd(() => subscriber.stop(1_000))

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
-import { createJetStreamPublisher, KitErrorCode, withIdempotency } from '../src/index.ts'
+import { createJetStreamPublisher, KitError, KitErrorCode } from '../src/index.ts'
 import { idempotencyStreamName } from '../src/admin.ts'
+import { waitFor } from '../src/testing.ts'
 import { countMessages, manager, onEnd, open, openWithStreams, useBroker } from './harness.ts'
 
 const broker = useBroker()
@@ -11,7 +12,7 @@ async function setUp() {
   const replica = async () => {
     const connection = await open(broker.current)
     const { contracts } = made
-    const publisher = withIdempotency(createJetStreamPublisher(connection, { contracts }), connection, { contracts })
+    const publisher = createJetStreamPublisher(connection, { contracts, idempotency: true })
     onEnd(() => publisher.close())
     return publisher
   }
@@ -108,4 +109,74 @@ test('claim and message share one budget', { timeout: 10_000 }, async () => {
     .catch((reason: unknown) => reason)
   broker.current.resume()
   expect(error).toMatchObject({ code: KitErrorCode.BrokerUnavailable })
+})
+
+/** Windows short enough to be waited for; the claim's life is the stream's own limit, whatever the kit would make it. */
+async function setUpShort(windowMs: number, claimMs: number) {
+  const made = await openWithStreams(broker.current, { duplicateWindowMs: windowMs })
+  const { contracts, connection, stream } = made
+  const { streams } = await manager(connection)
+  await streams.update(idempotencyStreamName(stream.name), { max_age: claimMs * 1e6, duplicate_window: windowMs * 1e6 })
+  const options = { contracts, idempotency: true, budgetMs: Math.min(15_000, windowMs - 100) }
+  const publisher = createJetStreamPublisher(connection, options)
+  onEnd(() => publisher.close())
+  const claimedAt = async (): Promise<number> => {
+    const claim = await streams.getMessage(idempotencyStreamName(stream.name), { last_by_subj: '>' })
+    return claim?.time.getTime() ?? 0
+  }
+  return { ...made, publisher, streams, claimedAt }
+}
+
+test('a claim outlives the duplicate window of the last message that matched it', { timeout: 30_000 }, async () => {
+  const [windowMs, claimMs] = [2_000, 3_000]
+  const { publisher, toBot, claimedAt } = await setUpShort(windowMs, claimMs)
+  const publish = (message: string) => publisher.publish(toBot, { message }, { id: 'k' })
+  await publish('one')
+  const first = await claimedAt()
+  // Past the window, and late in the life of the first claim.
+  await waitFor(() => Date.now() - first > 2_500)
+  expect(await publish('one')).toMatchObject({ duplicate: false })
+  expect(await claimedAt()).toBeGreaterThan(first)
+  // For as long as the broker knows the id another body is refused, and never taken for a duplicate.
+  const stored = await waitFor(
+    async () => {
+      try {
+        return await publish('two')
+      } catch (error) {
+        if (KitError.is(error, KitErrorCode.IdempotencyConflict)) return undefined
+        throw error
+      }
+    },
+    { deadlineMs: 20_000 },
+  )
+  expect(stored.duplicate).toBe(false)
+})
+
+test('a duplicate renews nothing at the broker, and its claim all the same', async () => {
+  const { publisher, toBot, claimedAt } = await setUpShort(120_000, 180_000)
+  await publisher.publish(toBot, { message: 'one' }, { id: 'k' })
+  const first = await claimedAt()
+  expect(await publisher.publish(toBot, { message: 'one' }, { id: 'k' })).toMatchObject({ seq: 1, duplicate: true })
+  expect(await claimedAt()).toBeGreaterThan(first)
+})
+
+test('many at once under one id with one message: one is stored, all are told so', async () => {
+  const { publisher, replica, toBot, stream, connection } = await setUp()
+  const other = await replica()
+  const receipts = await Promise.all(
+    Array.from({ length: 40 }, (_, i) => (i % 2 ? publisher : other).publish(toBot, { message: 'one' }, { id: 'k' })),
+  )
+  expect(receipts.filter(({ duplicate }) => !duplicate)).toHaveLength(1)
+  expect(await countMessages(connection, stream.name)).toBe(1)
+})
+
+test('closing waits for a message whose claim is under way', async () => {
+  const { publisher, toBot, stream, connection } = await setUp()
+  const publishing = publisher.publish(toBot, { message: 'last' }, { id: 'k' })
+  await publisher.close()
+  expect(await publishing).toMatchObject({ seq: 1 })
+  expect(await countMessages(connection, stream.name)).toBe(1)
+  await expect(publisher.publish(toBot, { message: 'later' }, { id: 'l' })).rejects.toMatchObject({
+    code: KitErrorCode.Closed,
+  })
 })

@@ -6,7 +6,7 @@ import {
   kvOnceStore,
   type MessageHandler,
   onceOnly,
-  startBus,
+  createBus,
 } from '../src/index.ts'
 import { onceBucketName } from '../src/admin.ts'
 import { collectLogs, waitFor } from '../src/testing.ts'
@@ -34,7 +34,8 @@ test('an app writes its once-only handlers down before it is connected; a redeli
   const start = async () => {
     const logger = collectLogs()
     const connection = { servers: [broker.current.url], name: 'app' }
-    const bus = startBus({ contracts, logger, connection, publisher: {}, subscriber: { handlers } })
+    const bus = createBus({ contracts, logger, connection, publisher: {}, subscriber: { handlers } })
+    void bus.start()
     onEnd(() => bus.stop(2_000))
     await waitFor(() => bus.health().ready, { what: 'the bus' })
     const passedOver = () => logger.lines.filter(({ fields }) => fields['event'] === 'redeliveryPassedOver')

@@ -5,7 +5,8 @@ import {
   createSubscriber,
   defineHandler,
   type MessageContext,
-  startBus,
+  RetryLater,
+  createBus,
   type SubscriberOptions,
 } from '../src/index.ts'
 import { deadLetterStreamName } from '../src/admin.ts'
@@ -155,6 +156,35 @@ describe.each(['pull', 'push'] as const)('%s', (mode) => {
   })
 })
 
+test('deliveries that a stop gave back are no failures for the next process', async () => {
+  const { publish, info, jsm, stream, create } = await setUp('pull')
+  await publish('first', 'held')
+  for (let restart = 1; restart <= 3; restart++) {
+    let isPaused = false
+    const { subscriber } = await create(() => {
+      if (!isPaused) subscriber.pause('at the first one')
+      isPaused = true
+      // Not a failure either, however often.
+      throw new RetryLater(0)
+    })
+    subscriber.start()
+    await waitFor(async () => isPaused && (await info()).num_ack_pending === 2)
+    expect(await subscriber.stop(5_000)).toEqual([])
+  }
+  const counts: [string, number][] = []
+  const { subscriber } = await create(({ message }, { deliveryCount }) => {
+    counts.push([message, deliveryCount])
+    throw new Error('a failure')
+  })
+  subscriber.start()
+  await waitFor(async () => (await jsm.streams.info(deadLetterStreamName(stream.name))).state.messages === 2)
+  for (const name of ['first', 'held']) {
+    const own = counts.filter(([message]) => message === name).map(([, deliveryCount]) => deliveryCount)
+    expect(own.length).toBe(3)
+    expect(own[0]).toBeGreaterThanOrEqual(3)
+  }
+})
+
 test('in a queue group the other instance gets what comes', async () => {
   const { publish, start } = await setUp('push')
   const seen: string[] = []
@@ -203,7 +233,8 @@ test('a bus is paused before it is connected; one without a subscriber refuses',
   const shared = { contracts, connection, logger: collectLogs() }
   const seen: string[] = []
   const handlers = [defineHandler(toBot, ({ message }) => void seen.push(message))]
-  const bus = startBus({ ...shared, publisher: {}, subscriber: { handlers } })
+  const bus = createBus({ ...shared, publisher: {}, subscriber: { handlers } })
+  void bus.start()
   onEnd(() => bus.stop(5_000))
   const resume = bus.pause('from the start', toBot)
   await waitFor(() => bus.health().checks.some(({ detail }) => detail === 'paused: from the start'))
@@ -211,7 +242,8 @@ test('a bus is paused before it is connected; one without a subscriber refuses',
   expect(seen).toEqual([])
   resume()
   await waitFor(() => seen.length === 1)
-  const silent = startBus({ ...shared, publisher: {} })
+  const silent = createBus({ ...shared, publisher: {} })
+  void silent.start()
   onEnd(() => silent.stop(5_000))
   expect(() => silent.pause('nothing')).toThrow('without a subscriber')
 })

@@ -1,6 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { nuid } from '@nats-io/transport-node'
 import { describe, expect, test } from 'vitest'
+import { idempotencyStreamName } from '../src/admin.ts'
 import {
   type BatchReceipt,
   createJetStreamPublisher,
@@ -8,7 +9,7 @@ import {
   KitError,
   KitErrorCode,
   MAX_BATCH_MESSAGES,
-  startBus,
+  createBus,
 } from '../src/index.ts'
 import { collectLogs, waitFor } from '../src/testing.ts'
 import {
@@ -382,28 +383,51 @@ test('an existing stream gets what batches need, whichever way it lost it', asyn
   expect((await jsm.streams.info(stream.name)).config).toMatchObject({ allow_atomic: true, allow_batched: true })
 })
 
-test('through the bus: many at a time, and with idempotency ids that nothing would hold are refused', async () => {
-  const made = makeContracts()
-  const start = (idempotency: boolean) => {
-    const connection = { servers: [shared.current.url], name: 'app', inboxPrefix: `_INBOX_${nuid.next()}` }
-    const bus = startBus({ contracts: made.contracts, connection, logger: collectLogs(), publisher: { idempotency } })
-    onEnd(() => bus.stop(2_000))
-    return bus
+describe('with idempotency', () => {
+  const setUpClaims = async () => {
+    const made = await openWithStreams(shared.current)
+    const publisher = createJetStreamPublisher(made.connection, { contracts: made.contracts, idempotency: true })
+    onEnd(() => publisher.close())
+    return { ...made, publisher }
   }
-  const strict = start(true)
-  expect((await failure(strict.publisher.publishMany(made.toBot, messages(2)))).code).toBe(
-    KitErrorCode.BrokerUnavailable,
-  )
-  await waitFor(() => strict.health().ready)
-  expect(await strict.publisher.publishMany(made.toBot, messages(2))).toMatchObject({ firstSeq: 1, lastSeq: 2 })
-  expect(await strict.publisher.publishStream(made.toBot, messages(2))).toMatchObject({ count: 2, lastSeq: 4 })
-  const ids = idsOf(2)
-  expect((await failure(strict.publisher.publishMany(made.toBot, messages(2), { ids }))).code).toBe(
-    KitErrorCode.InvalidOptions,
-  )
-  const refused = strict.publisher.publishStream(made.toBot, messages(2), { ids: () => 'x' })
-  expect((await failure(refused)).code).toBe(KitErrorCode.InvalidOptions)
-  const plain = start(false)
-  await waitFor(() => plain.health().ready)
-  expect(await plain.publisher.publishMany(made.toBot, messages(2), { ids })).toMatchObject({ firstSeq: 5, ids })
+
+  test('each id of a batch stands for its message, in batches and alone', async () => {
+    const { publisher, toBot, stream, connection } = await setUpClaims()
+    const ids = idsOf(100)
+    const first = await publisher.publishMany(toBot, messages(100), { ids })
+    expect(first).toMatchObject({ firstSeq: 1, lastSeq: 100, duplicate: false })
+    expect(await publisher.publishMany(toBot, messages(100), { ids })).toEqual({ ...first, duplicate: true })
+    const other = messages(100).map((message, i) => (i === 70 ? { message: 'another' } : message))
+    const error = await failure(publisher.publishMany(toBot, other, { ids }))
+    expect(error.code).toBe(KitErrorCode.IdempotencyConflict)
+    expect(error.message).toMatch(/^message 70: /)
+    const id = ids[70] as string
+    expect((await failure(publisher.publish(toBot, { message: 'another' }, { id }))).code).toBe(
+      KitErrorCode.IdempotencyConflict,
+    )
+    expect(await publisher.publish(toBot, messages(100)[70] as { message: string }, { id })).toMatchObject({
+      seq: 71,
+      duplicate: true,
+    })
+    expect((await (await manager(connection)).streams.info(stream.name)).state.messages).toBe(100)
+  })
+
+  test('fresh ids need no claim, and a stream of messages takes no ids', async () => {
+    const { publisher, toBot, stream, connection } = await setUpClaims()
+    expect(await publisher.publishMany(toBot, messages(2))).toMatchObject({ firstSeq: 1, lastSeq: 2 })
+    expect(await publisher.publishStream(toBot, messages(2))).toMatchObject({ count: 2, lastSeq: 4 })
+    const refused = publisher.publishStream(toBot, messages(2), { ids: () => 'x' })
+    expect(await failure(refused)).toMatchObject({ code: KitErrorCode.InvalidOptions, stored: 0 })
+    const { streams } = await manager(connection)
+    expect((await streams.info(idempotencyStreamName(stream.name))).state.last_seq).toBe(0)
+  })
+})
+
+test('through the bus: many at a time, before the connection too', async () => {
+  const made = await openWithStreams(shared.current)
+  const connection = { servers: [shared.current.url], name: 'app', inboxPrefix: `_INBOX_${nuid.next()}` }
+  const bus = createBus({ contracts: made.contracts, connection, logger: collectLogs(), publisher: {} })
+  void bus.start()
+  onEnd(() => bus.stop(2_000))
+  expect(await bus.publisher.publishMany(made.toBot, messages(2))).toMatchObject({ firstSeq: 1, lastSeq: 2 })
 })

@@ -1,8 +1,12 @@
+import { defineChannel, defineContracts, defineStream } from '@alarm-bus/contracts'
+import { nuid } from '@nats-io/transport-node'
 import { describe, expect, test } from 'vitest'
+import { z } from 'zod'
 import {
   createCorePublisher,
   createJetStreamPublisher,
   createMessageRouter,
+  ensureStreams,
   KitError,
   KitErrorCode,
 } from '../src/index.ts'
@@ -10,6 +14,7 @@ import { waitFor } from '../src/testing.ts'
 import { countMessages, manager, makeContracts, onEnd, open, openWithStreams, useBroker } from './harness.ts'
 
 const broker = useBroker()
+const STREAM_LIMITS = { maxAgeMs: 3_600_000, maxMessages: 1_000, maxBytes: 1024 * 1024 }
 
 async function setUp(options = {}) {
   const made = await openWithStreams(broker.current)
@@ -204,3 +209,52 @@ describe('core NATS and the router', () => {
     expect((await failure(core.publish(toBot, { message: 'x', y: 1 } as never))).code).toBe(KitErrorCode.InvalidMessage)
   })
 })
+
+test('what JSON cannot carry is refused with its path, and nothing is sent', async () => {
+  const loose = defineChannel({
+    name: 'loose',
+    subject: `${nuid.next()}.loose`,
+    description: 'x',
+    schema: z.object({ extra: z.any() }),
+  })
+  const stream = defineStream({ ...STREAM_LIMITS, name: `L_${nuid.next()}`, description: 'x', channels: [loose] })
+  const connection = await open(broker.current)
+  await ensureStreams(connection, [stream], { mode: 'apply' })
+  const contracts = defineContracts({ channels: [loose], streams: [stream] })
+  const publisher = createJetStreamPublisher(connection, { contracts })
+  onEnd(() => publisher.close())
+  const cyclic: Record<string, unknown> = {}
+  cyclic['self'] = cyclic
+  const values = [new Map(), Number.NaN, () => 1, 1n, [undefined], cyclic, new Date()]
+  for (const value of values) {
+    await expect(publisher.publish(loose, { extra: { value } })).rejects.toMatchObject({
+      code: KitErrorCode.InvalidMessage,
+      issues: [{ path: expect.stringMatching(/^\/extra\/value/), code: 'not_json' }],
+    })
+  }
+  await expect(publisher.publishMany(loose, [{ extra: 1 }, { extra: new Set() }])).rejects.toMatchObject({
+    code: KitErrorCode.InvalidMessage,
+    issues: [{ path: '/1/extra' }],
+  })
+  expect(await publisher.publish(loose, { extra: { any: ['plain', { data: null }] } })).toMatchObject({ seq: 1 })
+})
+
+test.each([Number.NaN, Infinity, -1, 0, 2 ** 31, '5' as unknown as number])(
+  'timeoutMs %s is refused, and nothing is sent',
+  async (timeoutMs) => {
+    const { contracts, connection, toBot, stream } = await openWithStreams(broker.current)
+    const options = { code: KitErrorCode.InvalidOptions, message: expect.stringContaining('timeoutMs') }
+    for (const idempotency of [false, true]) {
+      const publisher = createJetStreamPublisher(connection, { contracts, idempotency })
+      onEnd(() => publisher.close())
+      await expect(publisher.publish(toBot, { message: 'x' }, { timeoutMs })).rejects.toMatchObject(options)
+      await expect(publisher.publish(toBot, { message: 'x' }, { timeoutMs, id: 'k' })).rejects.toMatchObject(options)
+      await expect(publisher.publishMany(toBot, [{ message: 'x' }], { timeoutMs })).rejects.toMatchObject(options)
+    }
+    expect(await countMessages(connection, stream.name)).toBe(0)
+    // Fractions are what is left of a deadline.
+    const publisher = createJetStreamPublisher(connection, { contracts })
+    onEnd(() => publisher.close())
+    expect(await publisher.publish(toBot, { message: 'x' }, { timeoutMs: 2_000.5 })).toMatchObject({ seq: 1 })
+  },
+)

@@ -1,10 +1,11 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import {
+  type Connection,
   createSubscriber,
   defineHandler,
   type KitEventMap,
   KitErrorCode,
-  startBus,
+  createBus,
   type SubscriberOptions,
   WatchdogCondition,
 } from '../src/index.ts'
@@ -65,8 +66,13 @@ async function expectOnAndOff(
 
 describe('stalled', () => {
   test('messages wait and none is settled: not ready, until one is', async () => {
-    const made = await setUp({ concurrency: 2, watchdog: { ...QUICK, stalledAfterMs: 200 } })
-    await made.publish(5)
+    const made = await setUp({ concurrency: 2, idleHeartbeatMs: 2_000, watchdog: { ...QUICK, stalledAfterMs: 200 } })
+    made.letGo()
+    const lost = losePulls(made.connection)
+    // What was asked for before is delivered still; what is asked for after it is not.
+    await made.publish(2)
+    await waitFor(async () => (await made.jsm.consumers.info(made.name, 'app_to-bot')).ack_floor.stream_seq === 2)
+    await made.publish(3)
     await waitFor(() => made.check(WatchdogCondition.Stalled))
     expect(made.check(WatchdogCondition.Stalled)).toMatchObject({
       ok: false,
@@ -75,27 +81,66 @@ describe('stalled', () => {
     // More looks change nothing that is said.
     await made.publish(2)
     await waitFor(() => made.check(WatchdogCondition.Stalled)?.detail.startsWith('5 messages wait'))
-    made.letGo()
+    lost.end()
     await expectOnAndOff(made, WatchdogCondition.Stalled, 'error')
   })
 
-  test('a busy consumer with nothing behind it, and a paused one, are not', async () => {
+  test.each(['pull', 'push'] as const)(
+    'handlers that take longer than stalledAfterMs, and no longer than they may, are not; nor is an instance beside them (%s)',
+    async (mode) => {
+      const made = await setUp({ mode, concurrency: 2, watchdog: { ...QUICK, stalledAfterMs: 100 } })
+      await made.publish(2)
+      await waitFor(async () => (await made.jsm.consumers.info(made.name, 'app_to-bot')).num_ack_pending === 2)
+      const handlers = [defineHandler(made.toBot, () => new Promise<void>(() => undefined))]
+      const other = createSubscriber(made.connection, {
+        contracts: made.contracts,
+        app: 'app',
+        handlers,
+        mode,
+        concurrency: 2,
+        watchdog: { ...QUICK, stalledAfterMs: 100 },
+      })
+      onEnd(() => other.stop(1))
+      other.start()
+      await made.publish(6)
+      let looks = 0
+      made.connection.events.on('consumerLooked', ({ pendingMessages }) => {
+        if (pendingMessages > 0) looks++
+      })
+      await waitFor(() => looks > 20)
+      expect(made.of(WatchdogCondition.Stalled)).toEqual([])
+    },
+  )
+
+  test('a busy consumer with nothing behind it is not; one that is paused on the broker says that it is', async () => {
     const made = await setUp({ concurrency: 2, watchdog: { ...QUICK, stalledAfterMs: 200 } })
     await made.publish(2)
     let looks = 0
-    const counted = made.connection.client.subscribe(`$JS.API.CONSUMER.INFO.${made.name}.app_to-bot`, {
-      callback: () => void looks++,
-    })
+    made.connection.events.on('consumerLooked', () => looks++)
     await waitFor(() => looks > 10)
-    const config = { pause_until: new Date(Date.now() + 60_000).toISOString() }
-    await made.connection.client.request(`$JS.API.CONSUMER.PAUSE.${made.name}.app_to-bot`, JSON.stringify(config))
+    await made.jsm.consumers.pause(made.name, 'app_to-bot', new Date(Date.now() + 60_000))
     await made.publish(3)
+    await waitFor(() => made.check(WatchdogCondition.PausedOnBroker)?.detail.includes('3 messages wait'))
+    expect(made.check(WatchdogCondition.PausedOnBroker)).toMatchObject({
+      ok: false,
+      detail: expect.stringMatching(/^somebody paused the consumer on the broker, for \d+ ms more/),
+    })
     looks = 0
     await waitFor(() => looks > 10)
-    counted.unsubscribe()
     expect(made.of(WatchdogCondition.Stalled)).toEqual([])
+    await made.jsm.consumers.resume(made.name, 'app_to-bot')
+    await expectOnAndOff(made, WatchdogCondition.PausedOnBroker, 'error')
   })
 })
+
+/** Requests for messages go nowhere, as if the way to the consumer's leader were lost while the connection stands. */
+function losePulls({ frames }: Connection): { end(): void } {
+  const publish = frames.publish.bind(frames)
+  frames.publish = (subject, ...rest) => {
+    if (!subject.startsWith('$JS.API.CONSUMER.MSG.NEXT.')) publish(subject, ...rest)
+  }
+  return { end: () => (frames.publish = publish) }
+}
 
 test('a deleted consumer: not ready until the kit has made it again', async () => {
   const made = await setUp({ watchdog: QUICK })
@@ -106,13 +151,7 @@ test('a deleted consumer: not ready until the kit has made it again', async () =
 
 test('missed heartbeats: not ready while the broker says nothing, and ready again', async () => {
   const made = await setUp({ idleHeartbeatMs: 100, watchdog: QUICK })
-  const { frames } = made.connection
-  // The requests go nowhere, as if the way to the consumer's leader were lost while the connection stands.
-  const publish = frames.publish.bind(frames)
-  let lost = true
-  frames.publish = (subject, ...rest) => {
-    if (!(lost && subject.startsWith('$JS.API.CONSUMER.MSG.NEXT.'))) publish(subject, ...rest)
-  }
+  const lost = losePulls(made.connection)
   // What was asked for before is answered for as long as it lasts, so it ends with the consumer.
   await made.jsm.consumers.delete(made.name, 'app_to-bot')
   await waitFor(() => made.check(WatchdogCondition.MissedHeartbeats))
@@ -120,7 +159,7 @@ test('missed heartbeats: not ready while the broker says nothing, and ready agai
     ok: false,
     detail: expect.stringMatching(/^no heartbeat for \d+ ms$/),
   })
-  lost = false
+  lost.end()
   await expectOnAndOff(made, WatchdogCondition.MissedHeartbeats, 'error')
 })
 
@@ -174,13 +213,14 @@ describe('the event loop', () => {
   test('a blocked one is said when it is over, of an app that only publishes too, and leaves it ready', async () => {
     const { contracts } = makeContracts()
     const logger = collectLogs()
-    const bus = startBus({
+    const bus = createBus({
       contracts,
       logger,
       connection: { servers: [server.url], name: 'app' },
       publisher: {},
       eventLoopLagMs: 700,
     })
+    void bus.start()
     try {
       const changes: Change[] = []
       bus.events.on('watchdogChanged', (change) => changes.push(change))
@@ -208,8 +248,8 @@ test('options that cannot work are refused by name', async () => {
   const { contracts, toBot } = makeContracts()
   const subscriber = { handlers: [defineHandler(toBot, () => undefined)], watchdog: { lookMs: 0 } }
   const options = { contracts, logger: collectLogs(), connection: { servers: ['127.0.0.1:1'], name: 'app' } }
-  expect(() => startBus({ ...options, subscriber })).toThrow(/watchdog: lookMs/)
-  expect(() => startBus({ ...options, eventLoopLagMs: 1 })).toThrow(
+  expect(() => createBus({ ...options, subscriber })).toThrow(/watchdog: lookMs/)
+  expect(() => createBus({ ...options, eventLoopLagMs: 1 })).toThrow(
     expect.objectContaining({ code: KitErrorCode.InvalidOptions }),
   )
 })

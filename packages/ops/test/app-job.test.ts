@@ -6,7 +6,7 @@ import {
   DeadLetter,
   defineHandler,
   KitErrorCode,
-  startBus,
+  createBus,
   type SubscriberOptions,
 } from '@alarm-bus/nats-kit'
 import { RedriveHeader, redriveDeadLetters } from '@alarm-bus/nats-kit/admin'
@@ -59,7 +59,7 @@ async function startInstance(
   const app = filledApp(declared)
   const seen = { handled: [] as string[], letters: [] as string[], shapes: new Set<number>() }
   const logger = collectLogs()
-  const bus = startBus({
+  const bus = createBus({
     contracts: filledContracts,
     app,
     logger,
@@ -82,6 +82,7 @@ async function startInstance(
       ),
     },
   })
+  void bus.start()
   bus.events.on('deadLetterStored', ({ channel, reason }) => seen.letters.push(`${channel} ${reason}`))
   await waitFor(() => bus.health().ready, { what: `${app.name} (${how.delivery}) to be ready` })
   return { ...seen, bus, logger, stop: () => bus.stop(5_000) }
@@ -169,7 +170,7 @@ test.each(publishing.flatMap((app) => [{}, { users: OLD_USERS }].map((options) =
     await using broker = await prepare(options)
     const app = filledApp(declared)
     const logger = collectLogs()
-    const bus = startBus({
+    const bus = createBus({
       contracts: filledContracts,
       app: defineApp({ ...app, handles: [], onceOnly: false }),
       logger,
@@ -177,6 +178,7 @@ test.each(publishing.flatMap((app) => [{}, { users: OLD_USERS }].map((options) =
       streams: { mode: 'verify' },
       publisher: { idempotency: app.idempotency },
     })
+    void bus.start()
     await waitFor(() => bus.health().ready, { what: `${app.name} to be ready` })
     for (const channel of app.publishes.map(filled)) {
       const options = { id: `${channel.name}-1`, ttlSeconds: 60 }

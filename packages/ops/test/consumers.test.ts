@@ -1,5 +1,5 @@
 import { alarmToBot, contracts } from '@alarm-bus/contracts'
-import { defineHandler, startBus } from '@alarm-bus/nats-kit'
+import { defineHandler, createBus } from '@alarm-bus/nats-kit'
 import { collectLogs, waitFor } from '@alarm-bus/nats-kit/testing'
 import { AckPolicy, jetstreamManager } from '@nats-io/jetstream'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -56,13 +56,14 @@ test('a consumer of an app that is gone is shown, and removed with --apply', asy
 })
 
 test('a running app keeps its consumers, even when it is forgotten in --apps', async () => {
-  const bus = startBus({
+  const bus = createBus({
     contracts,
     logger: collectLogs(),
     connection: { servers: [broker.server.url], name: 'alarm-consumer', auth: authOf('alarm-consumer') },
     streams: { mode: 'verify' },
     subscriber: { handlers: [defineHandler(alarmToBot, () => undefined)] },
   })
+  void bus.start()
   try {
     await waitFor(() => bus.health().ready)
     const manager = await jetstreamManager(await broker.raw('admin'), { checkAPI: false })

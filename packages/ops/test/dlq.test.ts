@@ -1,5 +1,5 @@
 import { alarmToBot, contracts } from '@alarm-bus/contracts'
-import { createJetStreamPublisher, DeadLetter, defineHandler, startBus } from '@alarm-bus/nats-kit'
+import { createJetStreamPublisher, DeadLetter, defineHandler, createBus } from '@alarm-bus/nats-kit'
 import { redriveDeadLetters } from '@alarm-bus/nats-kit/admin'
 import { collectLogs, waitFor } from '@alarm-bus/nats-kit/testing'
 import { jetstreamManager } from '@nats-io/jetstream'
@@ -31,13 +31,14 @@ function dlq(flags: readonly string[], env: Readonly<Record<string, string>> = {
 
 /** An app under its own user, on alarm-to-bot. */
 async function app(name: App, handle: (text: string) => void) {
-  const bus = startBus({
+  const bus = createBus({
     contracts,
     logger: collectLogs(),
     connection: { servers: [broker.server.url], name, auth: authOf(name) },
     streams: { mode: 'verify' },
     subscriber: { handlers: [defineHandler(alarmToBot, ({ message }) => handle(message))] },
   })
+  void bus.start()
   stops.push(() => bus.stop(2_000))
   await waitFor(() => bus.health().ready, { what: `${name} to be ready` })
 }

@@ -1,5 +1,5 @@
 import { alarmToLog, contracts, defineApp } from '@alarm-bus/contracts'
-import { createJetStreamPublisher, createKvOnceStore, defineHandler, onceOnly, startBus } from '@alarm-bus/nats-kit'
+import { createJetStreamPublisher, createKvOnceStore, defineHandler, onceOnly, createBus } from '@alarm-bus/nats-kit'
 import { collectLogs, waitFor } from '@alarm-bus/nats-kit/testing'
 import { expect, test } from 'vitest'
 import { readApps } from '../src/apps/read-apps.ts'
@@ -37,7 +37,7 @@ test('a new app has its user by its declaration, remembers what it handled, and 
     if (deliveryCount === 1) throw new Error('not yet')
     handled.push(message)
   })
-  const bus = startBus({
+  const bus = createBus({
     contracts,
     app,
     logger,
@@ -45,6 +45,7 @@ test('a new app has its user by its declaration, remembers what it handled, and 
     streams: { mode: 'verify' },
     subscriber: { retry: { baseMs: 10, capMs: 20 }, handlers: [onceOnly(handler, { store })] },
   })
+  void bus.start()
   await waitFor(() => bus.health().ready, { what: 'the new app to be ready' })
   const publisher = createJetStreamPublisher(await broker.kit('producer'), { contracts })
   await publisher.publish(alarmToLog, { message: 'written' })

@@ -3,10 +3,10 @@ import { mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { alarmToBot, basquiatStream, contracts } from '@alarm-bus/contracts'
-import { defineHandler, startBus } from '@alarm-bus/nats-kit'
+import { defineHandler, createBus } from '@alarm-bus/nats-kit'
 import { type DeclaredStreamConfig, withCompanions } from '@alarm-bus/nats-kit/admin'
 import { collectLogs, waitFor } from '@alarm-bus/nats-kit/testing'
-import { AckPolicy, type JetStreamManager, jetstreamManager } from '@nats-io/jetstream'
+import { AckPolicy, type JetStreamManager, jetstreamManager, StorageType } from '@nats-io/jetstream'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { applyStreams } from '../src/index.ts'
 import { checkConfirmed } from '../src/plan/apply-plan.ts'
@@ -87,13 +87,14 @@ test('an app in mode verify does not mind a tag of another release', async () =>
   await setUp()
   const { metadata } = (await manager.streams.info('BASQUIAT_STREAM')).config
   await manager.streams.update('BASQUIAT_STREAM', { metadata: { ...metadata, 'alarm-bus.owner': 'somebody else' } })
-  const bus = startBus({
+  const bus = createBus({
     contracts,
     logger: collectLogs(),
     connection: { servers: [broker.server.url], name: 'alarm-consumer', auth: authOf('alarm-consumer') },
     streams: { mode: 'verify' },
     subscriber: { handlers: [defineHandler(alarmToBot, () => undefined)] },
   })
+  void bus.start()
   try {
     await waitFor(() => bus.health().ready)
     // And a running app's consumers are what its declaration says.
@@ -212,6 +213,15 @@ test('a limit below what a stream holds removes messages, so it needs its name a
   )
   const name = ['BASQUIAT_STREAM']
   checkConfirmed(await make(2, name), { allowDestroy: true, destroy: name })
+
+  // What a stream that is made anew carries over is held to the same limits.
+  const inMemory = holding(2).streams.map((one) => ({ ...one, storage: StorageType.Memory }))
+  const migrated = makePlan({ streams: inMemory, contracts }, await observe(manager, []), {
+    streamsOnly: true,
+    destroy: [],
+  })
+  expect(migrated.changes[0]).toMatchObject({ action: 'migrate', drops: ['max_msgs'] })
+  expect(describePlan(migrated)).toContain('  removes the messages that are over max_msgs')
 })
 
 test('dead letters of a release with larger limits are not lowered below what is stored without their name', async () => {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Channel, contracts } from '@alarm-bus/contracts'
-import { type Bus, defineHandler, RetryLater, type SubscriberOptions, startBus } from '@alarm-bus/nats-kit'
+import { type Bus, createBus, defineHandler, RetryLater, type SubscriberOptions } from '@alarm-bus/nats-kit'
 import { collectLogs, waitFor } from '@alarm-bus/nats-kit/testing'
 import { authOf, type TestBroker, type User } from './harness.ts'
 
@@ -54,18 +54,20 @@ export function startConsumer(
   return { handled, bus, stop: () => bus.stop(5_000) }
 }
 
-type Part = Pick<Parameters<typeof startBus>[0], 'publisher'> & {
-  readonly subscriber?: Parameters<typeof startBus>[0]['subscriber']
+type Part = Pick<Parameters<typeof createBus>[0], 'publisher'> & {
+  readonly subscriber?: Parameters<typeof createBus>[0]['subscriber']
 }
 
 function busOf({ servers }: Brokers, name: User, part: Part): Bus {
-  return startBus({
+  const bus = createBus({
     contracts,
     logger: collectLogs(),
     connection: { servers, name, auth: authOf(name) },
     streams: { mode: 'verify' },
     ...(part as object),
-  } as Parameters<typeof startBus>[0])
+  } as Parameters<typeof createBus>[0])
+  void bus.start()
+  return bus
 }
 
 /** What is in `many` more than once. */

@@ -1,5 +1,5 @@
 import { alarmToBot, alarmToLog, contracts } from '@alarm-bus/contracts'
-import { type Bus, DeadLetter, defineHandler, RetryLater, startBus } from '@alarm-bus/nats-kit'
+import { type Bus, createBus, DeadLetter, defineHandler, RetryLater } from '@alarm-bus/nats-kit'
 import { collectLogs, type NatsServer, startTestBroker, waitFor } from '@alarm-bus/nats-kit/testing'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createMetrics, type Metrics } from '../src/index.ts'
@@ -12,7 +12,7 @@ beforeAll(async () => {
   metrics = createMetrics({ app: 'metered', version: '1.2.3' })
   const failing = new Set(['fail once'])
   bus = metrics.observe(
-    startBus({
+    createBus({
       contracts,
       connection: { name: 'metered', servers: [broker.url] },
       logger: collectLogs(),
@@ -29,7 +29,7 @@ beforeAll(async () => {
       },
     }),
   )
-  await waitFor(() => bus.health().ready, { what: 'the bus is ready' })
+  await bus.start()
 })
 afterAll(async () => {
   await bus.stop(5_000)

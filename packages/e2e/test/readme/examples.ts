@@ -5,7 +5,7 @@ import {
   type MessageContext,
   type MessageHandler,
   type PublishReceipt,
-  startBus,
+  createBus,
   type StoredPublisher,
   type Subscriber,
 } from '@alarm-bus/nats-kit'
@@ -175,12 +175,13 @@ async function handledOnce({
 }): Promise<void> {
   const consumer = 'once-app_alarm-to-bot'
   const run = async (): Promise<void> => {
-    const bus = startBus({
+    const bus = createBus({
       contracts,
       logger,
       connection: { servers: [server], name: 'once-app' },
       subscriber: { handlers: [tellOnce] },
     })
+    void bus.start()
     closers.push(() => bus.stop(2_000))
     await waitFor(() => bus.health().ready)
     await settled(connection, consumer)

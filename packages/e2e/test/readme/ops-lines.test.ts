@@ -7,7 +7,7 @@ import {
   createJetStreamPublisher,
   DeadLetter,
   defineHandler,
-  startBus,
+  createBus,
 } from '@alarm-bus/nats-kit'
 import { collectLogs, startTestBroker, waitFor } from '@alarm-bus/nats-kit/testing'
 import { jetstreamManager } from '@nats-io/jetstream'
@@ -54,7 +54,7 @@ test('the lines run as they stand, one after the other, on the broker of nats.se
   }
   let away = true
   const handled: string[] = []
-  const bus = startBus({
+  const bus = createBus({
     contracts,
     logger,
     connection: {
@@ -75,6 +75,7 @@ test('the lines run as they stand, one after the other, on the broker of nats.se
       ],
     },
   })
+  void bus.start()
   onTestFinished(async () => void (await bus.stop(2_000)))
   await waitFor(() => bus.health().ready, { what: 'the app' })
   const publisher = createJetStreamPublisher(await open('producer'), { contracts })

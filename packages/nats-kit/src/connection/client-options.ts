@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { type ConnectionOptions as ClientOptions, credsAuthenticator, nkeyAuthenticator } from '@nats-io/transport-node'
+import { positive, wholeMs } from '../checked-options.ts'
 import { KitError, KitErrorCode } from '../errors.ts'
 import type { ConnectionAuth, ConnectionOptions, ConnectionTls } from './options.ts'
 
@@ -14,15 +15,16 @@ export function inboxPrefixOf(options: Pick<ConnectionOptions, 'name' | 'inboxPr
  * @throws KitError `invalid_options` for addresses, credentials or files that cannot work.
  */
 export function toClientOptions(options: ConnectionOptions): ClientOptions {
-  const delayMs = options.reconnectDelayMs ?? 2_000
-  const jitterMs = options.reconnectJitterMs ?? 500
+  const delayMs = wholeMs('reconnectDelayMs', options.reconnectDelayMs ?? 2_000, 0)
+  const jitterMs = wholeMs('reconnectJitterMs', options.reconnectJitterMs ?? 500, 0)
+  if (options.servers.length === 0) throw invalid('servers is empty; give one address at least, nats://host:port')
   return {
     servers: options.servers.map(checkedServer),
     name: options.version === undefined ? options.name : `${options.name}@${options.version}`,
     inboxPrefix: checkedInboxPrefix(inboxPrefixOf(options)),
-    timeout: options.connectTimeoutMs ?? 5_000,
-    pingInterval: options.pingIntervalMs ?? 5_000,
-    maxPingOut: options.maxPingsOut ?? 2,
+    timeout: wholeMs('connectTimeoutMs', options.connectTimeoutMs ?? 5_000),
+    pingInterval: wholeMs('pingIntervalMs', options.pingIntervalMs ?? 5_000),
+    maxPingOut: positive('maxPingsOut', options.maxPingsOut ?? 2),
     // For ever: an app that gives up reconnecting runs deaf.
     maxReconnectAttempts: -1,
     reconnectDelayHandler: () => delayMs + Math.random() * jitterMs,

@@ -1,16 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import {
-  AuthorizationError,
-  connect as dial,
-  InvalidArgumentError,
-  type NatsConnection,
-  UserAuthenticationExpiredError,
-} from '@nats-io/transport-node'
+import type { NatsConnection } from '@nats-io/transport-node'
+import { boundedMs } from '../checked-options.ts'
 import { errorText, KitError, KitErrorCode } from '../errors.ts'
 import { type ConnectionState, KitEvents } from '../events.ts'
 import { type Logger, safeLogger } from '../logger.ts'
 import { inboxPrefixOf, toClientOptions } from './client-options.ts'
 import type { Connection } from './connection.ts'
+import { dial, isRefusal } from './dial.ts'
 import { FrameWriter } from './frame-writer.ts'
 import type { ConnectionOptions } from './options.ts'
 import { watchStatus } from './watch-status.ts'
@@ -22,6 +18,14 @@ export interface ConnectContext {
   readonly signal?: AbortSignal
 }
 
+/** A connection before it is open: what is made of it waits, as it does after a loss. */
+export interface PreparedConnection {
+  /** In state `connecting` until `open` resolves; its `client` and `frames` throw until then. */
+  readonly connection: Connection
+  /** Called once. @throws KitError as {@link connect}; the connection is `closed` then. */
+  open(): Promise<void>
+}
+
 /**
  * Connects, and keeps trying while the broker is away; each failed attempt is logged. Once connected, it reconnects
  * for ever.
@@ -30,103 +34,116 @@ export interface ConnectContext {
  * options that cannot work; `closed` when `signal` aborts.
  */
 export async function connect(options: ConnectionOptions, context: ConnectContext): Promise<Connection> {
-  const { events = new KitEvents(), signal } = context
+  const { connection, open } = prepareConnection(options, context)
+  const { signal } = context
+  const callOff = (): void => void connection.close(0)
+  if (signal?.aborted) callOff()
+  signal?.addEventListener('abort', callOff)
+  try {
+    await open()
+  } finally {
+    signal?.removeEventListener('abort', callOff)
+  }
+  return connection
+}
+
+/** Checks the options and opens nothing. @throws KitError `invalid_options`. */
+export function prepareConnection(
+  options: ConnectionOptions,
+  context: Pick<ConnectContext, 'logger' | 'events'>,
+): PreparedConnection {
+  const { events = new KitEvents() } = context
   const logger = safeLogger(context.logger)
   const clientOptions = toClientOptions(options)
-  const announce = (state: ConnectionState, reason: string): void => {
-    events.emit('connectionStateChanged', { state, reason })
-  }
-  announce('connecting', 'connecting')
-  for (let attempt = 1; ; attempt++) {
-    if (signal?.aborted) throw new KitError(KitErrorCode.Closed, 'connecting was called off')
-    try {
-      const client = await dial(clientOptions)
-      if (signal?.aborted) {
-        await client.close()
-        throw new KitError(KitErrorCode.Closed, 'connecting was called off')
-      }
-      logger.info(
-        { event: 'connectionStateChanged', state: 'connected', server: client.getServer(), attempt },
-        'NATS connected',
-      )
-      const connection = wrap(client, options, { logger, events })
-      announce('connected', 'connected')
-      return connection
-    } catch (error) {
-      if (error instanceof KitError) throw error
-      if (isRefusal(error)) {
-        throw new KitError(
-          KitErrorCode.AuthenticationFailed,
-          `NATS refused the credentials of ${JSON.stringify(options.name)}: ${errorText(error)}`,
-          { cause: error },
-        )
-      }
-      if (error instanceof InvalidArgumentError) {
-        throw new KitError(KitErrorCode.InvalidOptions, errorText(error), { cause: error })
-      }
-      const delayMs = clientOptions.reconnectDelayHandler?.() ?? 2_000
-      logger.warn(
-        {
-          event: 'connectFailed',
-          attempt,
-          servers: options.servers,
-          error: errorText(error),
-          retryInMs: Math.round(delayMs),
-        },
-        'NATS cannot be reached yet; trying again',
-      )
-      await sleep(delayMs, undefined, signal === undefined ? {} : { signal }).catch(() => undefined)
-    }
-  }
-}
-
-function isRefusal(error: unknown): boolean {
-  if (error instanceof AuthorizationError || error instanceof UserAuthenticationExpiredError) return true
-  return error instanceof Error && error.cause !== undefined && isRefusal(error.cause)
-}
-
-function wrap(
-  client: NatsConnection,
-  options: ConnectionOptions,
-  { logger, events }: { readonly logger: Logger; readonly events: KitEvents },
-): Connection {
-  const frames = new FrameWriter(client)
-  let state: ConnectionState = 'connected'
+  const calledOff = new AbortController()
+  let opened: { readonly client: NatsConnection; readonly frames: FrameWriter } | undefined
+  let opening: Promise<unknown> = Promise.resolve()
+  let state: ConnectionState = 'connecting'
   let asked = false
-  watchStatus(client, { events, logger, setState: (next) => (state = next) }).catch((error: unknown) => {
-    const failure = KitError.from(error)
-    logger.error({ event: 'exceptionOccurred', err: failure }, 'NATS client threw')
-    events.emit('exceptionOccurred', { error: failure, during: 'reading the client’s notifications' })
-  })
-  const closed = client.closed().then((error): KitError | undefined => {
+  let resolveClosed: (failure: KitError | undefined) => void
+  const closed = new Promise<KitError | undefined>((resolve) => (resolveClosed = resolve))
+
+  const end = (failure: KitError | undefined): void => {
+    if (state === 'closed') return
     state = 'closed'
-    const failure = asked && !error ? undefined : closingError(error)
-    logger[failure ? 'error' : 'info'](
-      { event: 'connectionStateChanged', state, err: failure },
-      'NATS connection closed',
-    )
     if (failure) events.emit('exceptionOccurred', { error: failure, during: 'the connection' })
     events.emit('connectionStateChanged', { state, reason: failure?.message ?? 'closed' })
-    return failure
-  })
+    resolveClosed(failure)
+  }
+
+  const open = async (): Promise<void> => {
+    if (!calledOff.signal.aborted) {
+      events.emit('connectionStateChanged', { state: 'connecting', reason: 'connecting' })
+    }
+    let client: NatsConnection | undefined
+    try {
+      client = await dial(options, clientOptions, { logger, signal: calledOff.signal })
+      opened = { client, frames: new FrameWriter(client) }
+    } catch (error) {
+      await client?.close()
+      const failure = KitError.from(error)
+      end(calledOff.signal.aborted ? undefined : failure)
+      throw failure
+    }
+    state = 'connected'
+    watchStatus(client, { events, logger, setState: (next) => (state = next) }).catch((error: unknown) => {
+      const failure = KitError.from(error)
+      logger.error({ event: 'exceptionOccurred', err: failure }, 'NATS client threw')
+      events.emit('exceptionOccurred', { error: failure, during: 'reading the client’s notifications' })
+    })
+    void client.closed().then((error) => {
+      const failure = asked && !error ? undefined : closingError(error)
+      logger[failure ? 'error' : 'info'](
+        { event: 'connectionStateChanged', state: 'closed', err: failure },
+        'NATS connection closed',
+      )
+      end(failure)
+    })
+    events.emit('connectionStateChanged', { state, reason: 'connected' })
+  }
+
+  const parts = (): NonNullable<typeof opened> => {
+    if (opened) return opened
+    throw new KitError(KitErrorCode.BrokerUnavailable, 'not connected to the broker yet; nothing was sent')
+  }
+
   return {
-    client,
-    frames,
-    name: options.name,
-    inboxPrefix: inboxPrefixOf(options),
-    events,
-    logger,
-    get state() {
-      return state
+    connection: {
+      get client() {
+        return parts().client
+      },
+      get frames() {
+        return parts().frames
+      },
+      name: options.name,
+      inboxPrefix: inboxPrefixOf(options),
+      events,
+      logger,
+      get state() {
+        return state
+      },
+      closed,
+      async close(timeoutMs) {
+        asked = true
+        calledOff.abort()
+        // A dial that is not answered ends by itself, later than this; nothing was begun that could be lost.
+        if (!opened) await settlesWithin(opening, boundedMs(timeoutMs))
+        if (!opened) {
+          end(undefined)
+          return true
+        }
+        const { client, frames } = opened
+        frames.flush()
+        const flushed = state === 'connected' && (await settlesWithin(client.flush(), boundedMs(timeoutMs)))
+        await client.close()
+        await closed
+        return flushed
+      },
     },
-    closed,
-    async close(timeoutMs) {
-      asked = true
-      frames.flush()
-      const flushed = state === 'connected' && (await settlesWithin(client.flush(), timeoutMs))
-      await client.close()
-      await closed
-      return flushed
+    open() {
+      const started = open()
+      opening = started
+      return started
     },
   }
 }

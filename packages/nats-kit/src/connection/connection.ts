@@ -4,7 +4,7 @@ import type { ConnectionState, KitEvents } from '../events.ts'
 import type { Logger } from '../logger.ts'
 import type { FrameWriter } from './frame-writer.ts'
 
-/** An open connection. Whoever opened it closes it. */
+/** A connection, open unless its state says otherwise. Whoever opened it closes it. */
 export interface Connection {
   /** The client underneath, for what the kit does not wrap. */
   readonly client: NatsConnection
@@ -18,7 +18,8 @@ export interface Connection {
   /** Resolves when the connection is over for good: with an error if nobody asked for it. Never rejects. */
   readonly closed: Promise<KitError | undefined>
   /**
-   * Flushes what was written and closes. Past `timeoutMs`, or while the broker is away, closes all the same.
+   * Flushes what was written and closes. Past `timeoutMs`, or while the broker is away, closes all the same. NaN and a
+   * negative time count as 0.
    * Resolves to whether everything written had reached the broker.
    */
   close(timeoutMs: number): Promise<boolean>

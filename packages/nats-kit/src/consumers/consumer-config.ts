@@ -1,6 +1,7 @@
 import { AckPolicy, type ConsumerConfig, DeliverPolicy } from '@nats-io/jetstream'
 import { ownerTag } from './owner-tag.ts'
 import { configHash } from '../streams/config-hash.ts'
+import { HASH_KEY } from './consumer-fields.ts'
 import type { ConsumerSpec } from './consumer-spec.ts'
 import type { SubscriberSettings } from './options.ts'
 
@@ -8,9 +9,6 @@ import type { SubscriberSettings } from './options.ts'
 const EPHEMERAL_THRESHOLD_MS = 30_000
 /** Messages of a shared pull consumer that may be unsettled at once, delayed retries among them. */
 const MAX_ACK_PENDING = 1_000
-
-/** The key in a consumer's metadata under which the hash of its configuration is noted; where it began is no part of it. */
-const HASH_KEY = 'alarm-bus.config'
 
 const nanos = (ms: number): number => ms * 1_000_000
 

@@ -1,8 +1,10 @@
+import type { StreamInfo } from '@nats-io/jetstream'
+import { incarnationOf } from '../streams/incarnation.ts'
 import type { StartFrom } from './consumer-config.ts'
 import type { ConsumerSpec } from './consumer-spec.ts'
 import type { SubscriberSettings } from './options.ts'
 
-/** How far a consumer had got, and in which incarnation of its stream: where it goes on when it has to be made anew. */
+/** How far a consumer had got, and in which incarnation of its stream: where it goes on when it has to be recreated. */
 export class ConsumerProgress {
   readonly #settings: SubscriberSettings
   readonly #spec: ConsumerSpec
@@ -17,16 +19,21 @@ export class ConsumerProgress {
     if (incarnation !== undefined) this.#seen = { settledUpTo, incarnation }
   }
 
+  /** Up to where this process saw everything settled; undefined where it has not seen the consumer on that stream. */
+  settledUpTo(incarnation: string): number | undefined {
+    return this.#seen?.incarnation === incarnation ? this.#seen.settledUpTo : undefined
+  }
+
   /**
    * Where a consumer that has to be made begins. One that this process has seen goes on after what was settled then,
-   * in the same stream; a stream made anew counts from 1 again, so there it begins at the beginning.
+   * in the same stream; a stream that was recreated counts from 1 again, so there it begins at the beginning.
    */
-  startFrom(incarnation: string | undefined): StartFrom {
+  startFrom(stream: StreamInfo): StartFrom {
     // What was settled has left a work queue, and the server lets its readers begin nowhere else.
     if (this.#spec.workQueue) return 'all'
-    const seen = this.#seen
-    if (seen && seen.incarnation === incarnation) return { sequence: seen.settledUpTo + 1 }
-    if (seen) return 'all'
+    const settledUpTo = this.settledUpTo(incarnationOf(stream))
+    if (settledUpTo !== undefined) return { sequence: settledUpTo + 1 }
+    if (this.#seen) return 'all'
     return this.#settings.lifetime === 'ephemeral' ? 'new' : 'all'
   }
 }

@@ -1,18 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream'
 import type { Msg } from '@nats-io/transport-node'
 import { connectionChange } from '../connection/connection-change.ts'
 import type { Connection } from '../connection/connection.ts'
-import { KitError, KitErrorCode } from '../errors.ts'
+import { errorText, KitError } from '../errors.ts'
 import type { ConsumerState } from '../events.ts'
 import type { HealthCheck } from '../health.ts'
 import type { StoredSender } from '../publish/stored-sender.ts'
-import { streamIncarnation } from '../streams/ensure-streams.ts'
 import { ConsumerWatch } from '../watchdog/consumer-watch.ts'
-import { toConsumerConfig } from './consumer-config.ts'
-import { ConsumerProgress } from './consumer-progress.ts'
+import type { LookReason } from '../watchdog/gap-watch.ts'
+import { loopClock } from '../watchdog/loop-clock.ts'
+import { ConsumerLooks } from './consumer-looks.ts'
+import { ConsumerNotes, MAX_UNRUN_NOTED, unrunNote } from './consumer-notes.ts'
 import type { ConsumerSpec } from './consumer-spec.ts'
-import { ensureConsumer, findConsumer } from './ensure-consumer.ts'
+import { isDeliverable } from './is-deliverable.ts'
+import { LookTimer } from './look-timer.ts'
 import { nextChange } from './next-change.ts'
 import type { SubscriberSettings } from './options.ts'
 import type { Pauses } from './pauses.ts'
@@ -20,13 +21,14 @@ import { type AbandonedMessage, MessageProcessor } from '../handling/message-pro
 import { PullSource } from '../sources/pull-source.ts'
 import { PushSource } from '../sources/push-source.ts'
 import { removeEphemeral } from './remove-ephemeral.ts'
-import { consumerTrialNotes } from './trial-notes.ts'
 import type { DeliverySource, SourceEnd } from '../sources/source.ts'
 import { StaleDeliveries } from '../handling/stale-deliveries.ts'
 
 /** Wait before trying again after the first failure; doubled each time, up to the cap. */
 const FIRST_BACKOFF_MS = 250
 const MAX_BACKOFF_MS = 5_000
+/** How often a consumer is looked up that sends no heartbeats: nothing else tells that it is gone. */
+const SILENT_LOOK_MS = 10_000
 
 const LEVELS: Partial<Record<ConsumerState, 'error' | 'warn'>> = { recovering: 'error', paused: 'warn' }
 
@@ -41,18 +43,25 @@ export class ConsumerRunner {
   readonly #spec: ConsumerSpec
   readonly #stream: string
   readonly #processor: MessageProcessor
+  readonly #notes: ConsumerNotes
   readonly #watch: ConsumerWatch
   readonly #stale: StaleDeliveries
-  readonly #progress: ConsumerProgress
+  readonly #looks: ConsumerLooks
+  readonly #lookTimer: LookTimer
   readonly #pauses: Pauses
   readonly #stopSignal = new AbortController()
   #source: DeliverySource | undefined
   #state: ConsumerState = 'starting'
   #reason = 'not started'
   #loop: Promise<void> = Promise.resolve()
+  #isStarted = false
   #stopping: Promise<readonly AbandonedMessage[]> | undefined
   /** Why it is paused; undefined while it is not. */
   #pausedFor: string | undefined
+  /** How often the process had stood still when the stream was last looked at. */
+  #freezes = loopClock.freezes
+  /** After it stood still nothing is asked for and nothing handled before the stream was looked at. */
+  #thawing = false
 
   constructor(
     connection: Connection,
@@ -66,27 +75,38 @@ export class ConsumerRunner {
     this.#spec = spec
     this.#stream = spec.stream
     this.name = spec.name
+    this.#notes = new ConsumerNotes(connection, spec.stream, spec.name)
     this.#processor = new MessageProcessor({
       connection,
       handling: spec,
       limits: settings,
       deadLetters,
-      notes: consumerTrialNotes(connection, spec.stream, spec.name),
+      notes: this.#notes,
       stream: spec.stream,
       consumer: spec.name,
       onDone: () => this.#source?.onRoom(),
     })
     this.#stale = new StaleDeliveries(connection, spec.name, settings.ackWaitMs)
-    this.#progress = new ConsumerProgress(settings, spec)
     this.#watch = new ConsumerWatch(connection, settings, spec, this.#processor)
+    this.#looks = new ConsumerLooks(connection, settings, spec, this.#watch, {
+      reason: () => this.#lookReason(),
+      gone: (detail) => this.#source?.end({ kind: 'gone', detail }),
+      began: (info) => this.#processor.unrun.take(unrunNote(info)),
+    })
+    const { lookMs, idleLookMs } = settings.watchdog
+    const isSilent = settings.mode === 'push' && settings.delivery === 'queue-group' && settings.lifetime === 'durable'
+    this.#lookTimer = new LookTimer(lookMs, isSilent ? Math.min(idleLookMs, SILENT_LOOK_MS) : idleLookMs)
     this.#pauses = pauses
   }
 
   start(): void {
-    const unlisten = this.#pauses.onChange(this.#onPauses)
-    this.#stopSignal.signal.addEventListener('abort', unlisten)
+    const { signal } = this.#stopSignal
+    if (this.#isStarted || signal.aborted) return
+    this.#isStarted = true
+    for (const end of [this.#pauses.onChange(this.#onPauses), loopClock.use()]) signal.addEventListener('abort', end)
     this.#onPauses()
     this.#loop = this.#run()
+    void this.#lookAfter(signal)
   }
 
   checks(): readonly HealthCheck[] {
@@ -120,13 +140,22 @@ export class ConsumerRunner {
     await Promise.race([this.#loop, late])
     this.#stale.stop()
     const abandoned = await this.#processor.stop(Math.max(0, timeoutMs - (performance.now() - startedAt)))
+    await Promise.race([this.#noteUnrun(), late])
     if (this.#settings.lifetime === 'ephemeral') await removeEphemeral(this.#connection, this.#stream, this.name)
-    await Promise.race([
-      this.#watch.onStop(() => jetstreamManager(this.#connection.client, { checkAPI: false, timeout: 2_000 })),
-      late,
-    ])
+    // Out of time: the position that was noted last is what the next start compares with.
+    else if (performance.now() - startedAt < timeoutMs) await Promise.race([this.#looks.end(), late])
     this.#become('stopped', 'asked to stop')
     return abandoned
+  }
+
+  /** The broker counts deliveries that never ran as well; without a note the next process would take them for failures. */
+  async #noteUnrun(): Promise<void> {
+    const unrun = this.#processor.unrun.latest(MAX_UNRUN_NOTED)
+    if (unrun.size === 0 || this.#settings.lifetime === 'ephemeral' || this.#connection.state !== 'connected') return
+    await this.#notes.noteUnrun(unrun).catch((error: unknown) => {
+      const detail = { event: 'unrunNotNoted', consumer: this.name, messages: unrun.size, error: errorText(error) }
+      this.#connection.logger.warn(detail, 'deliveries that never ran cannot be noted; they count as failed')
+    })
   }
 
   async #run(): Promise<void> {
@@ -158,28 +187,14 @@ export class ConsumerRunner {
   }
 
   async #runOnce(signal: AbortSignal, onRunning: () => void): Promise<SourceEnd> {
-    const manager = await jetstreamManager(this.#connection.client, { checkAPI: false, timeout: 5_000 })
-    const incarnation = await streamIncarnation(this.#connection, this.#stream)
-    const config = toConsumerConfig(
-      this.#settings,
-      this.#spec,
-      this.#connection.inboxPrefix,
-      this.#progress.startFrom(incarnation),
-    )
-    const info = await ensureConsumer(manager, this.#stream, config, this.#connection.logger)
-    if (signal.aborted) return { kind: 'stopped', detail: 'asked to stop' }
-    this.#progress.remember(info.ack_floor.stream_seq, incarnation)
-    await this.#watch.onStart(manager, info)
+    const config = await this.#looks.begin()
     if (signal.aborted || this.#pausedFor !== undefined) return { kind: 'stopped', detail: 'asked to stop' }
     const source = this.#makeSource(config.deliver_subject, config.deliver_group)
     this.#source = source
     const ended = source.run()
     this.#become('running', 'running')
     onRunning()
-    const watching = new AbortController()
-    void this.#lookAfter(manager, source, incarnation, watching.signal)
     const end = await ended
-    watching.abort()
     this.#watch.onEnd(end)
     return end
   }
@@ -191,41 +206,56 @@ export class ConsumerRunner {
       concurrency: this.#settings.concurrency,
       idleHeartbeatMs: this.#settings.idleHeartbeatMs,
       onMessage: (message: Msg, now: number) => {
-        if (this.#stale.isStale()) this.#processor.passOver(message)
-        else this.#processor.process(message, now)
+        loopClock.tell(now)
+        if (loopClock.freezes !== this.#freezes) this.#thaw()
+        this.#lookTimer.soon()
+        if (this.#stale.isStale()) return this.#processor.passOver(message)
+        if (isDeliverable(message, this.#spec, this.#watch.isFit)) return this.#processor.process(message, now)
+        this.#processor.passOver(message)
+        this.#lookTimer.now()
       },
       running: () => this.#processor.running,
+      isHeld: () => {
+        if (loopClock.freezes !== this.#freezes) this.#thaw()
+        return this.#thawing
+      },
     }
     if (deliverSubject === undefined) return new PullSource(this.#connection, context)
     return new PushSource(this.#connection, { ...context, deliverSubject, deliverGroup })
   }
 
-  /** Looks the consumer up now and then: a push consumer that is deleted says nothing. */
-  async #lookAfter(
-    manager: JetStreamManager,
-    source: DeliverySource,
-    incarnation: string | undefined,
-    signal: AbortSignal,
-  ): Promise<void> {
-    for (;;) {
-      await sleep(this.#settings.watchdog.lookMs * (0.8 + Math.random() * 0.4), undefined, {
-        signal,
-        ref: false,
-      }).catch(() => undefined)
-      if (signal.aborted) return
-      try {
-        const info = await findConsumer(manager, this.#stream, this.name)
-        if (!info) return source.end({ kind: 'gone', detail: 'the consumer was deleted' })
-        this.#progress.remember(info.ack_floor.stream_seq, incarnation)
-        await this.#watch.onLook(manager, info)
-      } catch (error) {
-        if (KitError.is(error, KitErrorCode.StreamMissing)) return source.end({ kind: 'gone', detail: error.message })
-        this.#connection.logger.warn(
-          { event: 'consumerLookFailed', consumer: this.name, error: KitError.from(error).message },
-          'consumer cannot be looked up',
-        )
-      }
+  /** Looks the consumer up now and then, in every state: a push consumer that is deleted says nothing. */
+  async #lookAfter(signal: AbortSignal): Promise<void> {
+    let busy = true
+    while (!signal.aborted) {
+      await this.#lookTimer.next(busy, signal)
+      if (!signal.aborted) busy = await this.#looks.look()
     }
+  }
+
+  #lookReason(): LookReason {
+    const { freezes } = loopClock
+    if (freezes !== this.#freezes) {
+      this.#freezes = freezes
+      return 'freeze'
+    }
+    return this.#state === 'running' ? 'run' : 'pause'
+  }
+
+  /** The process stood still: looks at the stream before new deliveries change the numbers. */
+  #thaw(): void {
+    if (this.#thawing || !this.#watch.countsGaps) {
+      this.#freezes = this.#thawing ? this.#freezes : loopClock.freezes
+      return
+    }
+    this.#thawing = true
+    this.#processor.hold()
+    void this.#looks.look().then(() => {
+      this.#thawing = false
+      this.#freezes = loopClock.freezes
+      if (this.#pausedFor === undefined) this.#processor.release()
+      this.#source?.onRoom()
+    })
   }
 
   /** Asks for nothing more while somebody holds a pause; what is on its way is held, for the broker has counted it. */
@@ -239,7 +269,7 @@ export class ConsumerRunner {
       void this.#source?.stop()
     } else if (reason === undefined && was !== undefined) {
       this.#become('starting', 'the pause has ended')
-      this.#processor.release()
+      if (!this.#thawing) this.#processor.release()
     }
   }
 

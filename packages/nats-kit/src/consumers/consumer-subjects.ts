@@ -7,6 +7,7 @@ import {
 } from '../streams/companion-streams.ts'
 import type { ConsumerSpec } from './consumer-spec.ts'
 import { ACK_PREFIX } from '../handling/envelope.ts'
+import { resetSubject } from './passed-over.ts'
 
 /** Where a consumer is and what it is held to. */
 export type ConsumerPlace = Pick<ConsumerSpec, 'stream' | 'name' | 'filterSubject'>
@@ -20,11 +21,14 @@ export function nextSubject(stream: string, consumer: string): string {
 
 /**
  * Every subject that the kit publishes on for one handler's consumer, as permissions name them: the consumer itself, its
- * dead letters, the reader of what is redriven to it. The filter is the last part of the request that makes a consumer, so whoever has these can read nothing else.
+ * dead letters, the reader of what is redriven to it. The filter is the last part of the request that makes a consumer, so
+ * whoever has these can read nothing else.
  */
 export function consumerSubjects({ stream, name, filterSubject }: ConsumerPlace): readonly string[] {
   return [
     ...handlingSubjects({ stream, name, filterSubject }),
+    // Going back to what it passed over while another tool had changed its filter.
+    resetSubject(stream, name),
     deadLetterSubject(stream, name, '*', '*'),
     deadLetterPartSubject(stream, name, '*', '*', '*'),
     ...handlingSubjects({

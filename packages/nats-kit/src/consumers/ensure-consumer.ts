@@ -1,25 +1,12 @@
 import { type ConsumerConfig, type ConsumerInfo, JetStreamApiError, type JetStreamManager } from '@nats-io/jetstream'
 import { KitError, KitErrorCode } from '../errors.ts'
+import { JetStreamCode } from '../jetstream-codes.ts'
+import { describeDifference, differences, type FieldDifference, isAnotherInstances } from './consumer-fields.ts'
 import type { Logger } from '../logger.ts'
 import { unanswered } from '../streams/ensure-streams.ts'
 
-/** What is compared on a consumer that exists. Where it began is history, and its description harmless. */
-const COMPARED = [
-  'filter_subject',
-  'ack_policy',
-  'ack_wait',
-  'max_deliver',
-  'max_ack_pending',
-  'inactive_threshold',
-  'deliver_subject',
-  'deliver_group',
-  'idle_heartbeat',
-] as const satisfies readonly (keyof ConsumerConfig)[]
-
-/** The server's codes: another instance made the consumer meanwhile; the stream is not there. */
-const CONSUMER_EXISTS = new Set([10148, 10013])
-const STREAM_NOT_FOUND = 10059
-const CONSUMER_NOT_FOUND = 10014
+/** Another instance made the consumer meanwhile. */
+const CONSUMER_EXISTS: ReadonlySet<number> = new Set([JetStreamCode.ConsumerExists, JetStreamCode.ConsumerNameTaken])
 
 /** The consumer as the broker has it, undefined where there is none. @throws KitError as {@link ensureConsumer}. */
 export async function findConsumer(
@@ -30,14 +17,21 @@ export async function findConsumer(
   try {
     return await manager.consumers.info(stream, name)
   } catch (error) {
-    if (error instanceof JetStreamApiError && error.code === CONSUMER_NOT_FOUND) return undefined
+    if (error instanceof JetStreamApiError && error.code === JetStreamCode.ConsumerNotFound) return undefined
     throw consumerError(stream, name, error)
   }
+}
+
+export interface EnsuredConsumer {
+  readonly info: ConsumerInfo
+  /** Whether there was none before. */
+  readonly created: boolean
 }
 
 /**
  * Makes the consumer, or makes the one that is there the declared one; each changed field is logged.
  *
+ * @param noteOf what is noted in the metadata of one that is changed, in the same request.
  * @throws KitError `stream_missing`, `consumer_conflict` naming the fields the server cannot change,
  * `permission_denied`, `broker_unavailable`.
  */
@@ -46,22 +40,23 @@ export async function ensureConsumer(
   stream: string,
   config: Partial<ConsumerConfig> & { readonly name?: string },
   logger: Logger,
-): Promise<ConsumerInfo> {
+  noteOf: (live: ConsumerInfo) => Record<string, string> = () => ({}),
+): Promise<EnsuredConsumer> {
   const name = config.name as string
   const live = await findConsumer(manager, stream, name)
   if (!live) {
     try {
       const created = await manager.consumers.add(stream, config)
       logger.info({ event: 'consumerCreated', stream, consumer: name, config }, 'consumer created')
-      return created
+      return { info: created, created: true }
     } catch (error) {
       if (!(error instanceof JetStreamApiError && CONSUMER_EXISTS.has(error.code)))
         throw consumerError(stream, name, error)
       // Another instance was first; what it made is compared below.
-      return updateConsumer(manager, stream, config, await manager.consumers.info(stream, name), logger)
+      return updateConsumer(manager, stream, config, await manager.consumers.info(stream, name), logger, noteOf)
     }
   }
-  return updateConsumer(manager, stream, config, live, logger)
+  return updateConsumer(manager, stream, config, live, logger, noteOf)
 }
 
 async function updateConsumer(
@@ -70,25 +65,53 @@ async function updateConsumer(
   config: Partial<ConsumerConfig>,
   live: ConsumerInfo,
   logger: Logger,
+  noteOf: (live: ConsumerInfo) => Record<string, string>,
+): Promise<EnsuredConsumer> {
+  const wrong = differences(config, live.config).filter(({ tolerated }) => !tolerated)
+  if (wrong.length === 0) return { info: live, created: false }
+  const metadata = { ...config.metadata, ...noteOf(live) }
+  const info = await correctConsumer(manager, stream, { ...config, metadata }, live, wrong)
+  const changes = wrong.map(describeDifference)
+  logger.info({ event: 'consumerUpdated', stream, consumer: live.name, changes }, 'consumer updated')
+  return { info, created: false }
+}
+
+/** What of a running consumer is to be put right now, and what is to be left as it is. */
+export function judgeRunning(
+  declared: Partial<ConsumerConfig>,
+  live: ConsumerInfo,
+): { readonly repair: readonly FieldDifference[]; readonly leave: readonly FieldDifference[] } {
+  const found = differences(declared, live.config)
+  const others = isAnotherInstances(declared, live.config)
+  // Whoever paused it is at work on it, and may have lowered its bound for that.
+  const left = ({ tolerated, perRelease, effect }: FieldDifference): boolean =>
+    tolerated === true || (perRelease === true && others) || (effect === 'pace' && live.paused === true)
+  return { repair: found.filter((one) => !left(one)), leave: found.filter(left) }
+}
+
+/**
+ * Gives the consumer the declared values of the fields that differ, and leaves all others as they are.
+ *
+ * @throws KitError `consumer_conflict` naming the fields; also as {@link ensureConsumer}.
+ */
+export async function correctConsumer(
+  manager: JetStreamManager,
+  stream: string,
+  config: Partial<ConsumerConfig>,
+  live: ConsumerInfo,
+  wrong: readonly FieldDifference[],
 ): Promise<ConsumerInfo> {
-  const changes = COMPARED.filter((field) => normal(config[field]) !== normal(live.config[field]))
-  if (changes.length === 0) return live
-  const described = changes.map(
-    (field) => `${field}: ${JSON.stringify(live.config[field])} → ${JSON.stringify(config[field])}`,
-  )
+  const described = wrong.map(describeDifference)
   const kind = Boolean(config.deliver_subject) !== Boolean(live.config.deliver_subject)
   if (kind) throw conflict(stream, live.name, described, 'a consumer cannot turn from pull to push or back')
   try {
-    const updated: Partial<ConsumerConfig> = { ...live.config, ...config }
-    // What else is noted on the consumer stays.
-    updated.metadata = { ...live.config.metadata, ...config.metadata }
-    // The server refuses another beginning for a consumer that has begun.
-    updated.deliver_policy = live.config.deliver_policy
-    if (live.config.opt_start_seq === undefined) delete updated.opt_start_seq
-    else updated.opt_start_seq = live.config.opt_start_seq
-    const info = await manager.consumers.update(stream, live.name, updated)
-    logger.info({ event: 'consumerUpdated', stream, consumer: live.name, changes: described }, 'consumer updated')
-    return info
+    return await manager.consumers.update(stream, live.name, {
+      // One that is not declared is unset, which JSON says by leaving it out.
+      ...Object.fromEntries(wrong.map(({ field, declared }) => [field, declared])),
+      ...(config.description === undefined ? {} : { description: config.description }),
+      // What else is noted on the consumer stays.
+      metadata: { ...live.config.metadata, ...config.metadata },
+    })
   } catch (error) {
     if (error instanceof JetStreamApiError) throw conflict(stream, live.name, described, error.message, error)
     throw consumerError(stream, live.name, error)
@@ -109,9 +132,10 @@ function conflict(
   )
 }
 
-function consumerError(stream: string, name: string, error: unknown): KitError {
+/** An answer of the server, or none, in the kit's words. */
+export function consumerError(stream: string, name: string, error: unknown): KitError {
   if (error instanceof JetStreamApiError) {
-    if (error.code === STREAM_NOT_FOUND) {
+    if (error.code === JetStreamCode.StreamNotFound) {
       return new KitError(KitErrorCode.StreamMissing, `stream ${stream} is not on the broker`, {
         cause: error,
         brokerCode: error.code,
@@ -127,8 +151,4 @@ function consumerError(stream: string, name: string, error: unknown): KitError {
     )
   }
   return unanswered(`consumer ${name} on ${stream} cannot be looked up or made`, error)
-}
-
-function normal(value: unknown): unknown {
-  return value === undefined || value === '' || value === 0 ? null : value
 }

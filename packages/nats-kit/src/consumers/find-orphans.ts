@@ -1,12 +1,11 @@
 import type { Contracts } from '@alarm-bus/contracts'
 import { type ConsumerInfo, JetStreamApiError, type JetStreamManager, jetstreamManager } from '@nats-io/jetstream'
 import type { Connection } from '../connection/connection.ts'
+import { JetStreamCode } from '../jetstream-codes.ts'
 import { withCompanions } from '../streams/companion-streams.ts'
 import { unanswered } from '../streams/ensure-streams.ts'
 import { ownerOf } from './owner-tag.ts'
 
-/** The server's code for a stream that is not there. */
-const STREAM_NOT_FOUND = 10059
 /** With deliveries that nobody settled it may be at work for longer: handlers may take their time. */
 const BUSY_MS = 3_600_000
 
@@ -103,7 +102,7 @@ async function consumersOf(manager: JetStreamManager, stream: string): Promise<r
     for await (const info of manager.consumers.list(stream)) found.push(info)
   } catch (error) {
     // A stream that is not there has no consumers.
-    if (error instanceof JetStreamApiError && error.code === STREAM_NOT_FOUND) return []
+    if (error instanceof JetStreamApiError && error.code === JetStreamCode.StreamNotFound) return []
     throw unanswered(`the consumers of ${stream} cannot be listed`, error)
   }
   return found

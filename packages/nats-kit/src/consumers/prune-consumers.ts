@@ -1,11 +1,9 @@
 import type { Contracts } from '@alarm-bus/contracts'
 import { JetStreamApiError, type JetStreamManager, jetstreamManager } from '@nats-io/jetstream'
 import type { Connection } from '../connection/connection.ts'
+import { JetStreamCode } from '../jetstream-codes.ts'
 import { unanswered } from '../streams/ensure-streams.ts'
 import { findOrphans, type FindOrphansOptions, type Orphan, orphanOf, OrphanReason } from './find-orphans.ts'
-
-/** The server's code for a consumer that is not there. */
-const CONSUMER_NOT_FOUND = 10014
 
 export interface PruneOptions extends FindOrphansOptions {
   /** Look, and remove nothing. Default true. */
@@ -67,7 +65,7 @@ async function prune(
     return { ...orphan, action: 'removed' }
   } catch (error) {
     // Somebody else was first.
-    if (error instanceof JetStreamApiError && error.code === CONSUMER_NOT_FOUND) return undefined
+    if (error instanceof JetStreamApiError && error.code === JetStreamCode.ConsumerNotFound) return undefined
     throw unanswered(`consumer ${consumer} of ${stream} cannot be removed`, error)
   }
 }

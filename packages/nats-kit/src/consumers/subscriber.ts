@@ -1,4 +1,5 @@
 import type { Channel } from '@alarm-bus/contracts'
+import { boundedMs } from '../checked-options.ts'
 import type { Connection } from '../connection/connection.ts'
 import { redriveConsumerOf, redriveSettings } from '../redrive/redrive-consumer.ts'
 import type { HealthCheck } from '../health.ts'
@@ -18,7 +19,7 @@ import type { AbandonedMessage } from '../handling/message-processor.ts'
  *   `checks()` is not well and says why.
  */
 export interface Subscriber {
-  /** Begins; returns at once. Whether the consumers run is in `checks()`. */
+  /** Begins; returns at once, and does nothing the second time. Whether the consumers run is in `checks()`. */
   start(): void
   checks(): readonly HealthCheck[]
   /**
@@ -38,7 +39,7 @@ export interface Subscriber {
   pause(reason: string, channel?: Channel): Resume
   /**
    * Takes no new work, lets handlers finish, flushes their acks. Past `timeoutMs` it aborts the handlers' signals and
-   * resolves to what it left behind, which the broker delivers again.
+   * resolves to what it left behind, which the broker delivers again. NaN and a negative time count as 0.
    */
   stop(timeoutMs: number): Promise<readonly AbandonedMessage[]>
 }
@@ -68,12 +69,18 @@ export function createSubscriber(
       (spec) => new ConsumerRunner(connection, redriveSettings(settings), redriveConsumerOf(spec), deadLetters, pauses),
     ),
   ]
+  let started = false
   return {
-    start: () => runners.forEach((runner) => runner.start()),
+    start() {
+      if (started) return
+      started = true
+      for (const runner of runners) runner.start()
+    },
     checks: () => runners.flatMap((runner) => runner.checks()),
     pause: (reason, channel) => pauses.pause(reason, channel),
     async stop(timeoutMs) {
-      const abandoned = (await Promise.all(runners.map((runner) => runner.stop(timeoutMs)))).flat()
+      const boundMs = boundedMs(timeoutMs)
+      const abandoned = (await Promise.all(runners.map((runner) => runner.stop(boundMs)))).flat()
       // What a handler left behind still works with stays open, and ends with the connection.
       if (abandoned.length === 0)
         await Promise.all([deadLetters.close(), ...used.splice(0).map((user) => user.close())])

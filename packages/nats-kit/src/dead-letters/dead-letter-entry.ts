@@ -1,5 +1,5 @@
 import type { StoredMsg } from '@nats-io/jetstream'
-import { firstValue, type HeaderBlock } from '../codec/header-block.ts'
+import { firstValue, type HeaderBlock, readHeaderBlock } from '../codec/header-block.ts'
 import { DeadLetterHeader, ORIGINAL_PREFIX } from '../codec/headers.ts'
 import { RedriveHeader } from './redrive-headers.ts'
 import { storedOriginal } from './stored-original.ts'
@@ -52,7 +52,7 @@ export function readDeadLetter(stored: StoredMsg, parts: readonly Uint8Array[] =
   if (!stream || !consumer || !originalSeq || !letterNanos || rest.length > 0) return undefined
   const seq = wholeNumber(originalSeq)
   if (seq === undefined || wholeNumber(letterNanos) === undefined) return undefined
-  const { headers } = storedOriginal(stored).original
+  const headers = readHeaderBlock(storedOriginal(stored).original.headerBytes)
   const text = (name: string): string => firstValue(headers, name) ?? ''
   const original = originalOf(headers, parts.length === 0 ? stored.data : Buffer.concat([...parts, stored.data]))
   const entry: DeadLetterEntry = {

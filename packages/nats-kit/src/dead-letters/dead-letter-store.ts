@@ -1,13 +1,12 @@
 import { JetStreamApiError, type JetStreamManager, jetstreamManager, type StoredMsg } from '@nats-io/jetstream'
 import type { Connection } from '../connection/connection.ts'
 import { KitError, KitErrorCode } from '../errors.ts'
+import { JetStreamCode } from '../jetstream-codes.ts'
 import { deadLetterStreamName } from '../streams/companion-streams.ts'
 import { unanswered } from '../streams/ensure-streams.ts'
 import { type DeadLetterEntry, readDeadLetter, type StoredDeadLetter } from './dead-letter-entry.ts'
 
-/** The server's codes: the stream is not there; the letter is not, or no longer. */
-const STREAM_NOT_FOUND = 10059
-const GONE = new Set([10037, 10043])
+const GONE: ReadonlySet<number> = new Set([JetStreamCode.MessageNotFound, JetStreamCode.SequenceNotFound])
 
 /**
  * The stored dead letters of one stream, one request a letter. Through no consumer: nothing of the reader's stays on
@@ -121,7 +120,7 @@ export class DeadLetterStore {
     try {
       return await request()
     } catch (error) {
-      if (error instanceof JetStreamApiError && error.code === STREAM_NOT_FOUND) {
+      if (error instanceof JetStreamApiError && error.code === JetStreamCode.StreamNotFound) {
         throw new KitError(KitErrorCode.StreamMissing, `stream ${this.#name} is not on the broker`, { cause: error })
       }
       throw unanswered(`stream ${this.#name} cannot ${what}`, error)

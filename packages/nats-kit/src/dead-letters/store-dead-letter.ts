@@ -1,5 +1,6 @@
 import type { MessageIssue } from '@alarm-bus/contracts'
-import { firstValue, type HeaderBlock } from '../codec/header-block.ts'
+import { copiedLines } from '../codec/copied-headers.ts'
+import { firstValue, readHeaderBlock } from '../codec/header-block.ts'
 import {
   DeadLetterHeader,
   EncodedHeaders,
@@ -10,6 +11,7 @@ import {
 } from '../codec/headers.ts'
 import type { Connection } from '../connection/connection.ts'
 import { KitError } from '../errors.ts'
+import { JetStreamCode } from '../jetstream-codes.ts'
 import type { StoredSender } from '../publish/stored-sender.ts'
 import { deadLetterPartSubject, deadLetterStreamName, deadLetterSubject } from '../streams/companion-streams.ts'
 import type { DeadLetterReason } from './dead-letter-reason.ts'
@@ -23,11 +25,6 @@ const FEW_CHARACTERS = 200
 const ORIGINAL_LINES_SHARE = 1 / 8
 /** Bytes that the letter's own headers take at most, with few characters of the error. */
 const MAX_OWN_BYTES = 4 * 1024
-/** The server's answer when the subject holds a message although none was expected. */
-const WRONG_LAST_SEQUENCE = 10071
-
-/** Names that would act on the copy, or be taken for the copy's own. */
-export const OWN_NAMES = /^(nats-|dead-letter-|redrive-)/i
 
 export interface DeadLetterContent {
   readonly reason: DeadLetterReason
@@ -46,9 +43,7 @@ export interface DeadLetterContent {
     | { readonly count: number; readonly stream: string; readonly seq: number; readonly storedNanos: string }
     | undefined
   /** The original as it came; `undefined` when it left the stream before it could be kept. */
-  readonly original:
-    | { readonly data: Uint8Array; readonly headerBytes: Uint8Array | undefined; readonly headers: HeaderBlock }
-    | undefined
+  readonly original: { readonly data: Uint8Array; readonly headerBytes: Uint8Array | undefined } | undefined
 }
 
 /**
@@ -81,7 +76,7 @@ export async function storeDeadLetter(
   } catch (failure) {
     throw KitError.from(failure)
   }
-  const requestId = letter.original && firstValue(letter.original.headers, HeaderName.RequestId)
+  const requestId = letter.original && firstValue(readHeaderBlock(letter.original.headerBytes), HeaderName.RequestId)
   connection.logger.error(
     { event: 'deadLetterStored', ...detail, requestId, issues },
     'message cannot be handled; stored as a dead letter',
@@ -95,7 +90,7 @@ async function storedOnce(sending: Promise<unknown>): Promise<boolean> {
     await sending
     return true
   } catch (failure) {
-    if (KitError.is(failure) && failure.brokerCode === WRONG_LAST_SEQUENCE) return false
+    if (KitError.is(failure) && failure.brokerCode === JetStreamCode.WrongLastSequence) return false
     throw failure
   }
 }
@@ -111,14 +106,13 @@ interface Fitted {
 function fitted({ client, name }: Connection, letter: DeadLetterContent): Fitted {
   const maxPayload = client.info?.max_payload ?? Number.MAX_SAFE_INTEGER
   const { original } = letter
-  const plainLines = original?.headers.isPlain ? originalLines(original.headers) : undefined
   // Its header block is part of the body where it cannot be written again, or would leave no space for the letter's own.
-  const asLines = plainLines !== undefined && Buffer.byteLength(plainLines) <= maxPayload * ORIGINAL_LINES_SHARE
-  const block = asLines ? undefined : original?.headerBytes
+  const lines = copiedLines(original?.headerBytes, ORIGINAL_PREFIX, maxPayload * ORIGINAL_LINES_SHARE)
+  const block = lines === undefined ? original?.headerBytes : undefined
   const data = original?.data ?? new Uint8Array()
   const bytes = block === undefined ? data : Buffer.concat([block, data])
   const blockLine = block === undefined ? '' : headerLine(DeadLetterHeader.HeaderBytes, block.length)
-  const kept = (asLines ? plainLines : '') + blockLine
+  const kept = (lines ?? '') + blockLine
   const headersWith = (characters: number, extra = ''): EncodedHeaders =>
     new EncodedHeaders(expected(letter.stream) + kept + ownLines(letter, name, characters) + extra)
   for (const characters of [MAX_ERROR_CHARACTERS, FEW_CHARACTERS]) {
@@ -164,12 +158,6 @@ function ownLines(letter: DeadLetterContent, app: string, characters: number): s
         headerLine(RedriveHeader.Sequence, redriven.seq) +
         headerLine(RedriveHeader.StoredNanos, redriven.storedNanos))
   )
-}
-
-function originalLines({ lines }: HeaderBlock): string {
-  let text = ''
-  for (const [name, value] of lines) text += headerLine(OWN_NAMES.test(name) ? ORIGINAL_PREFIX + name : name, value)
-  return text
 }
 
 /** Whole issues only, so that the value stays JSON. */

@@ -1,5 +1,4 @@
 import type { StoredMsg } from '@nats-io/jetstream'
-import { readHeaderBlock } from '../codec/header-block.ts'
 import type { DeadLetterContent } from './store-dead-letter.ts'
 
 /**
@@ -13,8 +12,7 @@ export function storedOriginal(stored: StoredMsg): {
   const { smr } = stored as unknown as { readonly smr: { readonly message: { readonly hdrs?: string } } }
   const { hdrs } = smr.message
   const headerBytes = hdrs === undefined ? undefined : Buffer.from(hdrs, 'base64')
-  const original = { data: stored.data, headerBytes, headers: readHeaderBlock(headerBytes) }
-  return { original, storedNanos: nanosOf(stored.timestamp) }
+  return { original: { data: stored.data, headerBytes }, storedNanos: nanosOf(stored.timestamp) }
 }
 
 /** `2026-01-02T03:04:05.123456789Z`, where the server leaves out zeros at the end. */

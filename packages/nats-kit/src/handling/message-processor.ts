@@ -51,7 +51,8 @@ export class MessageProcessor {
   readonly #policy: SettlePolicy
   readonly #settler: Settler
   readonly #trials: Trials
-  readonly #unrun = new UnrunDeliveries()
+  /** Deliveries that count on the broker and not here. */
+  readonly unrun = new UnrunDeliveries()
   readonly #waits = new RetryWaits()
   readonly #clock: RunClock
   readonly #keeper: NodeJS.Timeout
@@ -141,7 +142,7 @@ export class MessageProcessor {
 
   /** A delivery that is not to be handled: its message is redelivered, and this one does not count as failed. */
   passOver(message: Msg): void {
-    this.#unrun.add(this.#of.handling.open(message, this.#scope).key)
+    this.unrun.add(this.#of.handling.open(message, this.#scope).key)
   }
 
   /** From now on deliveries wait before their handler, kept alive; for handlers that run, time stands still. */
@@ -193,13 +194,13 @@ export class MessageProcessor {
   #adopt(envelope: Envelope): boolean {
     const held = this.#leases.find(envelope.key)?.envelope
     if (held === undefined) return false
-    this.#unrun.add(envelope.key)
+    this.unrun.add(envelope.key)
     held.redelivered(envelope)
     return true
   }
 
   #isSuspect({ deliveryCount, key }: Envelope): boolean {
-    return deliveryCount - 1 - this.#unrun.of(key) >= this.#of.handling.maxUnsettled
+    return deliveryCount - 1 - this.unrun.of(key) >= this.#of.handling.maxUnsettled
   }
 
   #begin(lease: Lease): void {
@@ -261,8 +262,8 @@ export class MessageProcessor {
   #decide(envelope: Envelope, outcome: Outcome): Verdict {
     const { deliveryCount, key } = envelope
     const isUnrun = outcome.kind === 'not_run' || (outcome.kind === 'failed' && isRetryLater(outcome.error))
-    if (isUnrun) this.#unrun.add(key)
-    const failures = deliveryCount - this.#unrun.of(key)
+    if (isUnrun) this.unrun.add(key)
+    const failures = deliveryCount - this.unrun.of(key)
     const leavesInMs = envelope.leavesInMs(this.#of.handling.maxAgeMs, Date.now())
     const facts = { deliveryCount, failures, leavesInMs }
     try {
@@ -277,8 +278,7 @@ export class MessageProcessor {
   async #keep(lease: Lease, envelope: Envelope, verdict: Extract<Verdict, { kind: 'dead_letter' }>): Promise<void> {
     const { channel, subject, stream, seq, letterNanos, consumer, deliveryCount, redriven } = envelope
     const { reason, error, issues } = verdict
-    const { data, headerBytes, headers } = envelope
-    const original = { data, headerBytes, headers }
+    const original = { data: envelope.data, headerBytes: envelope.headerBytes }
     const of = { channel, subject, stream, seq, letterNanos, consumer, deliveryCount, redriven, original }
     const isKept = await keepDeadLetter(
       this.#of.connection,
@@ -300,8 +300,7 @@ export class MessageProcessor {
     if (verdict.kind === 'retry' || verdict.kind === 'give_back') {
       this.#waits.add(envelope.streamSeq, performance.now() + verdict.delayMs)
     }
-    if (!envelope.isFirst && (verdict.kind === 'ack' || verdict.kind === 'dead_letter'))
-      this.#unrun.forget(envelope.key)
+    if (!envelope.isFirst && (verdict.kind === 'ack' || verdict.kind === 'dead_letter')) this.unrun.forget(envelope.key)
     if (lease === this.#trial) {
       this.#trial = undefined
       void this.#trials.end(envelope.key).then(() => this.#next())

@@ -3,8 +3,8 @@ const MAX_MESSAGES = 10_000
 
 /**
  * Deliveries that did not fail although the broker counts them: those that were passed over, given back, or ended with a
- * wait that the handler asked for. What this process knows; another one's are counted as failures, on the safe side of
- * redelivering for ever.
+ * wait that the handler asked for. What this process knows, and what the one before noted when it stopped; those of a
+ * process that was killed, or of another instance, count as failures, on the safe side of redelivering for ever.
  */
 export class UnrunDeliveries {
   readonly #counts = new Map<string, number>()
@@ -26,5 +26,15 @@ export class UnrunDeliveries {
 
   forget(key: string): void {
     this.#counts.delete(key)
+  }
+
+  /** The latest ones, for the app's next process. */
+  latest(messages: number): ReadonlyMap<string, number> {
+    return new Map([...this.#counts].slice(-messages))
+  }
+
+  /** What an earlier process of the app knew. */
+  take(counts: ReadonlyMap<string, number>): void {
+    for (const [key, count] of counts) this.#counts.set(key, Math.max(count, this.of(key)))
   }
 }

@@ -1,25 +1,24 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { App, Channel, Contracts } from '@alarm-bus/contracts'
-import { connect } from '../connection/connect.ts'
-import type { Connection } from '../connection/connection.ts'
+import { boundedMs, checkedTimeoutMs } from '../checked-options.ts'
+import { prepareConnection } from '../connection/connect.ts'
 import type { ConnectionOptions } from '../connection/options.ts'
+import { resolveSubscriberOptions, type SubscriberOptions } from '../consumers/options.ts'
+import { Pauses, type Resume } from '../consumers/pauses.ts'
+import { createSubscriber } from '../consumers/subscriber.ts'
 import { KitError, KitErrorCode } from '../errors.ts'
 import { KitEvents } from '../events.ts'
+import { type Health, type HealthCheck, healthOf } from '../health.ts'
 import { type Logger, safeLogger } from '../logger.ts'
 import { createCorePublisher } from '../publish/core-publisher.ts'
-import { withIdempotency } from '../publish/idempotency.ts'
-import { withIdempotentBatches } from '../publish/idempotent-batches.ts'
 import { createJetStreamPublisher } from '../publish/jetstream-publisher.ts'
 import type { MessagePublisher, SentReceipt, StoredPublisher } from '../publish/publisher.ts'
 import type { StoredSenderOptions } from '../publish/stored-ack.ts'
 import type { StreamMode } from '../streams/ensure-streams.ts'
-import { resolveSubscriberOptions, type SubscriberOptions } from '../consumers/options.ts'
-import { Pauses, type Resume } from '../consumers/pauses.ts'
-import type { AbandonedMessage } from '../handling/message-processor.ts'
-import { createSubscriber, type Subscriber } from '../consumers/subscriber.ts'
-import { checkedLagMs, EventLoopWatch } from '../watchdog/event-loop-watch.ts'
 import { usedStreams } from '../streams/used-streams.ts'
-import { onDeclaredChannels, refuseUndeclared, storedOnDeclaredChannels, withDeclaredSettings } from './declared-app.ts'
-import { type Health, type HealthCheck, healthOf } from '../health.ts'
+import { checkedLagMs, EventLoopWatch } from '../watchdog/event-loop-watch.ts'
+import { refuseUndeclared, withDeclaredSettings } from './declared-app.ts'
+import { shutDown, type ShutdownReport } from './shut-down.ts'
 import { StreamKeeper } from './stream-keeper.ts'
 
 export interface BusOptions {
@@ -36,7 +35,7 @@ export interface BusOptions {
   readonly streams?: { readonly mode?: StreamMode; readonly replicas?: number; readonly hint?: string }
   /** Given: the app publishes. */
   readonly publisher?: StoredSenderOptions & {
-    /** Hold each id of a caller's to one message. Default false. */
+    /** Hold each id of a caller's to one message; see `JetStreamPublisherOptions`. Default false. */
     readonly idempotency?: boolean
   }
   /** How long the event loop may be blocked before the watchdog says so, in milliseconds. Default 1,000. */
@@ -45,19 +44,39 @@ export interface BusOptions {
   readonly subscriber?: Omit<SubscriberOptions, 'contracts' | 'app'>
 }
 
-/** What shutdown did. `clean` when nothing was left behind and everything written had reached the broker. */
-export interface ShutdownReport {
-  readonly clean: boolean
-  readonly abandoned: readonly AbandonedMessage[]
+export interface ReadyOptions {
+  /** How long to wait, in milliseconds above 0. Default 30,000. */
+  readonly timeoutMs?: number
+  /** Ends the wait. */
+  readonly signal?: AbortSignal
 }
 
 /** An app's whole part of the bus: connection, streams, publisher, subscriber, in the right order. */
 export interface Bus {
   readonly events: KitEvents
-  /** Stores. Rejects with `broker_unavailable` until the first connection, or `invalid_options` in an app that has no publisher. */
+  /**
+   * Stores. A message before the first connection waits for it within its budget, as it does after a loss. Rejects with
+   * `invalid_options` in a bus without a publisher.
+   */
   readonly publisher: StoredPublisher
-  /** At most once, nothing stored. Rejects as `publisher` does. */
+  /** At most once, nothing stored. Rejects with `broker_unavailable` while there is no connection. */
   readonly corePublisher: MessagePublisher<SentReceipt>
+  /**
+   * Connects and begins to consume; the broker may be away, it is tried for ever. May be called without `await`: the
+   * promise resolves when the bus is ready for the first time, and a second call returns the same one.
+   *
+   * Rejects with the KitError of `failed`, or `closed` when the bus is stopped first. A rejection that is not awaited is
+   * not reported as unhandled.
+   */
+  start(): Promise<void>
+  /**
+   * Resolves when `health()` is ready.
+   *
+   * Rejects with KitError `not_ready` after `timeoutMs` and `aborted` by the signal, both naming the checks that are not
+   * well; with that of `failed`; `closed` after a stop; `invalid_options` for a `timeoutMs` that cannot be.
+   */
+  ready(options?: ReadyOptions): Promise<void>
+  /** The checks of the connection, streams, publisher, consumers and event loop; before `start`, not ready. */
   health(): Health
   /**
    * Stops asking for messages of a channel, or of all, until the returned function is called; see `Subscriber.pause`.
@@ -69,30 +88,25 @@ export interface Bus {
   readonly failed: Promise<KitError>
   /**
    * In order and within `timeoutMs`: no new work, handlers finish, publishes get their acks, acks are flushed, the
-   * connection closes. What could not be finished is logged and in the report.
+   * connection closes. What could not be finished is logged and in the report. The connection is closed in every case;
+   * NaN and a negative `timeoutMs` count as 0. A second call returns the same promise.
    */
   stop(timeoutMs: number): Promise<ShutdownReport>
 }
 
-interface Parts {
-  readonly connection: Connection
-  readonly keeper: StreamKeeper
-  readonly publisher: StoredPublisher | undefined
-  readonly corePublisher: MessagePublisher<SentReceipt> | undefined
-  readonly subscriber: Subscriber | undefined
-  readonly eventLoop: EventLoopWatch
-}
+/** How often a wait for readiness looks, in milliseconds; looking costs no request to the broker. */
+const LOOK_MS = 25
+const READY_TIMEOUT_MS = 30_000
 
 /**
- * Starts an app's part of the bus and returns at once; the broker may be away. `health()` says when it is ready.
+ * An app's part of the bus; nothing is opened before `start()`.
  *
- * @throws KitError `invalid_options` for subscriber options that cannot work, or what the app does not declare.
+ * @throws KitError `invalid_options` for options that cannot work, and for what the app does not declare.
  */
-export function startBus(options: BusOptions): Bus {
-  const { contracts } = options
-  const logger = safeLogger(options.logger)
+export function createBus(options: BusOptions): Bus {
+  const { contracts, app } = options
   const events = new KitEvents()
-  const { app } = options
+  const logger = safeLogger(options.logger)
   if (app) {
     const handlers = options.subscriber?.handlers ?? []
     const { publisher } = options
@@ -107,85 +121,110 @@ export function startBus(options: BusOptions): Bus {
   }
   if (subscriberOptions) resolveSubscriberOptions(subscriberOptions)
   if (options.eventLoopLagMs !== undefined) checkedLagMs(options.eventLoopLagMs)
-  const pauses = subscriberOptions && new Pauses(subscriberOptions.handlers.map(({ channel }) => channel.name))
-  const calledOff = new AbortController()
-  let parts: Parts | undefined
-  let fail: (error: KitError) => void
-  const failed = new Promise<KitError>((resolve) => (fail = resolve))
 
-  const build = (connection: Connection): Parts => {
-    const keeper = new StreamKeeper(connection, contracts.streams, {
-      mode: 'apply',
-      ...options.streams,
-      ...onlyUsed(options),
-    })
-    const made = options.publisher && createJetStreamPublisher(connection, { ...options.publisher, contracts })
-    const claimed =
-      made && options.publisher?.idempotency
-        ? withIdempotentBatches(withIdempotency(made, connection, { ...options.publisher, contracts }), made)
-        : made
-    const publisher = app && claimed ? storedOnDeclaredChannels(app, claimed) : claimed
-    const core = options.publisher && createCorePublisher(connection, { contracts })
-    const corePublisher = app && core ? onDeclaredChannels(app, core) : core
-    const subscriber = subscriberOptions && createSubscriber(connection, subscriberOptions, pauses)
-    const eventLoop = new EventLoopWatch(connection, options.eventLoopLagMs)
-    keeper.start()
-    subscriber?.start()
-    return { connection, keeper, publisher, corePublisher, subscriber, eventLoop }
-  }
-
-  const starting = connect(options.connection, { logger, events, signal: calledOff.signal })
-    .then(
-      (connection) => {
-        parts = build(connection)
-        void connection.closed.then((error) => error && fail(error))
-      },
-      (error: unknown) => {
-        if (!calledOff.signal.aborted) fail(KitError.from(error))
-      },
-    )
-    .catch((error: unknown) => fail(KitError.from(error)))
-
-  const ready = <P>(pick: (parts: Parts) => P | undefined): P | KitError => {
-    if (!parts) return new KitError(KitErrorCode.BrokerUnavailable, 'not connected to the broker yet; nothing was sent')
-    return pick(parts) ?? new KitError(KitErrorCode.InvalidOptions, 'this bus was started without a publisher')
-  }
-  const late = <Receipt extends SentReceipt>(
-    pick: (parts: Parts) => MessagePublisher<Receipt> | undefined,
-  ): MessagePublisher<Receipt> => ({
-    publish(channel, message, publishOptions) {
-      const publisher = ready(pick)
-      if (publisher instanceof KitError) return Promise.reject(publisher)
-      return publisher.publish(channel, message, publishOptions)
-    },
-    close: async () => (parts && pick(parts))?.close(),
+  const { connection, open } = prepareConnection(options.connection, { logger, events })
+  const published = { contracts, ...(app && { app }) }
+  const keeper = new StreamKeeper(connection, contracts.streams, {
+    mode: 'apply',
+    ...options.streams,
+    ...onlyUsed(options),
   })
-  const stored = (): StoredPublisher => {
-    const publisher = ready((ready) => ready.publisher)
-    if (publisher instanceof KitError) throw publisher
-    return publisher
+  const publisher = options.publisher && createJetStreamPublisher(connection, { ...options.publisher, ...published })
+  const corePublisher = options.publisher && createCorePublisher(connection, published)
+  const pauses = subscriberOptions && new Pauses(subscriberOptions.handlers.map(({ channel }) => channel.name))
+  const subscriber = subscriberOptions && createSubscriber(connection, subscriberOptions, pauses)
+
+  let eventLoop: EventLoopWatch | undefined
+  let starting: Promise<void> | undefined
+  let stopping: Promise<ShutdownReport> | undefined
+  let isOpen = false
+  let failure: KitError | undefined
+  let fail: (error: KitError) => void
+  const failed = new Promise<KitError>((resolve) => {
+    fail = (error) => {
+      failure ??= error
+      resolve(error)
+    }
+  })
+
+  const run = async (): Promise<void> => {
+    eventLoop = new EventLoopWatch(connection, options.eventLoopLagMs)
+    void connection.closed.then((error) => error && fail(error))
+    try {
+      await open()
+      if (stopping) return
+      isOpen = true
+      keeper.start()
+      subscriber?.start()
+    } catch (error) {
+      if (!stopping) fail(KitError.from(error))
+    }
+  }
+
+  const checks = (): readonly HealthCheck[] => {
+    if (!isOpen) {
+      const detail = starting || connection.state === 'closed' ? connection.state : 'not started'
+      return [{ name: 'connection', ok: false, detail }]
+    }
+    return [
+      { name: 'connection', ok: connection.state === 'connected', detail: connection.state },
+      keeper.check(),
+      ...(publisher?.checks() ?? []),
+      ...(subscriber?.checks() ?? []),
+      ...(eventLoop?.checks() ?? []),
+    ]
+  }
+  const health = (): Health => healthOf(checks())
+  const unwell = (): string =>
+    checks()
+      .filter(({ ok }) => !ok)
+      .map(({ name, detail }) => `${name}: ${detail}`)
+      .join('; ')
+
+  const untilReady = async (timeoutMs: number, signal?: AbortSignal): Promise<void> => {
+    const endsAt = performance.now() + timeoutMs
+    while (!health().ready) {
+      if (failure) throw failure
+      if (stopping) throw stopped()
+      if (signal?.aborted) {
+        throw new KitError(KitErrorCode.Aborted, `no longer waited for; not well: ${unwell()}`, {
+          cause: signal.reason,
+        })
+      }
+      if (performance.now() >= endsAt) {
+        throw new KitError(KitErrorCode.NotReady, `the bus is not ready within ${timeoutMs} ms: ${unwell()}`)
+      }
+      await sleep(LOOK_MS, undefined, signal && { signal }).catch(() => undefined)
+    }
   }
 
   return {
     events,
-    publisher: {
-      ...late((ready) => ready.publisher),
-      publishMany: async (channel, messages, many) => stored().publishMany(channel, messages, many),
-      publishStream: async (channel, messages, stream) => stored().publishStream(channel, messages, stream),
-    },
-    corePublisher: late((ready) => ready.corePublisher),
+    publisher: publisher ?? withoutPublisher(),
+    corePublisher: corePublisher ?? withoutPublisher(),
     failed,
-    health: () => healthOf(checksOf(parts)),
+    health,
+    start() {
+      if (starting) return starting
+      if (!stopping) void run()
+      starting = untilReady(Infinity)
+      starting.catch(() => undefined)
+      return starting
+    },
+    async ready({ timeoutMs = READY_TIMEOUT_MS, signal } = {}) {
+      await untilReady(checkedTimeoutMs(timeoutMs), signal)
+    },
     pause(reason, channel) {
       if (pauses) return pauses.pause(reason, channel)
-      throw new KitError(KitErrorCode.InvalidOptions, 'this bus was started without a subscriber, so nothing can pause')
+      throw new KitError(KitErrorCode.InvalidOptions, 'this bus was made without a subscriber, so nothing can pause')
     },
-    async stop(timeoutMs) {
-      const endsAt = performance.now() + timeoutMs
-      calledOff.abort()
-      // A dial that nobody answers ends by itself, later than this; nothing was begun that could be lost.
-      await within(starting, timeoutMs)
-      return parts ? shutDown(parts, Math.max(0, endsAt - performance.now()), logger) : { clean: true, abandoned: [] }
+    stop(timeoutMs) {
+      stopping ??= shutDown(
+        { connection, keeper, publisher, corePublisher, subscriber, eventLoop },
+        boundedMs(timeoutMs),
+        logger,
+      )
+      return stopping
     },
   }
 }
@@ -202,49 +241,13 @@ function onlyUsed({ contracts, app, publisher, subscriber }: BusOptions): { read
   return { only }
 }
 
-function checksOf(parts: Parts | undefined): readonly HealthCheck[] {
-  if (!parts) return [{ name: 'connection', ok: false, detail: 'connecting' }]
-  const { connection, keeper, subscriber, eventLoop } = parts
-  return [
-    { name: 'connection', ok: connection.state === 'connected', detail: connection.state },
-    keeper.check(),
-    ...(subscriber?.checks() ?? []),
-    ...eventLoop.checks(),
-  ]
+/** Of a bus that only subscribes. */
+function withoutPublisher(): StoredPublisher {
+  const refuse = (): Promise<never> =>
+    Promise.reject(new KitError(KitErrorCode.InvalidOptions, 'this bus was made without a publisher; nothing was sent'))
+  return { publish: refuse, publishMany: refuse, publishStream: refuse, close: () => Promise.resolve() }
 }
 
-/** A little of the budget is kept for the last flush, whatever the handlers do. */
-const FLUSH_SHARE = 0.2
-
-async function shutDown(parts: Parts, timeoutMs: number, logger: Logger): Promise<ShutdownReport> {
-  const endsAt = performance.now() + timeoutMs
-  const left = (): number => Math.max(0, endsAt - performance.now())
-  parts.eventLoop.stop()
-  await within(parts.keeper.stop(), left() * FLUSH_SHARE)
-  const abandoned = (await parts.subscriber?.stop(left() * (1 - FLUSH_SHARE))) ?? []
-  const published = await within(
-    Promise.all([parts.publisher?.close(), parts.corePublisher?.close()]),
-    left() * (1 - FLUSH_SHARE),
-  )
-  if (!published)
-    logger.error({ event: 'publishesAbandoned' }, 'shutdown ran out of time with publishes that have no ack')
-  const flushed = await parts.connection.close(left())
-  if (!flushed)
-    logger.error(
-      { event: 'notFlushed' },
-      'shutdown could not flush the connection; the last acks may not have reached the broker',
-    )
-  const clean = abandoned.length === 0 && published && flushed
-  logger[clean ? 'info' : 'error']({ event: 'busStopped', clean, abandoned: abandoned.length }, 'bus stopped')
-  return { clean, abandoned }
-}
-
-async function within(promise: Promise<unknown>, timeoutMs: number): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<boolean>((resolve) => (timer = setTimeout(() => resolve(false), timeoutMs)))
-  try {
-    return await Promise.race([promise.then(() => true), late])
-  } finally {
-    clearTimeout(timer)
-  }
+function stopped(): KitError {
+  return new KitError(KitErrorCode.Closed, 'the bus was stopped')
 }

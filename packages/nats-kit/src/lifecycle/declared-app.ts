@@ -1,6 +1,5 @@
-import type { App, Channel } from '@alarm-bus/contracts'
+import type { App } from '@alarm-bus/contracts'
 import { KitError, KitErrorCode } from '../errors.ts'
-import type { MessagePublisher, SentReceipt, StoredPublisher } from '../publish/publisher.ts'
 import type { MessageHandler } from '../handling/handler.ts'
 
 /** Permissions and documents are made from the declaration, so an app that does something else would be found out late. */
@@ -36,48 +35,4 @@ export function withDeclaredSettings(app: App, handlers: readonly MessageHandler
     const retry = handler.retry ?? declared?.retry
     return { ...handler, ...(maxDeliver !== undefined && { maxDeliver }), ...(retry !== undefined && { retry }) }
   })
-}
-
-type Refusal = (channel: Channel) => KitError | undefined
-
-function refusalOf(app: App): Refusal {
-  const declared = new Set(app.publishes.map(({ name }) => name))
-  return (channel) =>
-    declared.has(channel.name)
-      ? undefined
-      : new KitError(
-          KitErrorCode.InvalidOptions,
-          `app ${JSON.stringify(app.name)} does not declare that it publishes ${JSON.stringify(channel.name)}; nothing was sent`,
-        )
-}
-
-/** A publisher that sends on the declared channels alone. */
-export function onDeclaredChannels<Receipt extends SentReceipt>(
-  app: App,
-  publisher: MessagePublisher<Receipt>,
-): MessagePublisher<Receipt> {
-  const refusal = refusalOf(app)
-  return {
-    publish(channel, message, options) {
-      const refused = refusal(channel)
-      return refused ? Promise.reject(refused) : publisher.publish(channel, message, options)
-    },
-    close: () => publisher.close(),
-  }
-}
-
-/** The same for one that stores, many at a time as well. */
-export function storedOnDeclaredChannels(app: App, publisher: StoredPublisher): StoredPublisher {
-  const refusal = refusalOf(app)
-  return {
-    ...onDeclaredChannels(app, publisher),
-    publishMany(channel, messages, options) {
-      const refused = refusal(channel)
-      return refused ? Promise.reject(refused) : publisher.publishMany(channel, messages, options)
-    },
-    publishStream(channel, messages, options) {
-      const refused = refusal(channel)
-      return refused ? Promise.reject(refused) : publisher.publishStream(channel, messages, options)
-    },
-  }
 }

@@ -1,13 +1,13 @@
 import { nuid } from '@nats-io/transport-node'
+import { wholeMs } from '../checked-options.ts'
 import { EncodedHeaders, HeaderName, headerLine } from '../codec/headers.ts'
 import type { Connection } from '../connection/connection.ts'
 import { errorText, KitError, KitErrorCode } from '../errors.ts'
+import { JetStreamCode } from '../jetstream-codes.ts'
 import { StoredSender } from '../publish/stored-sender.ts'
 import { onceLookupSubject, onceSubject } from '../streams/once-bucket.ts'
 import type { OnceClaim, OnceKey, OnceStore } from './once-store.ts'
 
-/** The server's answer when the subject's last message is not the one that was named. */
-const WRONG_LAST_SEQUENCE = 10071
 const NOT_FOUND = 404
 const DONE = 'done'
 const FREE = 'free'
@@ -26,8 +26,7 @@ export interface KvOnceStoreOptions {
 
 /** @throws KitError `invalid_options`. */
 export function checkedLeaseMs({ leaseMs = 30_000 }: KvOnceStoreOptions): number {
-  if (Number.isSafeInteger(leaseMs) && leaseMs >= 3_000) return leaseMs
-  throw new KitError(KitErrorCode.InvalidOptions, `leaseMs must be a whole number from 3,000, not ${leaseMs}`)
+  return wholeMs('leaseMs', leaseMs, 3_000)
 }
 
 /**
@@ -62,7 +61,7 @@ export function createKvOnceStore(connection: Connection, options: KvOnceStoreOp
     try {
       return (await sender.send(subject, new EncodedHeaders(headers), Buffer.from(value, 'latin1'))).seq
     } catch (error) {
-      if (KitError.is(error) && error.brokerCode === WRONG_LAST_SEQUENCE) return undefined
+      if (KitError.is(error) && error.brokerCode === JetStreamCode.WrongLastSequence) return undefined
       throw error
     }
   }

@@ -1,11 +1,13 @@
-import { type Msg, nuid, type Subscription } from '@nats-io/transport-node'
+import { type Msg, nuid } from '@nats-io/transport-node'
 import { EncodedHeaders, HeaderName, headerLine } from '../codec/headers.ts'
 import type { SizedText } from '../codec/sized-text.ts'
 import type { Connection } from '../connection/connection.ts'
+import { Inbox } from '../connection/inbox.ts'
 import { KitError, KitErrorCode } from '../errors.ts'
 import type { ConnectionState } from '../events.ts'
+import { isTransient, JetStreamCode } from '../jetstream-codes.ts'
 import { BatchHeader } from './batch-headers.ts'
-import { BATCH_HAS_KNOWN_ID, isWorthRetrying, type PubAck, readAck, rejection } from './classify.ts'
+import { type PubAck, readAck, rejection } from './classify.ts'
 import { indexedError } from './indexed-error.ts'
 import type { Route } from './message-route.ts'
 
@@ -22,16 +24,26 @@ export type Outcome =
   | { readonly kind: 'stored'; readonly lastSeq: number }
   /** The broker holds one of the ids already, at least. */
   | { readonly kind: 'known' }
-  /** Nothing is known, or not now; `lost` when the connection was. */
-  | { readonly kind: 'trouble'; readonly text: string; readonly brokerCode?: number; readonly lost?: boolean }
+  /** Nothing is known, or not now. */
+  | Trouble
+
+export interface Trouble {
+  readonly kind: 'trouble'
+  readonly text: string
+  readonly brokerCode?: number
+  /** The connection was lost. */
+  readonly lost?: boolean
+  /** No attempt was made, so nothing of it can be stored. */
+  readonly unsent?: boolean
+  /** Nothing came from a broker that is connected. */
+  readonly unanswered?: boolean
+}
 
 interface Attempt {
   readonly route: Route
   readonly settle: (outcome: Outcome | KitError) => void
 }
 
-/** A message of the batch did not arrive, was refused on its own, or the broker gave the batch up. */
-export const BATCH_INCOMPLETE = 10176
 const NO_RESPONDERS = 503
 
 /**
@@ -40,13 +52,16 @@ const NO_RESPONDERS = 503
  */
 export class BatchInbox {
   readonly #connection: Connection
-  readonly #inbox: string
+  readonly #inbox: Inbox
   readonly #attempts = new Map<string, Attempt>()
-  #subscription: Subscription | undefined
 
   constructor(connection: Connection) {
     this.#connection = connection
-    this.#inbox = `${connection.inboxPrefix}.batch.${nuid.next()}.`
+    this.#inbox = new Inbox(connection, {
+      kind: 'batch',
+      tokens: '*.*',
+      onMessage: (message) => this.#onReply(message),
+    })
     connection.events.on('connectionStateChanged', this.#onState)
     connection.events.on('errorOccurred', this.#onBrokerError)
   }
@@ -54,7 +69,11 @@ export class BatchInbox {
   close(): void {
     this.#connection.events.off('connectionStateChanged', this.#onState)
     this.#connection.events.off('errorOccurred', this.#onBrokerError)
-    if (this.#subscription && !this.#subscription.isClosed()) this.#subscription.unsubscribe()
+    this.#inbox.close()
+  }
+
+  get inbox(): Inbox {
+    return this.#inbox
   }
 
   /**
@@ -68,22 +87,24 @@ export class BatchInbox {
     const { client, frames } = this.#connection
     refuseTooLarge(batch, client.info?.max_payload ?? Number.MAX_SAFE_INTEGER)
     const batchId = nuid.next()
-    // Most publishers send no batches, so the first batch brings the inbox about.
-    this.#subscription ??= client.subscribe(`${this.#inbox}*.*`, {
-      callback: (error, message) => {
-        if (!error) this.#onReply(message)
-      },
-    })
+    if (!this.#inbox.open()) {
+      return { kind: 'trouble', text: this.#inbox.refusal ?? 'the connection was lost', unsent: true }
+    }
     const token = nuid.next()
-    const late: Outcome = { kind: 'trouble', text: `no ack within ${Math.round(options.timeoutMs)} ms` }
+    const noAck = `no ack within ${Math.round(options.timeoutMs)} ms`
+    const late = (): Outcome => ({
+      kind: 'trouble',
+      text: this.#inbox.refusal ?? noAck,
+      unanswered: this.#inbox.refusal === undefined,
+    })
     let timer: NodeJS.Timeout | undefined
     try {
       const outcome = await new Promise<Outcome | KitError>((resolve) => {
-        timer = setTimeout(() => resolve(late), options.timeoutMs)
+        timer = setTimeout(() => resolve(late()), options.timeoutMs)
         this.#attempts.set(token, { route, settle: resolve })
         for (const [i, { payload }] of messages.entries()) {
           const hears = options.explain || i === messages.length - 1
-          const reply = hears ? `${this.#inbox}${token}.${i}` : ''
+          const reply = hears ? `${this.#inbox.prefix}${token}.${i}` : ''
           // Encoded here, while the broker is busy with the first ones.
           frames.publish(route.subject, reply, encodeHeaders(batch, batchId, i), payload)
         }
@@ -97,7 +118,7 @@ export class BatchInbox {
   }
 
   #onReply(message: Msg): void {
-    const [token = '', index = ''] = message.subject.slice(this.#inbox.length).split('.')
+    const [token = '', index = ''] = message.subject.slice(this.#inbox.prefix.length).split('.')
     const attempt = this.#attempts.get(token)
     // Settled before.
     if (!attempt) return
@@ -165,8 +186,8 @@ function encodeHeaders({ messages, route, sharedLines }: Batch, batchId: string,
 
 function afterError(subject: string, index: number, error: NonNullable<PubAck['error']>): Outcome | KitError {
   const brokerCode = error.err_code ?? 0
-  if (brokerCode === BATCH_HAS_KNOWN_ID) return { kind: 'known' }
-  if (brokerCode === BATCH_INCOMPLETE || isWorthRetrying(error)) {
+  if (brokerCode === JetStreamCode.BatchHasKnownId) return { kind: 'known' }
+  if (brokerCode === JetStreamCode.BatchIncomplete || isTransient(error)) {
     return { kind: 'trouble', text: error.description ?? 'the broker said “not now”', brokerCode }
   }
   return indexedError(rejection(subject, error), index)

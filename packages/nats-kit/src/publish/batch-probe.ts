@@ -1,12 +1,11 @@
 import { nuid } from '@nats-io/transport-node'
 import { EncodedHeaders, HeaderName, headerLine } from '../codec/headers.ts'
 import type { Connection } from '../connection/connection.ts'
+import { JetStreamCode } from '../jetstream-codes.ts'
 import { BatchHeader } from './batch-headers.ts'
 import type { Batch } from './batch-inbox.ts'
-import { BATCH_HAS_KNOWN_ID, type PubAck, readAck } from './classify.ts'
+import { type PubAck, readAck } from './classify.ts'
 
-/** A header that no batch may have. */
-const UNSUPPORTED_IN_BATCH = 10177
 const NOTHING = new Uint8Array(0)
 
 /** Where the messages of a batch are stored, or how many of its ids are when it is not there as a whole. */
@@ -50,8 +49,8 @@ async function isKnown(id: string, connection: Connection, { route }: Batch, ask
   const { error } = await ask(
     batchLine + headerLine(BatchHeader.Sequence, 2) + headerLine(BatchHeader.Commit, 1) + impossible(),
   )
-  if (error?.err_code === BATCH_HAS_KNOWN_ID) return true
-  if (error?.err_code === UNSUPPORTED_IN_BATCH) return false
+  if (error?.err_code === JetStreamCode.BatchHasKnownId) return true
+  if (error?.err_code === JetStreamCode.BatchHeaderUnsupported) return false
   throw new Error(`whether ${JSON.stringify(id)} is stored cannot be told: ${error?.description ?? 'an odd answer'}`)
 }
 

@@ -1,15 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Connection } from '../connection/connection.ts'
+import { positive } from '../checked-options.ts'
+import { untilConnected } from '../connection/connection-change.ts'
+import type { Inbox } from '../connection/inbox.ts'
 import { errorText, KitError, KitErrorCode } from '../errors.ts'
-import { BATCH_INCOMPLETE, type Batch, BatchInbox, type Outcome } from './batch-inbox.ts'
+import { JetStreamCode } from '../jetstream-codes.ts'
+import { type Batch, BatchInbox, type Trouble } from './batch-inbox.ts'
 import { findBatch } from './batch-probe.ts'
-import { BATCH_HAS_KNOWN_ID, TOO_MANY_BATCHES } from './classify.ts'
+import type { StoreOutcomes } from './publisher-health.ts'
 
 export interface BatchSenderOptions {
   /** Messages of all batches together that may wait for an ack. */
   readonly maxMessages: number
   readonly attemptTimeoutMs: number
-  readonly budgetMs: number
 }
 
 export interface StoredBatch {
@@ -18,8 +21,6 @@ export interface StoredBatch {
   readonly known: boolean
   readonly attempts: number
 }
-
-type Trouble = Extract<Outcome, { readonly kind: 'trouble' }>
 
 const FIRST_RETRY_MS = 50
 const MAX_RETRY_MS = 1_000
@@ -31,26 +32,30 @@ const MAX_RETRY_MS = 1_000
 export class BatchSender {
   readonly #connection: Connection
   readonly #options: BatchSenderOptions
+  readonly #outcomes: StoreOutcomes
   readonly #inbox: BatchInbox
   #messages = 0
   #closed = false
-  /** Whoever waits for the connection or for the last batch; each looks again. */
+  /** Who waits for the last batch. */
   #waiting: (() => void)[] = []
 
-  constructor(connection: Connection, options: BatchSenderOptions) {
-    if (!Number.isSafeInteger(options.maxMessages) || options.maxMessages < 1) {
-      const why = `maxMessagesInBatches must be a whole number from 1, not ${options.maxMessages}`
-      throw new KitError(KitErrorCode.InvalidOptions, why)
-    }
+  /** @throws KitError `invalid_options`; nothing is subscribed before the first batch. */
+  constructor(connection: Connection, options: BatchSenderOptions, outcomes: StoreOutcomes) {
+    positive('maxMessagesInBatches', options.maxMessages)
     this.#connection = connection
     this.#options = options
+    this.#outcomes = outcomes
     this.#inbox = new BatchInbox(connection)
-    connection.events.on('connectionStateChanged', this.#wake)
   }
 
-  async send(batch: Batch, timeoutMs: number | undefined): Promise<StoredBatch> {
+  get inbox(): Inbox {
+    return this.#inbox.inbox
+  }
+
+  /** Sends until stored, or until `endsAt`, milliseconds of `performance.now()`. */
+  async send(batch: Batch, endsAt: number): Promise<StoredBatch> {
     if (this.#closed) throw new KitError(KitErrorCode.Closed, 'the publisher is closed; nothing was sent')
-    const { maxMessages, budgetMs } = this.#options
+    const { maxMessages } = this.#options
     if (this.#messages + batch.messages.length > maxMessages) {
       throw new KitError(
         KitErrorCode.TooManyInFlight,
@@ -59,10 +64,10 @@ export class BatchSender {
     }
     this.#messages += batch.messages.length
     try {
-      return await this.#untilStored(batch, performance.now() + Math.min(timeoutMs ?? budgetMs, budgetMs))
+      return await this.#untilStored(batch, endsAt)
     } finally {
       this.#messages -= batch.messages.length
-      this.#wake()
+      if (this.#messages === 0) for (const resume of this.#waiting.splice(0)) resume()
     }
   }
 
@@ -70,26 +75,29 @@ export class BatchSender {
   async close(): Promise<void> {
     this.#closed = true
     while (this.#messages > 0) await new Promise<void>((resolve) => this.#waiting.push(resolve))
-    this.#connection.events.off('connectionStateChanged', this.#wake)
     this.#inbox.close()
   }
 
   async #untilStored(batch: Batch, giveUpAt: number): Promise<StoredBatch> {
     const left = (): number => giveUpAt - performance.now()
-    let trouble: Trouble = { kind: 'trouble', text: 'the broker is away' }
+    const [startedAt, storedBefore] = [performance.now(), this.#outcomes.storedCount]
+    let trouble: Trouble = { kind: 'trouble', text: 'the broker is away', unsent: true }
     let attempts = 0
     let mayBeStored = false
     let explain = false
-    while (left() > 0 && (await this.#connected(left()))) {
+    while (left() > 0 && (await untilConnected(this.#connection, left()))) {
       attempts++
       const timeoutMs = Math.max(1, Math.min(left(), this.#options.attemptTimeoutMs))
-      explain ||= trouble.brokerCode === BATCH_INCOMPLETE
+      explain ||= trouble.brokerCode === JetStreamCode.BatchIncomplete
       const outcome = await this.#inbox.attempt(batch, { explain, timeoutMs })
-      if (outcome.kind === 'stored') return { lastSeq: outcome.lastSeq, known: false, attempts }
+      if (outcome.kind === 'stored') {
+        this.#outcomes.stored()
+        return { lastSeq: outcome.lastSeq, known: false, attempts }
+      }
       const next = outcome.kind === 'known' ? await this.#find(batch, left()) : outcome
       if (typeof next === 'number') return { lastSeq: next, known: true, attempts }
       trouble = next
-      mayBeStored ||= outcome.kind === 'known' || trouble.brokerCode === undefined
+      mayBeStored ||= outcome.kind === 'known' || (trouble.brokerCode === undefined && !trouble.unsent)
       // A lost connection is waited for instead.
       if (trouble.lost) continue
       const pauseMs = backoffMs(attempts)
@@ -97,6 +105,8 @@ export class BatchSender {
       if (2 * pauseMs >= left()) break
       await sleep(pauseMs)
     }
+    const { text: why, unanswered = false } = trouble
+    this.#outcomes.failed({ startedAt, storedBefore, why, unanswered })
     throw gaveUp(batch, attempts, trouble, mayBeStored)
   }
 
@@ -117,30 +127,8 @@ export class BatchSender {
         ? 'its ids are stored already, but not in one row'
         : `${found.known} of its ${count} ids are stored already`
     throw new KitError(KitErrorCode.BatchConflict, `nothing of the batch was stored: ${why}`, {
-      brokerCode: BATCH_HAS_KNOWN_ID,
+      brokerCode: JetStreamCode.BatchHasKnownId,
     })
-  }
-
-  /** Waits for the connection; false when there is none in time. */
-  async #connected(timeoutMs: number): Promise<boolean> {
-    let isLate = false
-    const timer = setTimeout(() => {
-      isLate = true
-      this.#wake()
-    }, timeoutMs)
-    try {
-      while (this.#connection.state !== 'connected') {
-        if (this.#connection.state === 'closed' || isLate) return false
-        await new Promise<void>((resolve) => this.#waiting.push(resolve))
-      }
-      return true
-    } finally {
-      clearTimeout(timer)
-    }
-  }
-
-  readonly #wake = (): void => {
-    for (const resume of this.#waiting.splice(0)) resume()
   }
 }
 
@@ -149,7 +137,7 @@ function backoffMs(attempts: number): number {
 }
 
 function gaveUp({ route }: Batch, attempts: number, { text, brokerCode }: Trouble, mayBeStored: boolean): KitError {
-  const isCrowded = brokerCode === TOO_MANY_BATCHES && !mayBeStored
+  const isCrowded = brokerCode === JetStreamCode.TooManyBatches && !mayBeStored
   return new KitError(
     isCrowded ? KitErrorCode.TooManyBatches : KitErrorCode.BrokerUnavailable,
     `the batch on ${route.subject} was not acknowledged within its time and ${attempts} attempts: ${text}; ` +

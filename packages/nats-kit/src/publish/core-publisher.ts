@@ -1,9 +1,9 @@
-import type { Contracts } from '@alarm-bus/contracts'
+import type { App, Contracts } from '@alarm-bus/contracts'
 import { callerHeaderLines, EncodedHeaders, HeaderName, headerLine } from '../codec/headers.ts'
-import { contractHeaderLines, encodeMessage } from '../codec/json-codec.ts'
+import { encodeMessage } from '../codec/json-codec.ts'
 import type { Connection } from '../connection/connection.ts'
 import { KitError, KitErrorCode } from '../errors.ts'
-import { unknownChannel } from './jetstream-publisher.ts'
+import { routesOf } from './message-route.ts'
 import { messageIdOf } from './publish-options.ts'
 import type { MessagePublisher, SentReceipt } from './publisher.ts'
 
@@ -19,13 +19,18 @@ export const CORE_PREFIX = 'core.'
  */
 export function createCorePublisher(
   connection: Connection,
-  options: { readonly contracts: Contracts },
+  options: {
+    readonly contracts: Contracts
+    /** Given: only the channels that the app declares to publish. */
+    readonly app?: App
+  },
 ): MessagePublisher<SentReceipt> {
+  const routeOf = routesOf(options.contracts, options.app)
   let closed = false
   return {
     async publish(channel, message, publishOptions) {
       if (closed) throw new KitError(KitErrorCode.Closed, 'the publisher is closed; nothing was sent')
-      if (!options.contracts.channels.includes(channel)) throw unknownChannel(channel, options.contracts)
+      const { contractLines } = routeOf(channel)
       const payload = encodeMessage(channel, message)
       const id = messageIdOf(publishOptions)
       if (publishOptions?.ttlSeconds !== undefined) {
@@ -38,9 +43,7 @@ export function createCorePublisher(
         )
       }
       const headers = new EncodedHeaders(
-        headerLine(HeaderName.MessageId, id) +
-          contractHeaderLines(channel) +
-          callerHeaderLines(publishOptions?.headers),
+        headerLine(HeaderName.MessageId, id) + contractLines + callerHeaderLines(publishOptions?.headers),
       )
       connection.client.publish(CORE_PREFIX + channel.subject, payload, { headers: headers as never })
       return { id }

@@ -1,8 +1,9 @@
 import { type Msg, nuid, type Subscription } from '@nats-io/transport-node'
 import type { SizedText } from '../codec/sized-text.ts'
 import type { Connection } from '../connection/connection.ts'
-import { KitError, KitErrorCode } from '../errors.ts'
+import { errorText, KitError, KitErrorCode } from '../errors.ts'
 import type { ConnectionState } from '../events.ts'
+import { JetStreamCode } from '../jetstream-codes.ts'
 import { type PubAck, readAck, rejection } from './classify.ts'
 
 export interface FastIngestOptions {
@@ -38,10 +39,12 @@ const INTERVALS_IN_FLIGHT = 2
 /** The broker forgets a batch that is quiet for 10 s. */
 const MAX_PING_MS = 2_000
 const NO_RESPONDERS = 503
-/** The broker gave the batch up: it was quiet for too long, or the stream was changed or made anew. */
-const UNKNOWN_BATCH = 10208
 /** After these the broker has no such batch, so there is nothing to close: disabled, unknown, too many under way. */
-const GONE = new Set([10205, UNKNOWN_BATCH, 10211])
+const GONE: ReadonlySet<number> = new Set([
+  JetStreamCode.IngestDisabled,
+  JetStreamCode.IngestUnknown,
+  JetStreamCode.TooManyIngests,
+])
 
 /**
  * One batch of the server's fast ingest (ADR-50) on one subject: numbered messages, any gap ends it, and the server
@@ -72,7 +75,8 @@ export class FastIngest {
     this.#replyHead = `${inbox}.${ackInterval}.fail.`
     this.#subscription = connection.client.subscribe(`${inbox}.>`, {
       callback: (error, message) => {
-        if (!error) this.#onWord(message)
+        if (error) this.#fail(unavailable(`the broker refuses the inbox of its answers: ${errorText(error)}`), true)
+        else this.#onWord(message)
       },
     })
     this.#ticker = setInterval(this.#tick, this.#tickMs)
@@ -160,7 +164,7 @@ export class FastIngest {
     const word: FlowWord = readAck<FlowWord>(message)
     if (word.error) {
       const brokerCode = word.error.err_code ?? 0
-      const isGivenUp = brokerCode === UNKNOWN_BATCH
+      const isGivenUp = brokerCode === JetStreamCode.IngestUnknown
       const gaveUp = `the broker gave the stream of messages on ${subject} up`
       return this.#fail(isGivenUp ? unavailable(gaveUp) : rejection(subject, word.error), GONE.has(brokerCode))
     }

@@ -1,24 +1,40 @@
-import type { Channel, Contracts, MessageInputOf } from '@alarm-bus/contracts'
+import type { App, Channel, Contracts, MessageInputOf } from '@alarm-bus/contracts'
 import { EncodedHeaders, HeaderName, headerLine } from '../codec/headers.ts'
 import { encodeJson } from '../codec/json-codec.ts'
 import type { Connection } from '../connection/connection.ts'
 import { KitError, KitErrorCode } from '../errors.ts'
+import type { HealthCheck } from '../health.ts'
 import { BatchSender } from './batch-sender.ts'
+import { Claims } from './claims.ts'
 import { routesOf, sharedHeaderLines } from './message-route.ts'
 import { createPublishMany, MAX_BATCH_MESSAGES } from './publish-many.ts'
-import { messageIdOf } from './publish-options.ts'
+import { budgetOf, messageIdOf } from './publish-options.ts'
 import { StreamPublisher } from './publish-stream.ts'
 import type { PublishOptions, PublishReceipt, StoredPublisher } from './publisher.ts'
+import { PublisherHealth } from './publisher-health.ts'
+import { closedError } from './send-errors.ts'
 import type { StoredAck, StoredSenderOptions } from './stored-ack.ts'
 import { StoredSender } from './stored-sender.ts'
 
 export interface JetStreamPublisherOptions extends StoredSenderOptions {
   readonly contracts: Contracts
+  /** Given: only the channels that the app declares to publish. Default: all of the contracts. */
+  readonly app?: App
   /** Messages of all batches together that may wait for an ack; one batch more is refused. Default 4,000. */
   readonly maxMessagesInBatches?: number
+  /**
+   * Hold each id of a caller's to one message, in `publish` and `publishMany`: another message under an id that is known
+   * is refused with `idempotency_conflict`, for the duplicate window and a minute after the last publish of that id.
+   * `publishStream` refuses ids of a caller's then. `budgetMs` has to be below 60,000. Default false.
+   */
+  readonly idempotency?: boolean
 }
 
-export { unknownChannel } from './message-route.ts'
+/** A publisher that stores, and knows whether it can. */
+export interface JetStreamPublisher extends StoredPublisher {
+  /** The check `publisher`: not well while the broker refuses its inbox, or stores nothing of what is asked. */
+  checks(): readonly HealthCheck[]
+}
 
 /**
  * The publisher that stores: a receipt means that the broker has the message.
@@ -26,34 +42,60 @@ export { unknownChannel } from './message-route.ts'
  * `publish` checks the message against its channel, sends it with a full-length id and the expected stream, retries
  * with the same id what is worth retrying, and rejects with a KitError: `invalid_message`, `invalid_message_id`,
  * `invalid_ttl`, `invalid_header`, `message_too_large`, `too_many_in_flight`, `publish_rejected`, `permission_denied`,
- * `broker_unavailable`, `closed`.
+ * `idempotency_conflict`, `broker_unavailable`, `closed`, and `invalid_options` for a channel or a `timeoutMs` that
+ * cannot be.
  *
- * @throws KitError `invalid_options` when the retry budget does not fit a stream's duplicate window.
+ * @throws KitError `invalid_options` when the retry budget does not fit a stream's duplicate window; nothing is opened.
  */
-export function createJetStreamPublisher(connection: Connection, options: JetStreamPublisherOptions): StoredPublisher {
+export function createJetStreamPublisher(
+  connection: Connection,
+  options: JetStreamPublisherOptions,
+): JetStreamPublisher {
   const { contracts } = options
-  const sender = new StoredSender(connection, options)
+  const attemptTimeoutMs = options.attemptTimeoutMs ?? 5_000
+  const budgetMs = options.budgetMs ?? 15_000
+  const health = new PublisherHealth(connection, Math.min(attemptTimeoutMs, budgetMs), () => inboxes)
+  const sender = new StoredSender(connection, options, health)
   for (const stream of new Set(contracts.channels.map((channel) => contracts.streamOf(channel)))) {
-    if (sender.budgetMs >= stream.duplicateWindowMs) {
+    if (budgetMs >= stream.duplicateWindowMs) {
       throw new KitError(
         KitErrorCode.InvalidOptions,
-        `budgetMs ${sender.budgetMs} must be shorter than the duplicate window of ${stream.name}, ${stream.duplicateWindowMs} ms: a later retry would be stored twice`,
+        `budgetMs ${budgetMs} must be shorter than the duplicate window of ${stream.name}, ${stream.duplicateWindowMs} ms: a later retry would be stored twice`,
       )
     }
   }
-  const routeOf = routesOf(contracts)
-  const attemptTimeoutMs = options.attemptTimeoutMs ?? 5_000
+  const routeOf = routesOf(contracts, options.app)
   const maxMessages = options.maxMessagesInBatches ?? 4 * MAX_BATCH_MESSAGES
-  const batches = new BatchSender(connection, { maxMessages, attemptTimeoutMs, budgetMs: sender.budgetMs })
-  const streams = new StreamPublisher(connection, routeOf, { attemptTimeoutMs })
+  const batches = new BatchSender(connection, { maxMessages, attemptTimeoutMs }, health)
+  const claims = options.idempotency ? new Claims(connection, options, health) : undefined
+  const streams = new StreamPublisher(connection, routeOf, {
+    attemptTimeoutMs,
+    budgetMs,
+    holdsIds: claims !== undefined,
+    outcomes: health,
+  })
+  const inboxes = [sender.inbox, batches.inbox, ...(claims ? [claims.inbox] : [])]
+  const publishMany = createPublishMany(connection, routeOf, { batches, claims, budgetMs })
+  /** What is claimed, and whose message is still to be sent. */
+  const claimed = new Set<Promise<unknown>>()
+  let closed = false
+
+  const track = <T>(publishing: Promise<T>): Promise<T> => {
+    const forget = (): void => void claimed.delete(publishing)
+    claimed.add(publishing)
+    publishing.then(forget, forget)
+    return publishing
+  }
 
   const prepare = (channel: Channel, message: unknown, publishOptions: PublishOptions | undefined) => {
+    if (closed) throw closedError()
     const route = routeOf(channel)
+    const ownBudgetMs = budgetOf(publishOptions, budgetMs)
     const payload = encodeJson(channel, message as MessageInputOf<Channel>)
     const id = messageIdOf(publishOptions)
     const shared = sharedHeaderLines(route, publishOptions)
     const headers = new EncodedHeaders(headerLine(HeaderName.MessageId, id) + route.streamLine + shared)
-    return { id, payload, headers }
+    return { route, id, payload, headers, ownBudgetMs }
   }
 
   const toReceipt = (channel: Channel, id: string, ack: StoredAck, ownId: boolean): PublishReceipt => {
@@ -73,6 +115,17 @@ export function createJetStreamPublisher(connection: Connection, options: JetStr
     return { id, stream: ack.stream, seq: ack.seq, duplicate }
   }
 
+  /** One budget for the claim and the message together. */
+  const publishClaimed = async (
+    held: Claims,
+    { route, id, payload, headers, ownBudgetMs }: ReturnType<typeof prepare>,
+    ttlSeconds: number | undefined,
+  ): Promise<StoredAck> => {
+    const endsAt = performance.now() + ownBudgetMs
+    await held.hold(route, { id, payload }, ttlSeconds, endsAt)
+    return sender.send(route.subject, headers, payload, Math.max(1, endsAt - performance.now()))
+  }
+
   return {
     publish(channel, message, publishOptions) {
       let prepared: ReturnType<typeof prepare>
@@ -81,13 +134,24 @@ export function createJetStreamPublisher(connection: Connection, options: JetStr
       } catch (error) {
         return Promise.reject(KitError.from(error))
       }
-      const { id, payload, headers } = prepared
-      return sender
-        .send(channel.subject, headers, payload, publishOptions?.timeoutMs)
-        .then((ack) => toReceipt(channel, id, ack, publishOptions?.id === undefined))
+      const { id, payload, headers, ownBudgetMs } = prepared
+      const ownId = publishOptions?.id === undefined
+      const stored =
+        claims === undefined || ownId
+          ? sender.send(channel.subject, headers, payload, ownBudgetMs)
+          : track(publishClaimed(claims, prepared, publishOptions.ttlSeconds))
+      return stored.then((ack) => toReceipt(channel, id, ack, ownId))
     },
-    publishMany: createPublishMany(connection, routeOf, batches),
+    publishMany: (channel, messages, manyOptions) =>
+      closed ? Promise.reject(closedError()) : track(publishMany(channel, messages, manyOptions)),
     publishStream: (channel, messages, streamOptions) => streams.publish(channel, messages, streamOptions),
-    close: async () => void (await Promise.all([sender.close(), batches.close(), streams.close()])),
+    checks: () => [health.check()],
+    async close() {
+      closed = true
+      const streamsClosed = streams.close()
+      await Promise.allSettled([...claimed])
+      await Promise.all([streamsClosed, sender.close(), batches.close(), claims?.close()])
+      health.close()
+    },
   }
 }

@@ -1,4 +1,4 @@
-import type { Channel, Contracts } from '@alarm-bus/contracts'
+import type { App, Channel, Contracts } from '@alarm-bus/contracts'
 import { callerHeaderLines, HeaderName, headerLine } from '../codec/headers.ts'
 import { contractHeaderLines } from '../codec/json-codec.ts'
 import { KitError, KitErrorCode } from '../errors.ts'
@@ -7,6 +7,7 @@ import type { PublishOptions } from './publisher.ts'
 
 /** What is the same for every message of a channel that a stream stores. */
 export interface Route {
+  readonly channel: string
   readonly subject: string
   readonly stream: string
   readonly allowMessageTtl: boolean
@@ -17,14 +18,18 @@ export interface Route {
   readonly contractLines: string
 }
 
-/** @throws KitError `invalid_options` for a channel that is not part of the contracts. */
+/** @throws KitError `invalid_options` for a channel that is not part of the contracts, or that the app does not declare. */
 export type RouteOf = (channel: Channel) => Route
 
-export function routesOf(contracts: Contracts): RouteOf {
+/** The routes of the channels that may be published on: all of the contracts, or those that the app declares. */
+export function routesOf(contracts: Contracts, app?: App): RouteOf {
+  const declared = app && new Set(app.publishes.map(({ name }) => name))
   const routes = new Map<Channel, Route>()
   for (const channel of contracts.channels) {
+    if (declared && !declared.has(channel.name)) continue
     const stream = contracts.streamOf(channel)
     routes.set(channel, {
+      channel: channel.name,
       subject: channel.subject,
       stream: stream.name,
       allowMessageTtl: stream.allowMessageTtl,
@@ -35,8 +40,8 @@ export function routesOf(contracts: Contracts): RouteOf {
   }
   return (channel) => {
     const route = routes.get(channel)
-    if (!route) throw unknownChannel(channel, contracts)
-    return route
+    if (route) return route
+    throw contracts.channels.includes(channel) ? undeclaredChannel(channel, app) : unknownChannel(channel, contracts)
   }
 }
 
@@ -57,10 +62,17 @@ export function sharedHeaderLines(
   return route.contractLines + ttl + callerHeaderLines(options?.headers)
 }
 
-export function unknownChannel(channel: Channel, contracts: Contracts): KitError {
+function unknownChannel(channel: Channel, contracts: Contracts): KitError {
   const known = contracts.channels.map(({ name }) => name).join(', ')
   return new KitError(
     KitErrorCode.InvalidOptions,
     `channel ${JSON.stringify(channel.name)} is not part of the contracts; those that are: ${known}`,
+  )
+}
+
+function undeclaredChannel(channel: Channel, app: App | undefined): KitError {
+  return new KitError(
+    KitErrorCode.InvalidOptions,
+    `app ${JSON.stringify(app?.name)} does not declare that it publishes ${JSON.stringify(channel.name)}; nothing was sent`,
   )
 }

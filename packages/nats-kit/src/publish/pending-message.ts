@@ -2,7 +2,7 @@ import type { EncodedHeaders } from '../codec/headers.ts'
 import type { SizedText } from '../codec/sized-text.ts'
 import type { KitError } from '../errors.ts'
 import type { Waiting } from './in-flight-table.ts'
-import { notAcknowledged } from './send-errors.ts'
+import { notAcknowledged, notSent } from './send-errors.ts'
 import type { StoredAck } from './stored-ack.ts'
 
 /** First wait before another attempt after the broker said "not now"; doubled each time, up to a second. */
@@ -21,7 +21,11 @@ export interface PendingMessage extends Waiting {
   readonly giveUpAt: number
   attemptEndsAt: number
   attempts: number
-  lastTrouble: string
+  /** What the publisher had stored when the message was asked for. */
+  readonly storedBefore: number
+  /** An attempt had no answer although the broker was connected. */
+  unanswered: boolean
+  lastTrouble: string | undefined
 }
 
 /** The wait before the next attempt, with half of it left to chance. */
@@ -30,8 +34,14 @@ export function retryWaitMs(attempts: number): number {
   return backoffMs * (0.5 + Math.random() / 2)
 }
 
-/** The budget is over. */
-export function outOfTime({ subject, attempts, giveUpAt, startedAt, lastTrouble }: PendingMessage): KitError {
-  const budgetMs = Math.round(giveUpAt - startedAt)
-  return notAcknowledged(subject, `${attempts} attempts in ${budgetMs} ms, ${lastTrouble}`)
+/** The budget is over, or the connection closed for good. */
+export function outOfTime({
+  subject,
+  attempts,
+  startedAt,
+  lastTrouble = 'the broker is away',
+}: PendingMessage): KitError {
+  const waitedMs = Math.round(performance.now() - startedAt)
+  if (attempts === 0) return notSent(subject, `${waitedMs} ms, ${lastTrouble}`)
+  return notAcknowledged(subject, `${attempts} attempts in ${waitedMs} ms, ${lastTrouble}`)
 }

@@ -5,28 +5,39 @@ import type { Connection } from '../connection/connection.ts'
 import { KitError, KitErrorCode } from '../errors.ts'
 import type { Batch } from './batch-inbox.ts'
 import type { BatchSender } from './batch-sender.ts'
+import type { Claims } from './claims.ts'
 import { indexedError } from './indexed-error.ts'
 import { type RouteOf, sharedHeaderLines } from './message-route.ts'
-import { messageIdOf } from './publish-options.ts'
+import { budgetOf, messageIdOf } from './publish-options.ts'
 import type { BatchReceipt, PublishManyOptions, StoredPublisher } from './publisher.ts'
 
 /** The server's own limit, unless its operator lowers it. */
 export const MAX_BATCH_MESSAGES = 1_000
 
+export interface PublishManyParts {
+  readonly batches: BatchSender
+  /** Given: ids of a caller's are claimed before the batch is sent. */
+  readonly claims: Claims | undefined
+  readonly budgetMs: number
+}
+
 /** Publishes batches over a sender; see {@link StoredPublisher} for what it guarantees. */
 export function createPublishMany(
   connection: Connection,
   routeOf: RouteOf,
-  sender: BatchSender,
+  { batches, claims, budgetMs }: PublishManyParts,
 ): StoredPublisher['publishMany'] {
   return async (channel, messages, options) => {
     let batch: Batch
+    let endsAt: number
     try {
+      endsAt = performance.now() + budgetOf(options, budgetMs)
       batch = prepareBatch(channel, messages, routeOf, options)
     } catch (error) {
       throw KitError.from(error)
     }
-    const { lastSeq, known, attempts } = await sender.send(batch, options?.timeoutMs)
+    if (claims && !batch.ownIds) await claims.holdAll(batch.route, batch.messages, options?.ttlSeconds, endsAt)
+    const { lastSeq, known, attempts } = await batches.send(batch, endsAt)
     const count = batch.messages.length
     const ids = batch.messages.map(({ id }) => id)
     const firstSeq = lastSeq - count + 1

@@ -1,3 +1,4 @@
+import { checkedTimeoutMs } from '../checked-options.ts'
 import { KitError, KitErrorCode } from '../errors.ts'
 import { freshMessageId } from './message-id.ts'
 import type { PublishOptions } from './publisher.ts'
@@ -36,4 +37,14 @@ export function checkedTtlSeconds(options: PublishOptions | undefined): number |
     )
   }
   return ttlSeconds
+}
+
+/**
+ * What a call has for all its attempts: the publisher's own budget, or the caller's `timeoutMs` where that is shorter.
+ *
+ * @throws KitError `invalid_options`.
+ */
+export function budgetOf(options: Pick<PublishOptions, 'timeoutMs'> | undefined, budgetMs: number): number {
+  const timeoutMs = options?.timeoutMs
+  return timeoutMs === undefined ? budgetMs : Math.min(checkedTimeoutMs(timeoutMs), budgetMs)
 }

@@ -4,30 +4,43 @@ import { EncodedHeaders, HeaderName, headerLine } from '../codec/headers.ts'
 import { encodeJson } from '../codec/json-codec.ts'
 import type { SizedText } from '../codec/sized-text.ts'
 import type { Connection } from '../connection/connection.ts'
+import { positive } from '../checked-options.ts'
+import { untilConnected } from '../connection/connection-change.ts'
 import { errorText, KitError, KitErrorCode } from '../errors.ts'
 import { FastIngest } from './fast-ingest.ts'
 import { indexedError } from './indexed-error.ts'
 import { MessageSource } from './message-source.ts'
-import { type RouteOf, sharedHeaderLines } from './message-route.ts'
+import { type Route, type RouteOf, sharedHeaderLines } from './message-route.ts'
 import { messageIdOf } from './publish-options.ts'
 import type { PublishStreamOptions, StoredPublisher, StreamReceipt } from './publisher.ts'
+import type { StoreOutcomes } from './publisher-health.ts'
 
 /** Two confirmations' worth of what the server grants a single publisher. */
 const DEFAULT_MAX_IN_FLIGHT = 1_000
+
+export interface StreamPublisherOptions {
+  /** How long the broker may say nothing, in milliseconds. */
+  readonly attemptTimeoutMs: number
+  /** How long a connection is waited for. */
+  readonly budgetMs: number
+  /** The publisher holds each id to one message. */
+  readonly holdsIds: boolean
+  readonly outcomes: StoreOutcomes
+}
 
 /** Publishes streams of messages and knows those under way; see {@link StoredPublisher} for what it guarantees. */
 export class StreamPublisher {
   readonly #connection: Connection
   readonly #routeOf: RouteOf
-  readonly #silenceMs: number
+  readonly #options: StreamPublisherOptions
   /** How to end each stream under way. */
   readonly #underWay = new Map<Promise<StreamReceipt>, (why: KitError) => void>()
   #closed = false
 
-  constructor(connection: Connection, routeOf: RouteOf, options: { readonly attemptTimeoutMs: number }) {
+  constructor(connection: Connection, routeOf: RouteOf, options: StreamPublisherOptions) {
     this.#connection = connection
     this.#routeOf = routeOf
-    this.#silenceMs = options.attemptTimeoutMs
+    this.#options = options
   }
 
   readonly publish: StoredPublisher['publishStream'] = (channel, messages, options) => {
@@ -58,21 +71,27 @@ export class StreamPublisher {
     onStart: (stop: (why: KitError) => void) => void,
   ): Promise<StreamReceipt> {
     const { signal, maxInFlight = DEFAULT_MAX_IN_FLIGHT } = options
-    if (!Number.isSafeInteger(maxInFlight) || maxInFlight < 1) {
-      throw new KitError(KitErrorCode.InvalidOptions, `maxInFlight must be a whole number from 1, not ${maxInFlight}`)
-    }
-    if (this.#connection.state !== 'connected') {
-      throw new KitError(KitErrorCode.BrokerUnavailable, 'not connected to the broker; nothing was sent', { stored: 0 })
-    }
+    positive('maxInFlight', maxInFlight)
+    if (options.ids !== undefined && this.#options.holdsIds) throw unclaimed()
     const route = this.#routeOf(channel)
-    const encode = this.#encoder(channel, options)
-    const source = new MessageSource(messages)
+    const sharedLines = sharedHeaderLines(route, options)
     let reason: KitError | undefined
+    await this.#connected(signal, (stopWaiting) => {
+      onStart((why) => {
+        reason = why
+        stopWaiting()
+      })
+    }).catch((error: unknown) => {
+      throw reason ? withStored(reason, 0) : error
+    })
+    const { outcomes, attemptTimeoutMs: silenceMs } = this.#options
+    const [startedAt, storedBefore] = [performance.now(), outcomes.storedCount]
+    const encode = this.#encoder(channel, route, sharedLines, options)
+    const source = new MessageSource(messages)
     const stop = (why: KitError): void => {
       reason ??= why
       source.stop()
     }
-    const silenceMs = this.#silenceMs
     const ingest = new FastIngest(this.#connection, { subject: route.subject, maxInFlight, silenceMs, onFailure: stop })
     const stopNow = (why: KitError): void => {
       stop(why)
@@ -93,20 +112,40 @@ export class StreamPublisher {
     const end = await ingest.finish()
     // A failure at the very end has no other way to be heard.
     const failure = reason ?? end.failure
+    if (end.confirmed > 0) outcomes.stored()
+    else if (failure?.code === KitErrorCode.BrokerUnavailable) {
+      outcomes.failed({ startedAt, storedBefore, why: failure.message })
+    }
     if (failure) source.release()
     if (failure) throw withStored(failure, end.confirmed)
     return { count: end.confirmed, stream: route.stream, lastSeq: end.lastSeq }
   }
 
-  /** @throws KitError about the options; what it returns throws about a message. */
-  #encoder<C extends Channel>(channel: C, options: PublishStreamOptions<MessageInputOf<C>>): Encode<MessageInputOf<C>> {
-    const route = this.#routeOf(channel)
-    const sharedLines = sharedHeaderLines(route, options)
+  /** A signal that is aborted already is the business of what follows. @throws KitError `broker_unavailable`. */
+  async #connected(signal: AbortSignal | undefined, onWait: (stopWaiting: () => void) => void): Promise<void> {
+    if (this.#connection.state === 'connected') return
+    const calledOff = new AbortController()
+    onWait(() => calledOff.abort())
+    const ended = signal ? AbortSignal.any([signal, calledOff.signal]) : calledOff.signal
+    const { budgetMs } = this.#options
+    if (await untilConnected(this.#connection, budgetMs, ended)) return
+    if (signal?.aborted)
+      throw new KitError(KitErrorCode.Aborted, 'aborted by its signal', { cause: signal.reason, stored: 0 })
+    const why = `not connected to the broker within ${budgetMs} ms; nothing was sent`
+    throw new KitError(KitErrorCode.BrokerUnavailable, why, { stored: 0 })
+  }
+
+  /** @returns what throws about a message. */
+  #encoder<C extends Channel>(
+    channel: C,
+    route: Route,
+    sharedLines: string,
+    { ids }: PublishStreamOptions<MessageInputOf<C>>,
+  ): Encode<MessageInputOf<C>> {
     const maxBytes = Math.min(
       this.#connection.client.info?.max_payload ?? Number.MAX_SAFE_INTEGER,
       route.maxMessageBytes,
     )
-    const { ids } = options
     // As unique as a UUID for each, and shorter.
     const ownIds = `${nuid.next()}-`
     return (message, index) => {
@@ -166,4 +205,13 @@ function withStored(error: KitError, stored: number): KitError {
     cause: cause ?? error,
     ...(brokerCode === undefined ? {} : { brokerCode }),
   })
+}
+
+/** A claim for each message on the way would cost a round trip each. */
+function unclaimed(): KitError {
+  return new KitError(
+    KitErrorCode.InvalidOptions,
+    'this publisher holds each id to one message, which it cannot do in a stream of messages: leave the ids out, or publish them by publishMany',
+    { stored: 0 },
+  )
 }

@@ -8,7 +8,10 @@ export interface PublishOptions {
   readonly id?: string
   /** Whole seconds, from 1, after which the message leaves the stream. Default: the stream's own age limit. */
   readonly ttlSeconds?: number
-  /** All attempts together, in milliseconds; only to shorten the publisher's own budget. */
+  /**
+   * All attempts together, in milliseconds above 0, the wait for a connection included; only to shorten the publisher's
+   * own budget. NaN, Infinity, 0 and less are refused with `invalid_options`.
+   */
   readonly timeoutMs?: number
   /** Further headers; names of the broker's and the kit's are refused. */
   readonly headers?: Readonly<Record<string, string>>

@@ -1,11 +1,5 @@
 import { PermissionViolationError } from '@nats-io/transport-node'
-import { KitError, KitErrorCode } from '../errors.ts'
-
-/** A bound or a time that is none is refused before anything is sent. @throws KitError `invalid_options`. */
-export function positive(name: string, value: number): number {
-  if (Number.isSafeInteger(value) && value > 0) return value
-  throw new KitError(KitErrorCode.InvalidOptions, `${name} must be a whole number from 1, not ${value}`)
-}
+import { errorText, KitError, KitErrorCode } from '../errors.ts'
 
 export function closedError(): KitError {
   return new KitError(KitErrorCode.Closed, 'the publisher is closed; nothing was sent')
@@ -42,9 +36,16 @@ export function notAcknowledged(subject: string, why: string): KitError {
   )
 }
 
+/** The message never left: the connection was not up, or the broker refused the inbox. */
+export function notSent(subject: string, why: string): KitError {
+  return new KitError(
+    KitErrorCode.BrokerUnavailable,
+    `not sent on ${subject} after ${why}; nothing was stored, so try again later`,
+  )
+}
+
 /** What the client threw when it was given the message. */
 export function publishError(subject: string, error: unknown): KitError {
   if (error instanceof PermissionViolationError) return notPermitted(subject, error)
-  const text = error instanceof Error ? error.message : String(error)
-  return /max_payload/.test(text) ? payloadTooLarge(subject, error) : KitError.from(error)
+  return /max_payload/.test(errorText(error)) ? payloadTooLarge(subject, error) : KitError.from(error)
 }

@@ -1,18 +1,21 @@
-import { type Msg, nuid, type Subscription } from '@nats-io/transport-node'
+import type { Msg } from '@nats-io/transport-node'
+import { positive, wholeMs } from '../checked-options.ts'
 import type { EncodedHeaders } from '../codec/headers.ts'
 import type { SizedText } from '../codec/sized-text.ts'
 import type { Connection } from '../connection/connection.ts'
+import { Inbox } from '../connection/inbox.ts'
+import { KitErrorCode } from '../errors.ts'
 import type { ConnectionState } from '../events.ts'
-import { isWorthRetrying, readAck, rejection } from './classify.ts'
+import { isTransient, JetStreamCode } from '../jetstream-codes.ts'
+import { readAck, rejection } from './classify.ts'
 import { InFlightTable } from './in-flight-table.ts'
 import { outOfTime, type PendingMessage, retryWaitMs } from './pending-message.ts'
+import type { StoreOutcomes } from './publisher-health.ts'
 import {
   closedError,
   connectionClosedError,
-  notAcknowledged,
   notPermitted,
   payloadTooLarge,
-  positive,
   publishError,
   tooManyInFlight,
 } from './send-errors.ts'
@@ -24,31 +27,36 @@ const SWEEP_MS = 100
 /**
  * Sends messages that a stream must store and waits for the acks: one wildcard inbox, one table of who waits.
  *
- * While the connection is down messages wait for it; whatever had no ack is sent again, with the same id, when it is
- * back. The broker's duplicate window keeps a message that was stored after all from being stored twice.
+ * Before the first connection, while it is down and while the broker refuses the inbox, messages wait; whatever had no
+ * ack is sent again, with the same id, when it is back. The broker's duplicate window keeps a message that was stored after all from being stored twice.
  */
 export class StoredSender {
   readonly #connection: Connection
   readonly #maxInFlight: number
   readonly #attemptTimeoutMs: number
   readonly #budgetMs: number
-  readonly #inbox: string
-  readonly #subscription: Subscription
+  readonly #inbox: Inbox
+  readonly #outcomes: StoreOutcomes | undefined
   readonly #pending = new InFlightTable<PendingMessage>()
   #sweeper: NodeJS.Timeout | undefined
   #closed = false
   #idle: (() => void)[] = []
 
-  constructor(connection: Connection, options: StoredSenderOptions = {}) {
+  /**
+   * @param outcomes is told of each message that is stored, and of each that could not be by no fault of its own.
+   * @throws KitError `invalid_options`; nothing is subscribed before the first message.
+   */
+  constructor(connection: Connection, options: StoredSenderOptions = {}, outcomes?: StoreOutcomes) {
     this.#connection = connection
     this.#maxInFlight = positive('maxInFlight', options.maxInFlight ?? 1_024)
-    this.#attemptTimeoutMs = positive('attemptTimeoutMs', options.attemptTimeoutMs ?? 5_000)
-    this.#budgetMs = positive('budgetMs', options.budgetMs ?? 15_000)
-    this.#inbox = `${connection.inboxPrefix}.ack.${nuid.next()}.`
-    this.#subscription = connection.client.subscribe(`${this.#inbox}*`, {
-      callback: (error, message) => {
-        if (!error) this.#onAck(message)
-      },
+    this.#attemptTimeoutMs = wholeMs('attemptTimeoutMs', options.attemptTimeoutMs ?? 5_000)
+    this.#budgetMs = wholeMs('budgetMs', options.budgetMs ?? 15_000)
+    this.#outcomes = outcomes
+    this.#inbox = new Inbox(connection, {
+      kind: 'ack',
+      tokens: '*',
+      onMessage: (message) => this.#onAck(message),
+      onRestored: () => this.#attemptAll(),
     })
     connection.events.on('connectionStateChanged', this.#onState)
     connection.events.on('errorOccurred', this.#onBrokerError)
@@ -56,6 +64,10 @@ export class StoredSender {
 
   get inFlight(): number {
     return this.#pending.size
+  }
+
+  get inbox(): Inbox {
+    return this.#inbox
   }
 
   get budgetMs(): number {
@@ -93,7 +105,9 @@ export class StoredSender {
         giveUpAt: now + Math.min(budgetMs, this.#budgetMs),
         attemptEndsAt: 0,
         attempts: 0,
-        lastTrouble: 'the broker is away',
+        storedBefore: this.#outcomes?.storedCount ?? 0,
+        unanswered: false,
+        lastTrouble: undefined,
       }
       this.#pending.add(pending)
       this.#attempt(pending, now)
@@ -108,12 +122,14 @@ export class StoredSender {
     this.#connection.events.off('connectionStateChanged', this.#onState)
     this.#connection.events.off('errorOccurred', this.#onBrokerError)
     clearInterval(this.#sweeper)
-    if (!this.#subscription.isClosed()) this.#subscription.unsubscribe()
+    this.#inbox.close()
   }
 
   #attempt(pending: PendingMessage, now: number): void {
     pending.attemptEndsAt = now + this.#attemptTimeoutMs
     if (this.#connection.state !== 'connected') return
+    // Sent without an inbox it would be stored, and nobody would know.
+    if (!this.#inbox.open()) return
     pending.attempts++
     try {
       this.#write(pending)
@@ -126,14 +142,14 @@ export class StoredSender {
   /** Text in a batch with others of this turn; bytes, which may be no text, one by one through the client. */
   #write({ subject, token, headers, payload }: PendingMessage): void {
     const { client, frames } = this.#connection
-    const reply = this.#inbox + token
+    const reply = this.#inbox.prefix + token
     if (payload instanceof Uint8Array) return client.publish(subject, payload, { reply, headers: headers as never })
     if (headers.byteLength + payload.byteLength > (client.info?.max_payload ?? Infinity)) throw payloadTooLarge(subject)
     frames.publish(subject, reply, headers, payload)
   }
 
   readonly #onAck = (message: Msg): void => {
-    const pending = this.#pending.get(message.subject.slice(this.#inbox.length))
+    const pending = this.#pending.get(message.subject.slice(this.#inbox.prefix.length))
     // Settled before: an answer to an earlier attempt.
     if (!pending) return
     if (message.data.length === 0) {
@@ -143,12 +159,17 @@ export class StoredSender {
     }
     const ack = readAck(message)
     if (ack.error) {
-      if (isWorthRetrying(ack.error))
-        return this.#retryLater(pending, ack.error.description ?? 'the broker said “not now”')
+      if (isTransient(ack.error)) return this.#retryLater(pending, ack.error.description ?? 'the broker said “not now”')
       this.#settle(pending)
-      return pending.reject(rejection(pending.subject, ack.error))
+      const refused = rejection(pending.subject, ack.error)
+      const isSubjects = refused.code === KitErrorCode.PublishRejected
+      // That another message is the last one is an answer, and no failure to store.
+      if (isSubjects && refused.brokerCode !== JetStreamCode.WrongLastSequence) this.#failed(pending, refused.message)
+      return pending.reject(refused)
     }
     this.#settle(pending)
+    // A duplicate of an earlier call's is answered without anything being stored.
+    if (ack.duplicate !== true || pending.attempts > 1) this.#outcomes?.stored()
     pending.resolve({
       stream: ack.stream ?? '',
       seq: ack.seq ?? 0,
@@ -176,22 +197,38 @@ export class StoredSender {
     for (const pending of this.#pending.entries()) {
       if (now >= pending.giveUpAt) this.#giveUp(pending)
       else if (now >= pending.attemptEndsAt) {
-        if (this.#connection.state === 'connected') pending.lastTrouble = `no ack within ${this.#attemptTimeoutMs} ms`
+        this.#noteNoAnswer(pending)
         this.#attempt(pending, now)
       }
     }
   }
 
+  /** The attempt under way had no answer. */
+  #noteNoAnswer(pending: PendingMessage): void {
+    if (this.#connection.state !== 'connected') return
+    pending.unanswered = this.#inbox.refusal === undefined
+    pending.lastTrouble = this.#inbox.refusal ?? `no ack within ${this.#attemptTimeoutMs} ms`
+  }
+
   #giveUp(pending: PendingMessage): void {
     this.#settle(pending)
-    pending.reject(outOfTime(pending))
+    // A budget may end before its first attempt does.
+    if (pending.lastTrouble === undefined) this.#noteNoAnswer(pending)
+    const error = outOfTime(pending)
+    this.#failed(pending, pending.lastTrouble ?? error.message)
+    pending.reject(error)
+  }
+
+  #failed({ startedAt, storedBefore, unanswered }: PendingMessage, why: string): void {
+    this.#outcomes?.failed({ startedAt, storedBefore, why, unanswered })
   }
 
   readonly #onState = ({ state }: { readonly state: ConnectionState }): void => {
     if (state === 'closed') {
       for (const pending of this.#pending.entries()) {
         this.#settle(pending)
-        pending.reject(notAcknowledged(pending.subject, 'the connection was closed'))
+        pending.lastTrouble = 'the connection was closed'
+        pending.reject(outOfTime(pending))
       }
     }
     if (state !== 'connected') {
@@ -199,6 +236,10 @@ export class StoredSender {
       return
     }
     // The client forgot what it had not sent, and the acks of what it had sent are lost.
+    this.#attemptAll()
+  }
+
+  #attemptAll(): void {
     const now = performance.now()
     for (const pending of this.#pending.entries()) this.#attempt(pending, now)
   }
@@ -215,7 +256,9 @@ export class StoredSender {
     for (const pending of this.#pending.entries()) {
       if (pending.subject !== subject) continue
       this.#settle(pending)
-      pending.reject(notPermitted(pending.subject))
+      const refused = notPermitted(pending.subject)
+      this.#failed(pending, refused.message)
+      pending.reject(refused)
     }
   }
 

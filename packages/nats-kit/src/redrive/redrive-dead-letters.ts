@@ -1,6 +1,7 @@
 import { JetStreamApiError, jetstreamManager } from '@nats-io/jetstream'
 import type { Connection } from '../connection/connection.ts'
 import { KitError, KitErrorCode } from '../errors.ts'
+import { JetStreamCode } from '../jetstream-codes.ts'
 import { StoredSender } from '../publish/stored-sender.ts'
 import { DEFAULT_MAX_REDRIVES, redriveConsumerName, redriveStreamName } from '../streams/companion-streams.ts'
 import { unanswered } from '../streams/ensure-streams.ts'
@@ -13,9 +14,7 @@ import { nextSubject, redriveBytes, redriveHeaders } from './redriven-message.ts
 
 const DEFAULT_RATE_PER_SECOND = 10
 const MAX_RATE_PER_SECOND = 10_000
-/** The server's answers: the subject holds a message although none was expected; no such consumer or stream. */
-const WRONG_LAST_SEQUENCE = 10071
-const NOT_FOUND = new Set([10014, 10059])
+const NOT_FOUND: ReadonlySet<number> = new Set([JetStreamCode.ConsumerNotFound, JetStreamCode.StreamNotFound])
 
 /** Why a letter was left where it is. */
 export const RedriveSkip = {
@@ -182,7 +181,7 @@ async function redrive(
     // A second attempt is answered so when the first was stored and its ack lost.
     if (ack.duplicate && ack.attempts === 1) action = 'finished'
   } catch (error) {
-    if (KitError.is(error) && error.brokerCode === WRONG_LAST_SEQUENCE) action = 'finished'
+    if (KitError.is(error) && error.brokerCode === JetStreamCode.WrongLastSequence) action = 'finished'
     else if (KitError.is(error, KitErrorCode.PublishRejected) || KitError.is(error, KitErrorCode.MessageTooLarge)) {
       return { action: 'skipped', why: RedriveSkip.Refused, detail: error.message, letter: entry }
     } else throw error

@@ -1,8 +1,8 @@
-import { type HeaderBlock, readHeaderBlock } from '../codec/header-block.ts'
+import { copiedLines } from '../codec/copied-headers.ts'
+import type { HeaderBlock } from '../codec/header-block.ts'
 import { EncodedHeaders, HeaderName, headerLine } from '../codec/headers.ts'
 import type { DeadLetterEntry, StoredDeadLetter } from '../dead-letters/dead-letter-entry.ts'
 import { REDRIVE_ORIGINAL_PREFIX, RedriveHeader } from '../dead-letters/redrive-headers.ts'
-import { OWN_NAMES } from '../dead-letters/store-dead-letter.ts'
 import { redriveStreamName, redriveSubject } from '../streams/companion-streams.ts'
 
 const COPY_NAMES = new Set<string>(Object.values(RedriveHeader).map((name) => name.toLowerCase()))
@@ -17,7 +17,7 @@ export function nextSubject({ consumer, original, redrives }: DeadLetterEntry): 
  * the handler is shown it without. A header block that cannot be written again goes in front of the body.
  */
 export function redriveHeaders({ entry, original }: StoredDeadLetter): EncodedHeaders {
-  const block = readHeaderBlock(original.headerBytes)
+  const lines = copiedLines(original.headerBytes, REDRIVE_ORIGINAL_PREFIX)
   return new EncodedHeaders(
     headerLine(HeaderName.MessageId, nextSubject(entry)) +
       headerLine(HeaderName.ExpectedStream, redriveStreamName(entry.original.stream)) +
@@ -26,21 +26,14 @@ export function redriveHeaders({ entry, original }: StoredDeadLetter): EncodedHe
       headerLine(RedriveHeader.Stream, entry.original.stream) +
       headerLine(RedriveHeader.Sequence, entry.original.seq) +
       headerLine(RedriveHeader.StoredNanos, entry.original.storedNanos) +
-      (block.isPlain ? originalLines(block) : headerLine(RedriveHeader.HeaderBytes, original.headerBytes?.length ?? 0)),
+      (lines ?? headerLine(RedriveHeader.HeaderBytes, original.headerBytes?.length ?? 0)),
   )
 }
 
 /** The body that it is redriven with. */
 export function redriveBytes({ original: { headerBytes, data } }: StoredDeadLetter): Uint8Array {
-  return headerBytes === undefined || readHeaderBlock(headerBytes).isPlain ? data : Buffer.concat([headerBytes, data])
-}
-
-function originalLines({ lines }: HeaderBlock): string {
-  let text = ''
-  for (const [name, value] of lines) {
-    text += headerLine(OWN_NAMES.test(name) ? REDRIVE_ORIGINAL_PREFIX + name : name, value)
-  }
-  return text
+  if (headerBytes === undefined || copiedLines(headerBytes, REDRIVE_ORIGINAL_PREFIX) !== undefined) return data
+  return Buffer.concat([headerBytes, data])
 }
 
 /** The original as its publisher had sent it, out of a copy's header block and body. */

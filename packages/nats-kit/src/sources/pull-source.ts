@@ -58,7 +58,7 @@ export class PullSource implements DeliverySource {
   }
 
   onRoom(): void {
-    if (this.#ended) return
+    if (this.#ended || this.#context.isHeld()) return
     const { concurrency } = this.#context
     const room = concurrency - this.#asked - this.#context.running()
     if (room < 1 || (this.#asked > 0 && room < concurrency / 2) || Date.now() < this.#pauseUntil) return

@@ -30,6 +30,8 @@ export interface SourceContext {
   readonly onMessage: (message: Msg, now: number) => void
   /** How many messages are with handlers now. */
   readonly running: () => number
+  /** Whether nothing new is to be asked for at the moment; `onRoom` says when that is over. */
+  readonly isHeld: () => boolean
   readonly stream: string
   readonly consumer: string
   /** How often the broker says that it is there, in milliseconds. */

@@ -8,12 +8,14 @@ const MINUTE_NS = 60 * 1_000_000_000
 const DAY_NS = 24 * 60 * MINUTE_NS
 
 /** Longer than every retry of a publish may take: a claim never ends before the id it guards. */
-const CLAIM_MARGIN_NS = MINUTE_NS
+export const CLAIM_MARGIN_MS = 60_000
 
 const MIB = 1024 * 1024
 
-/** A dead letter has its message's bytes and headers, and headers that say what happened: at most twice as many bytes. */
-const LARGEST_LETTERS = 16 * 2
+/** How many of the largest dead letters fit in any case. */
+const FEWEST_DEAD_LETTERS = 16
+/** A dead letter is its message with headers that say what happened: at most so many times its bytes. */
+const DEAD_LETTER_GROWTH = 2
 
 /** How long a dead letter waits for somebody to look at it. */
 const DEAD_LETTER_AGE_NS = 28 * DAY_NS
@@ -98,19 +100,19 @@ export function idempotencyLookupSubject(stream: string, subject: string): strin
  *
  * | companion | bytes | from | to | messages |
  * |---|---|---|---|---|
- * | `_DLQ` | 4 × `maxBytes`: as letters, those of several consumers, and four weeks of them | 16 of the largest letters, of 2 × `maxMessageBytes` each | 1 GiB | `maxMessages`, from 10,000 to 100,000 |
+ * | `_DLQ` | 4 × `maxBytes`: dead letters of several consumers and of four weeks | 16 of the largest dead letters, of 2 × `maxMessageBytes` each | 1 GiB | `maxMessages`, from 10,000 to 100,000 |
  * | `_REDRIVE` | `maxBytes` | the same | 256 MiB | as many as `_DLQ` |
  * | `_IDEMPOTENCY`, `KV_…_ONCE` | 4 × `maxBytes`: small records of messages, of which most are no longer in the stream | 16 MiB | 256 MiB | claims: one for each 256 bytes, to 1,000,000; records: not limited |
  *
- * A stream of 1 MiB and messages of 128 KiB so asks for 40 MiB beside itself, one of 256 MiB and more for 1.8 GiB.
+ * A stream of 1 MiB and messages of 128 KiB so asks for 40 MiB beside itself, one of 256 MiB and more for 1.75 GiB.
  */
 function companionLimits({ maxBytes, maxMessages, maxMessageBytes }: Stream) {
-  const fewLetters = LARGEST_LETTERS * maxMessageBytes
+  const fewest = FEWEST_DEAD_LETTERS * DEAD_LETTER_GROWTH * maxMessageBytes
   const recordBytes = between(16 * MIB, 4 * maxBytes, 256 * MIB)
   return {
-    letterBytes: between(fewLetters, 4 * maxBytes, 1_024 * MIB),
-    redriveBytes: between(fewLetters, maxBytes, 256 * MIB),
-    letters: between(10_000, maxMessages, 100_000),
+    deadLetterBytes: between(fewest, 4 * maxBytes, 1_024 * MIB),
+    redriveBytes: between(fewest, maxBytes, 256 * MIB),
+    deadLetters: between(10_000, maxMessages, 100_000),
     recordBytes,
     claims: Math.min(1_000_000, Math.floor(recordBytes / 256)),
   }
@@ -146,8 +148,8 @@ export function withCompanions(stream: Stream, replicas?: number): readonly Decl
       // A full store refuses the next dead letter, loudly, rather than drop one that nobody has read.
       discard: DiscardPolicy.New,
       max_age: DEAD_LETTER_AGE_NS,
-      max_msgs: limits.letters,
-      max_bytes: limits.letterBytes,
+      max_msgs: limits.deadLetters,
+      max_bytes: limits.deadLetterBytes,
       duplicate_window: 10 * MINUTE_NS,
       allow_direct: false,
       max_msgs_per_subject: -1,
@@ -159,7 +161,7 @@ export function withCompanions(stream: Stream, replicas?: number): readonly Decl
       subjects: [idempotencySubject(stream.name, '*')],
       // A full store refuses the next claim: a forgotten one would let another body pass under the same key.
       discard: DiscardPolicy.New,
-      max_age: main.duplicate_window + CLAIM_MARGIN_NS,
+      max_age: main.duplicate_window + CLAIM_MARGIN_MS * 1_000_000,
       max_msgs: limits.claims,
       max_bytes: limits.recordBytes,
       duplicate_window: main.duplicate_window,
@@ -176,7 +178,7 @@ export function withCompanions(stream: Stream, replicas?: number): readonly Decl
       // Its letter is gone, so it waits without end for an app that is away, and a full stream refuses the next one.
       discard: DiscardPolicy.New,
       max_age: 0,
-      max_msgs: limits.letters,
+      max_msgs: limits.deadLetters,
       max_bytes: limits.redriveBytes,
       duplicate_window: 10 * MINUTE_NS,
       allow_direct: false,

@@ -2,15 +2,12 @@ import type { Stream } from '@alarm-bus/contracts'
 import { JetStreamApiError, type JetStreamManager, jetstreamManager, type StreamInfo } from '@nats-io/jetstream'
 import type { Connection } from '../connection/connection.ts'
 import { errorText, KitError, KitErrorCode } from '../errors.ts'
+import { JetStreamCode } from '../jetstream-codes.ts'
 import { withCompanions } from './companion-streams.ts'
 import { incarnationOf, isMigrating, migrationName } from './incarnation.ts'
 import { describeChange, type FieldChange, type StreamPlan } from './plan.ts'
 import type { DeclaredStreamConfig } from './to-stream-config.ts'
 import { widenStream } from './widen-stream.ts'
-
-/** The server's codes for a stream that is not there, and for one that another app made otherwise a moment ago. */
-const STREAM_NOT_FOUND = 10059
-const STREAM_NAME_EXIST = 10058
 
 /**
  * In every mode more than declared is enough: the channels, options and higher limits of a newer release.
@@ -115,7 +112,9 @@ async function create(
     await change(declared, [], () => manager.streams.add(declared))
   } catch (error) {
     const other =
-      KitError.is(error) && error.brokerCode === STREAM_NAME_EXIST ? await findStream(manager, stream) : undefined
+      KitError.is(error) && error.brokerCode === JetStreamCode.StreamNameTaken
+        ? await findStream(manager, stream)
+        : undefined
     if (!other) throw error
     return other
   }
@@ -134,7 +133,7 @@ async function update(
 ): Promise<void> {
   const { name: stream } = config
   await change(config, changes, () =>
-    // The client merges this with what is there, so fields that nobody declared stay.
+    // The client merges this with what is there, so fields that are not declared stay.
     manager.streams.update(stream, {
       ...config,
       num_replicas: replicas === undefined ? live.config.num_replicas : config.num_replicas,
@@ -147,7 +146,7 @@ async function update(
   events.emit('streamChanged', { stream, action: 'updated', changes })
 }
 
-/** A migration deletes the stream and makes it anew; one that is made in between would be in its way. */
+/** A migration deletes the stream and recreates it; one that an app creates in between would be in its way. */
 async function isInCopy(manager: JetStreamManager, stream: string): Promise<boolean> {
   try {
     return (await findStream(manager, migrationName(stream))) !== undefined
@@ -167,7 +166,7 @@ async function findStream(manager: JetStreamManager, name: string): Promise<Stre
   try {
     return await manager.streams.info(name)
   } catch (error) {
-    if (error instanceof JetStreamApiError && error.code === STREAM_NOT_FOUND) return undefined
+    if (error instanceof JetStreamApiError && error.code === JetStreamCode.StreamNotFound) return undefined
     throw unanswered(`stream ${name} cannot be looked up`, error)
   }
 }

@@ -1,8 +1,7 @@
 import type { NatsServer } from '@alarm-bus/nats-server'
-import { type Bus, type BusOptions, startBus } from '../lifecycle/bus.ts'
+import { type Bus, type BusOptions, createBus } from '../lifecycle/bus.ts'
 import { collectLogs, type LogLine } from './collect-logs.ts'
 import { startTestBroker } from './start-test-broker.ts'
-import { waitFor } from './wait-for.ts'
 
 export interface TestBusOptions extends Pick<BusOptions, 'contracts'> {
   /** The app's name. Default `test-app`. */
@@ -22,11 +21,13 @@ export interface TestBus extends Bus, AsyncDisposable {
 
 /** What a test gives its bus to stop, in milliseconds. */
 const STOP_MS = 5_000
+/** What it gives it to be ready, in milliseconds. */
+const READY_MS = 10_000
 
 /**
  * A broker and a bus that publishes and, with `subscriber`, handles; streams and consumers are there when it resolves.
  *
- * @throws KitError `invalid_options`; Error when it is not ready within 10 s, saying what is not well.
+ * @throws KitError `invalid_options`; `not_ready` when it is not within 10 s, saying what is not well.
  */
 export async function startTestBus(options: TestBusOptions): Promise<TestBus> {
   const own = options.broker ? undefined : await startTestBroker()
@@ -39,7 +40,7 @@ export async function startTestBus(options: TestBusOptions): Promise<TestBus> {
     return report
   }
   try {
-    const started = startBus({
+    const started = createBus({
       contracts: options.contracts,
       connection: { name: options.app ?? 'test-app', servers: [url] },
       logger: logs,
@@ -47,16 +48,11 @@ export async function startTestBus(options: TestBusOptions): Promise<TestBus> {
       ...(options.subscriber && { subscriber: options.subscriber }),
     })
     bus = started
-    await waitFor(() => assertReady(started), { what: 'the bus is ready' })
+    void started.start()
+    await started.ready({ timeoutMs: READY_MS })
     return { ...started, stop, url, logs: logs.lines, [Symbol.asyncDispose]: async () => void (await stop(STOP_MS)) }
   } catch (error) {
     await stop(STOP_MS)
     throw error
   }
-}
-
-function assertReady(bus: Bus): true {
-  const unwell = bus.health().checks.filter(({ ok }) => !ok)
-  if (unwell.length > 0) throw new Error(unwell.map(({ name, detail }) => `${name}: ${detail}`).join('; '))
-  return true
 }

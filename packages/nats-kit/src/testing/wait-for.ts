@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { wholeMs } from '../checked-options.ts'
 
 export interface WaitOptions {
   /** When to give up, in milliseconds. Default 10,000. */
@@ -12,12 +13,16 @@ export interface WaitOptions {
 /**
  * Waits until the condition gives something truthy, and returns it. A condition that throws is not met yet; its last
  * error is the cause when time runs out.
+ *
+ * @throws Error when time runs out; KitError `invalid_options` for times that are no whole milliseconds from 0.
  */
 export async function waitFor<T>(
   condition: () => T | Promise<T>,
   options: WaitOptions = {},
 ): Promise<Exclude<Awaited<T>, false | undefined | null | 0 | ''>> {
   const { deadlineMs = 10_000, everyMs = 20, what = 'the condition' } = options
+  wholeMs('deadlineMs', deadlineMs, 0)
+  wholeMs('everyMs', everyMs, 0)
   const endsAt = performance.now() + deadlineMs
   let last: unknown
   for (;;) {

@@ -42,6 +42,11 @@ export class Conditions {
     return this.#on.has(condition)
   }
 
+  /** Whether one is on. */
+  get any(): boolean {
+    return this.#on.size > 0
+  }
+
   checks(): readonly HealthCheck[] {
     return [...this.#on].map(([condition, detail]) => {
       const name = this.#of ? `watchdog:${condition}:${this.#of.consumer}` : `watchdog:${condition}`

@@ -1,4 +1,4 @@
-import type { ConsumerInfo, JetStreamManager } from '@nats-io/jetstream'
+import type { ConsumerInfo, JetStreamManager, StreamInfo } from '@nats-io/jetstream'
 import type { Connection } from '../connection/connection.ts'
 import type { HealthCheck } from '../health.ts'
 import type { ConsumerSpec } from '../consumers/consumer-spec.ts'
@@ -7,7 +7,7 @@ import type { SubscriberSettings } from '../consumers/options.ts'
 import type { SourceEnd } from '../sources/source.ts'
 import { WatchdogCondition } from '../condition.ts'
 import { Conditions } from './conditions.ts'
-import { GapWatch, withoutHarm } from './gap-watch.ts'
+import { GapWatch, type LookReason, withoutHarm } from './gap-watch.ts'
 
 /** What the consumer's processor knows without being asked. */
 export interface Work {
@@ -16,6 +16,9 @@ export interface Work {
   /** When the broker stored the message that was delivered last, in milliseconds of the Unix epoch. */
   readonly lastStoredMs: number | undefined
 }
+
+/** A stream of which this share passed between two looks is one to look at soon: it may drop what nobody saw. */
+const BUSY_SHARE = 4
 
 /** Watches one consumer with what its runner finds out anyway. */
 export class ConsumerWatch {
@@ -29,7 +32,9 @@ export class ConsumerWatch {
   #runningSince = 0
   /** When something was settled last, and by which numbers that was seen. */
   #progress = { at: 0, settled: 0, settledByAll: 0 }
-  #lastPending = 0
+  /** What the last look found. */
+  #last: ConsumerInfo | undefined
+  #lastSeq = 0
 
   constructor(connection: Connection, settings: SubscriberSettings, spec: ConsumerSpec, work: Work) {
     this.#connection = connection
@@ -39,7 +44,7 @@ export class ConsumerWatch {
     const { stream, name: consumer, channel, filterSubject } = spec
     this.#conditions = new Conditions(connection, { stream, consumer })
     const declared = settings.contracts.streams.some(({ name }) => name === stream)
-    const { noteEveryMs } = settings.watchdog
+    const { noteEveryMs, idleLookMs } = settings.watchdog
     // An ephemeral consumer sees what is published while it runs, and leaves nothing behind to compare with.
     if (declared && settings.lifetime === 'durable') {
       this.#gaps = new GapWatch(connection, {
@@ -49,6 +54,7 @@ export class ConsumerWatch {
         channel,
         filterSubject,
         noteEveryMs,
+        sharedLookMs: idleLookMs / 2,
       })
     }
   }
@@ -63,12 +69,28 @@ export class ConsumerWatch {
     return missed === 0 ? '' : `; ${missed} messages or more left the stream unseen`
   }
 
+  /** Whether it would be lost on this consumer what leaves its stream. */
+  get countsGaps(): boolean {
+    return this.#gaps !== undefined
+  }
+
+  /** Whether the consumer delivers what it should, as far as the last look showed. */
+  get isFit(): boolean {
+    return !this.#conditions.has(WatchdogCondition.ConsumerUnfit)
+  }
+
+  /** Of what is found out beside the looks. */
+  set(condition: WatchdogCondition, on: boolean, detail: string): void {
+    this.#conditions.set(condition, on, detail)
+  }
+
   /** Before the first delivery of every run. */
   async onStart(manager: JetStreamManager, info: ConsumerInfo): Promise<void> {
-    await withoutHarm(this.#connection, this.#spec.name, async () => this.#gaps?.onStart(manager, info))
+    await withoutHarm(this.#connection, this.#spec.name, async () => this.#gaps?.look(manager, info, 'start'))
     this.#runningSince = performance.now()
     this.#progress = { at: performance.now(), settled: this.#work.settled, settledByAll: settledByAll(info) }
     this.#conditions.set(WatchdogCondition.ConsumerDeleted, false, 'the consumer is there again')
+    this.#last = info
     this.#tell(info)
   }
 
@@ -77,22 +99,37 @@ export class ConsumerWatch {
     if (end.kind === 'silent') this.#conditions.set(WatchdogCondition.MissedHeartbeats, true, end.detail)
   }
 
-  async onLook(manager: JetStreamManager, info: ConsumerInfo): Promise<void> {
+  /** The consumer was made to begin again at a sequence. */
+  onReset(sequence: number): void {
+    this.#gaps?.onReset(sequence)
+  }
+
+  /** @returns whether there is something to see. */
+  async onLook(manager: JetStreamManager, info: ConsumerInfo, reason: LookReason): Promise<boolean> {
     const now = performance.now()
     // Silence is noticed within three heartbeats, so a source that has run for longer hears them.
     const heard = now - this.#runningSince > 3 * this.#settings.idleHeartbeatMs + HEARTBEAT_GRACE_MS
     if (heard) this.#conditions.set(WatchdogCondition.MissedHeartbeats, false, 'heartbeats come again')
     const moved = this.#moved(info, now)
-    const stalledMs = Math.round(now - this.#progress.at)
-    this.#conditions.set(
-      WatchdogCondition.Stalled,
-      stalledMs >= this.#settings.watchdog.stalledAfterMs,
-      `${info.num_pending} messages wait and none was settled for ${stalledMs} ms`,
-    )
+    this.#lookAtStall(info, now)
+    this.#lookAtPause(info)
     this.#lookAtCap(info, moved)
     this.#lookAtLag(info)
     this.#tell(info)
-    await withoutHarm(this.#connection, this.#spec.name, async () => this.#gaps?.onLook(manager, info))
+    const stream = await withoutHarm(this.#connection, this.#spec.name, async () =>
+      this.#gaps?.look(manager, info, reason),
+    )
+    const busy = this.#conditions.any || this.#isBusy(info) || this.#passes(stream)
+    this.#last = info
+    return busy
+  }
+
+  /** Leaves behind what the next start compares with. */
+  async onStop(manager: JetStreamManager, info: ConsumerInfo, reason: LookReason): Promise<void> {
+    await withoutHarm(this.#connection, this.#spec.name, async () => {
+      await this.#gaps?.look(manager, info, reason)
+      await this.#gaps?.leaveNote(manager, info)
+    })
   }
 
   #tell({ num_pending: pendingMessages, num_ack_pending: ackPending }: ConsumerInfo): void {
@@ -100,15 +137,16 @@ export class ConsumerWatch {
     this.#connection.events.emit('consumerLooked', { stream, consumer, channel, pendingMessages, ackPending })
   }
 
-  /** Leaves behind what the next start compares with. */
-  async onStop(manager: () => Promise<JetStreamManager>): Promise<void> {
-    if (!this.#gaps || this.#connection.state !== 'connected') return
-    const { stream, name } = this.#spec
-    await withoutHarm(this.#connection, name, async () => {
-      const jsm = await manager()
-      await this.#gaps?.onLook(jsm, await jsm.consumers.info(stream, name))
-      await this.#gaps?.note(jsm, await jsm.consumers.info(stream, name))
-    })
+  #isBusy({ num_pending, num_ack_pending, delivered }: ConsumerInfo): boolean {
+    return num_pending > 0 || num_ack_pending > 0 || delivered.consumer_seq !== this.#last?.delivered.consumer_seq
+  }
+
+  #passes(stream: StreamInfo | undefined): boolean {
+    if (!stream) return false
+    const passed = stream.state.last_seq - this.#lastSeq
+    const isFirst = this.#lastSeq === 0
+    this.#lastSeq = stream.state.last_seq
+    return !isFirst && passed > 0 && passed * BUSY_SHARE > stream.state.messages
   }
 
   /** Whether anything was settled since the last look, by any instance, or nothing waits for it. */
@@ -121,19 +159,49 @@ export class ConsumerWatch {
     return moved
   }
 
-  #lookAtCap({ num_ack_pending: pending, config }: ConsumerInfo, moved: boolean): void {
+  #lookAtStall({ num_pending: waiting, num_ack_pending: open }: ConsumerInfo, now: number): void {
+    const { maxHandlerMs, ackWaitMs, watchdog } = this.#settings
+    const stalledMs = Math.round(now - this.#progress.at)
+    // A handler, of whichever instance, may take its time, and its delivery is open meanwhile.
+    const limitMs = open > 0 ? Math.max(watchdog.stalledAfterMs, maxHandlerMs + ackWaitMs) : watchdog.stalledAfterMs
+    const detail = `${waiting} messages wait and none was settled for ${stalledMs} ms`
+    this.#conditions.set(WatchdogCondition.Stalled, waiting > 0 && stalledMs >= limitMs, detail)
+  }
+
+  #lookAtPause({ paused, pause_remaining: nanos, num_pending: waiting }: ConsumerInfo): void {
+    const forMs = Math.round((nanos ?? 0) / 1_000_000)
+    const detail = paused
+      ? `somebody paused the consumer on the broker, for ${forMs} ms more; ${waiting} messages wait`
+      : 'the consumer is not paused on the broker any more'
+    this.#conditions.set(WatchdogCondition.PausedOnBroker, paused === true, detail)
+  }
+
+  #lookAtCap(info: ConsumerInfo, moved: boolean): void {
+    const { num_ack_pending: open, num_pending: waiting, config, delivered } = info
     const cap = config.max_ack_pending ?? 0
+    const isAtCap = cap > 0 && open >= cap
     // A push consumer's cap is the app's own bound: to be at it is to be busy, as long as something gets done.
     const busy = this.#settings.mode === 'push' && moved
-    const detail = `${pending} deliveries are without an ack, ${cap} may be`
-    this.#conditions.set(WatchdogCondition.AckPendingAtCap, cap > 0 && pending >= cap && !busy, detail)
+    const detail = `${open} deliveries are without an ack, ${cap} may be`
+    this.#conditions.set(WatchdogCondition.AckPendingAtCap, isAtCap && !busy, detail)
+    // What runs is not what blocks: all else is sent back and waits for its next delivery.
+    const isBlocked =
+      isAtCap &&
+      this.#settings.mode === 'pull' &&
+      waiting > 0 &&
+      info.paused !== true &&
+      delivered.stream_seq === this.#last?.delivered.stream_seq
+    this.#conditions.set(
+      WatchdogCondition.DeliveryBlocked,
+      isBlocked,
+      `${detail}: ${waiting} messages wait until some of them are settled; raise maxAckPending or shorten the retries`,
+    )
   }
 
   #lookAtLag(info: ConsumerInfo): void {
     const { num_pending: pending } = info
     const limit = this.#settings.watchdog.lagMessages
-    const shrinks = pending < this.#lastPending
-    this.#lastPending = pending
+    const shrinks = pending < (this.#last?.num_pending ?? 0)
     const was = this.#conditions.has(WatchdogCondition.SlowConsumer)
     // Half of the limit ends it, so that a lag about the limit is not said again and again.
     const on = was ? pending >= limit / 2 : pending >= limit && !shrinks

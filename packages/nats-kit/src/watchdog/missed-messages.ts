@@ -9,6 +9,8 @@ export interface Position {
   /** Deliveries so far, and the stream sequence of the last first one. */
   readonly deliveries: number
   readonly deliveredSeq: number
+  /** The first sequence that the stream held. Unknown of a note that an older kit left. */
+  readonly firstSeq?: number
 }
 
 /** What is found later: the stream first, the consumer after it, so that what arrives in between can hide a loss and never feign one. */
@@ -62,9 +64,32 @@ export function missedAhead({ stream, consumer }: Finding): Missed {
 }
 
 /**
- * What the stream dropped of what came after the earlier position and was never looked at. Beside other channels nobody
- * can say whose it was.
+ * What left the stream of what came after the earlier position and was never looked at: dropped at its beginning, or
+ * taken out between messages that stay, by a purge or their time to live. Beside other channels it cannot be known
+ * whose it was. A purge moves the consumer past what it took, so its position says nothing; its deliveries do.
  */
+export function leftUnseen(before: Position, finding: Finding): Omit<Missed, 'atLeast'> | undefined {
+  const { stream, consumer } = finding
+  if (stream.alone) return undefined
+  const from = Math.max(before.lastSeq, before.deliveredSeq) + 1
+  const dropped = Math.max(0, stream.firstSeq - from)
+  const arrived = stream.lastSeq - Math.max(from, stream.firstSeq) + 1
+  const taken = Math.max(0, Math.min(takenSince(before, finding), arrived))
+  const delivered = Math.max(0, consumer.deliveries - before.deliveries)
+  if (dropped + taken <= delivered) return droppedUnseen(before, finding)
+  return { from, to: taken > 0 ? stream.lastSeq : stream.firstSeq - 1, atMost: dropped + taken }
+}
+
+/** Messages that were taken out between others since the earlier position, at most. */
+function takenSince(before: Position, { stream }: Finding): number {
+  const missing = stream.lastSeq - stream.firstSeq + 1 - stream.messages
+  // Once the stream begins after the last sequence of then, what is missing in between is all of what came since.
+  if (stream.firstSeq > before.lastSeq) return missing
+  // What a note of an older kit does not say is no reason for a doubt.
+  return before.firstSeq === undefined ? 0 : missing - (before.gone - (before.firstSeq - 1))
+}
+
+/** What the stream dropped at its beginning of what came after the earlier position and was never looked at. */
 export function droppedUnseen(before: Position, { stream, consumer }: Finding): Omit<Missed, 'atLeast'> | undefined {
   const from = Math.max(before.lastSeq, consumer.deliveredSeq) + 1
   const to = stream.firstSeq - 1

@@ -3,29 +3,42 @@ import { ownerTag } from '../consumers/owner-tag.ts'
 import type { Position } from './missed-messages.ts'
 
 /** The key in a consumer's metadata under which its position is noted. */
-const NOTE_KEY = 'alarm-bus.position'
+export const NOTE_KEY = 'alarm-bus.position'
 
 /**
- * A position in a stream's incarnation: a stream that was made anew counts from 1 again. It is kept with the consumer,
+ * A position in a stream's incarnation: a stream that was recreated counts from 1 again. It is kept with the consumer,
  * because the broker remembers of what waited neither how much it was nor up to where the consumer had seen the stream.
  */
 export interface PositionNote {
   readonly streamCreated: string
   readonly position: Position
+  /** Every message of the consumer up to here was settled. Unknown of a note that an older kit left. */
+  readonly settledUpTo?: number
 }
 
-/** The consumer's note, undefined where there is none that can be read. */
-export function readNote(info: ConsumerInfo): PositionNote | undefined {
-  const text = info.config.metadata?.[NOTE_KEY]
+/** The note, undefined where there is none that can be read. */
+export function readNote(metadata: Readonly<Record<string, string>> | undefined): PositionNote | undefined {
+  const text = metadata?.[NOTE_KEY]
   if (text === undefined) return undefined
   try {
     const [streamCreated, ...numbers] = JSON.parse(text) as [string, ...number[]]
-    const [lastSeq, gone, unread, deliveries, deliveredSeq] = numbers
-    if (numbers.length !== 5 || !numbers.every(Number.isSafeInteger)) return undefined
-    return { streamCreated, position: { lastSeq, gone, unread, deliveries, deliveredSeq } as Position }
+    // Five of an older kit, which in turn takes seven for no note.
+    if ((numbers.length !== 5 && numbers.length !== 7) || !numbers.every(Number.isSafeInteger)) return undefined
+    const [lastSeq, gone, unread, deliveries, deliveredSeq] = numbers as [number, number, number, number, number]
+    const position = { lastSeq, gone, unread, deliveries, deliveredSeq }
+    const [, , , , , firstSeq, settledUpTo] = numbers
+    if (firstSeq === undefined || settledUpTo === undefined) return { streamCreated, position }
+    return { streamCreated, position: { ...position, firstSeq }, settledUpTo }
   } catch {
     return undefined
   }
+}
+
+/** The note as it stands in a consumer's metadata. */
+export function noteText({ streamCreated, position, settledUpTo = 0 }: PositionNote): Record<string, string> {
+  const { lastSeq, gone, unread, deliveries, deliveredSeq, firstSeq = 1 } = position
+  const numbers = [lastSeq, gone, unread, deliveries, deliveredSeq, firstSeq, settledUpTo]
+  return { [NOTE_KEY]: JSON.stringify([streamCreated, ...numbers]) }
 }
 
 /** Notes the position; the server lets a consumer's metadata be changed while it delivers. */
@@ -35,10 +48,8 @@ export async function writeNote(
   app: string,
   note: PositionNote,
 ): Promise<void> {
-  const { lastSeq, gone, unread, deliveries, deliveredSeq } = note.position
-  const text = JSON.stringify([note.streamCreated, lastSeq, gone, unread, deliveries, deliveredSeq])
+  // Nothing but the metadata, so that what another tool has just set is not set back without a word.
   await manager.consumers.update(info.stream_name, info.name, {
-    ...info.config,
-    metadata: { ...info.config.metadata, ...ownerTag(app), [NOTE_KEY]: text },
+    metadata: { ...info.config.metadata, ...ownerTag(app), ...noteText(note) },
   })
 }

@@ -1,6 +1,6 @@
 import { nuid } from '@nats-io/transport-node'
 import { expect, test } from 'vitest'
-import { defineHandler, startBus } from '../../src/index.ts'
+import { defineHandler, createBus } from '../../src/index.ts'
 import { collectLogs, waitFor } from '../../src/testing.ts'
 import { onEnd, useBroker } from '../harness.ts'
 import { faultContracts } from './support/contracts.ts'
@@ -50,13 +50,14 @@ test(
     const journal = new Journal()
     onEnd(async () => journal.remove())
     const logger = collectLogs()
-    const bus = startBus({
+    const bus = createBus({
       contracts,
       logger,
       connection: { ...QUICK_CONNECTION, servers: [broker.current.url], name: 'app' },
       publisher: {},
       subscriber: { ...QUICK_SUBSCRIBER, handlers: [defineHandler(channel, ({ id }) => journal.handled(id))] },
     })
+    void bus.start()
     onEnd(() => bus.stop(5_000))
     const publish = (id: string) => bus.publisher.publish(channel, { id }, { id })
     await waitFor(() => bus.health().ready, { deadlineMs: 20_000 })

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { withIdempotency, createJetStreamPublisher, KitErrorCode } from '../../src/index.ts'
+import { createJetStreamPublisher, KitErrorCode } from '../../src/index.ts'
 import { waitFor } from '../../src/testing.ts'
 import { onEnd, useBroker } from '../harness.ts'
 import { judge } from './support/judge.ts'
@@ -30,8 +30,7 @@ test('one id inside the window is stored once; after the window it is another me
 test('with claims, another message under the id is refused after the window too', async () => {
   const scene = await setScene({ servers: [broker.current.url], onEnd, ...WINDOW })
   const { journal, connection, contracts, channel } = scene
-  const plain = createJetStreamPublisher(connection, { contracts, budgetMs: 1_400 })
-  const publisher = withIdempotency(plain, connection, { contracts, budgetMs: 1_400 })
+  const publisher = createJetStreamPublisher(connection, { contracts, budgetMs: 1_400, idempotency: true })
   onEnd(() => publisher.close())
   const publish = (id: string, pad: string) => publisher.publish(channel, { id, pad }, { id })
   expect(await attempt('key', (id) => publish(id, 'one'), journal)).toBeUndefined()

@@ -1,4 +1,4 @@
-import { defineHandler, handleVersions, startBus } from '../../src/index.ts'
+import { defineHandler, handleVersions, createBus } from '../../src/index.ts'
 import { waitFor } from '../../src/testing.ts'
 import { Journal } from '../faults/support/journal.ts'
 import { linkToStarter } from '../faults/support/worker-link.ts'
@@ -30,7 +30,7 @@ const handlers =
     ? [defineHandler(first, ({ id, name }) => journal.handled(id, name === `Ada ${id}` ? 'app' : 'wrong'))]
     : handleVersions(second, ({ id, names }) => journal.handled(id, names.join() === `Ada,${id}` ? 'app' : 'wrong'))
 
-const bus = startBus({
+const bus = createBus({
   contracts,
   connection: { name: role, servers, inboxPrefix: `_INBOX_${role}_${key}` },
   logger,
@@ -38,6 +38,7 @@ const bus = startBus({
   streams: { mode: 'verify' },
   ...(role === 'producer' ? { publisher: {} } : { subscriber: { handlers, ackWaitMs: 60_000 } }),
 })
+void bus.start()
 await waitFor(() => bus.health().ready, { deadlineMs: 30_000 })
 
 const writers =

@@ -40,14 +40,13 @@ function describeChange(change: Change): readonly string[] {
       return [`${name}: create`, ...change.fields.map(({ field, after }) => `  ${field}: ${show(after)}`)]
     case 'update': {
       const because = change.because === undefined ? '' : ` (${change.because})`
-      const drops = change.drops?.map((field) => `  removes the messages that are over ${field}`) ?? []
-      return [`${name}: update${because}`, ...change.fields.map(describeField), ...drops]
+      return [`${name}: update${because}`, ...change.fields.map(describeField), ...describeDrops(change)]
     }
     case 'migrate': {
       const how = change.resumes
         ? 'go on with its migration'
         : 'migrate: made anew, messages and consumers carried over'
-      return [`${name}: ${how}`, ...change.fields.map(describeField)]
+      return [`${name}: ${how}`, ...change.fields.map(describeField), ...describeDrops(change)]
     }
     case 'move':
       return [`${name}: move: made anew after what is settled`, ...change.fields.map(describeField)]
@@ -65,6 +64,10 @@ function describeChange(change: Change): readonly string[] {
     case 'blocked':
       return [`${name}: cannot be changed`, ...change.fields.map(describeField), `  way out: ${change.wayOut}`]
   }
+}
+
+function describeDrops({ drops = [] }: { readonly drops?: readonly string[] }): readonly string[] {
+  return drops.map((field) => `  removes the messages that are over ${field}`)
 }
 
 function describeNote(note: Note): readonly string[] {

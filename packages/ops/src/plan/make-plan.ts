@@ -58,7 +58,10 @@ function streamChange(declared: DeclaredStreamConfig, { streams }: Observed, opt
     }
     case 'refuse': {
       const fields = plan.changes.map(toUpdate)
-      if (canMigrate(plan.changes)) return [{ action: 'migrate', stream, fields }]
+      if (canMigrate(plan.changes)) {
+        const drops = dropsOf(plan.changes, live)
+        return [{ action: 'migrate', stream, fields, ...(drops.length > 0 && { drops }) }]
+      }
       // Nothing can be carried over, and somebody said that it may go.
       if (options.destroy.includes(stream))
         return [{ action: 'destroy', stream, messages: live?.state.messages ?? 0 }, creation(declared)]

@@ -23,6 +23,8 @@ export type Change =
       readonly stream: string
       readonly fields: readonly FieldUpdate[]
       readonly resumes?: true
+      /** Limits that are below what the stream holds: what is over them is not carried over. */
+      readonly drops?: readonly string[]
     }
   /** A consumer made anew where it had got to, which the server cannot change. */
   | {

@@ -30,8 +30,8 @@ export interface HttpOptions {
   /** Who answers: `/readyz` says it. */
   readonly config: Pick<ServiceConfig, 'app' | 'version'>
   readonly logger: ServiceLogger
-  /** Of the bus; undefined until it is started. */
-  readonly health: () => Health | undefined
+  /** Of the bus. */
+  readonly health: () => Health
   readonly metrics: Metrics
   /** Fastify's own options, over the defaults here. */
   readonly fastify?: FastifyServerOptions
@@ -76,7 +76,7 @@ export function createHttp(options: HttpOptions): FastifyInstance {
   })
   if (options.logger.isLevelEnabled('debug')) logRequests(http, options.logger)
   const { app, version } = options.config
-  http.register(healthRoutes, { app, version, health: () => healthNow(options.health(), closing) })
+  http.register(healthRoutes, { app, version, health: () => healthNow(options.health, closing) })
   http.register(metricsRoute, { metrics: options.metrics })
   return http
 }
@@ -99,9 +99,9 @@ function logRequests(http: FastifyInstance, logger: ServiceLogger): void {
   })
 }
 
-function healthNow(bus: Health | undefined, closing: boolean): Health {
+function healthNow(bus: () => Health, closing: boolean): Health {
   if (closing) return { ready: false, checks: [{ name: 'shutdown', ok: false, detail: 'shutting down' }] }
-  return bus ?? { ready: false, checks: [{ name: 'bus', ok: false, detail: 'not started yet' }] }
+  return bus()
 }
 
 /** A caller's id is taken over where it is harmless in logs and headers, so that one id follows a request through. */

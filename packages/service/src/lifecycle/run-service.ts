@@ -1,4 +1,3 @@
-import type { Bus } from '@alarm-bus/nats-kit'
 import { ConfigError } from '../config/config-error.ts'
 import type { ServiceConfig } from '../config/service-config.ts'
 import { createLogger, type ServiceLogger } from '../logger.ts'
@@ -56,7 +55,6 @@ class ServiceRun {
   readonly #config: ServiceConfig
   readonly #logger: ServiceLogger
   #service: Service | undefined
-  #bus: Bus | undefined
   #unwatch: (() => void) | undefined
   #ending = false
 
@@ -72,9 +70,11 @@ class ServiceRun {
       this.#logger.info({ event: 'listening', url, port }, `listening on ${url}`)
       if (this.#ending) return
       collectWhatLoadingLeft()
-      this.#bus = this.#service.startBus()
-      this.#unwatch = watchReadiness(this.#bus, this.#logger)
-      void this.#bus.failed.then((error) => {
+      const { bus } = this.#service
+      // Not waited for: the broker may be away, and readiness says so.
+      void bus.start()
+      this.#unwatch = watchReadiness(bus, this.#logger)
+      void bus.failed.then((error) => {
         if (!this.#ending)
           this.#logger.fatal({ event: 'busFailed', code: error.code, error: error.message }, 'the bus cannot go on')
         void this.end('the bus failed', 1)
@@ -128,7 +128,7 @@ class ServiceRun {
     this.#unwatch?.()
     if (!this.#service) return true
     try {
-      return await stopService({ http: this.#service.http, bus: this.#bus }, timeoutMs, this.#logger)
+      return await stopService(this.#service, timeoutMs, this.#logger)
     } catch (error) {
       this.#logger.error({ event: 'shutdownFailed', err: error }, 'shutdown failed')
       return false

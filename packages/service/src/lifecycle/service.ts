@@ -1,10 +1,13 @@
 import type { Bus } from '@alarm-bus/nats-kit'
 import type { FastifyInstance } from 'fastify'
 
+/** What a service does with its bus. */
+export type ServiceBus = Pick<Bus, 'start' | 'health' | 'failed' | 'stop'>
+
 /** An app put together, not yet running. Whoever runs it closes it. */
 export interface Service {
   /** With all its routes; it does not listen yet. */
   readonly http: FastifyInstance
-  /** Called once, when HTTP listens: an app that cannot have its port takes no message. */
-  startBus(): Bus
+  /** Started when HTTP listens: an app that cannot have its port takes no message. */
+  readonly bus: ServiceBus
 }

@@ -1,6 +1,5 @@
-import type { Bus } from '@alarm-bus/nats-kit'
-import type { FastifyInstance } from 'fastify'
 import type { ServiceLogger } from '../logger.ts'
+import type { Service } from './service.ts'
 
 /** Share of the budget that open requests may take; the rest belongs to handlers and the last flush. */
 const HTTP_SHARE = 0.5
@@ -12,22 +11,18 @@ const LAST_ANSWERS_MS = 250
  *
  * @returns whether nothing was left behind.
  */
-export async function stopService(
-  parts: { readonly http: FastifyInstance; readonly bus: Bus | undefined },
-  timeoutMs: number,
-  logger: ServiceLogger,
-): Promise<boolean> {
+export async function stopService(parts: Service, timeoutMs: number, logger: ServiceLogger): Promise<boolean> {
   const endsAt = performance.now() + timeoutMs
   const closed = parts.http.close()
   let answered = await within(closed, timeoutMs * HTTP_SHARE)
   const lastAnswersMs = answered ? 0 : LAST_ANSWERS_MS
-  const report = await parts.bus?.stop(Math.max(0, endsAt - performance.now() - lastAnswersMs))
+  const report = await parts.bus.stop(Math.max(0, endsAt - performance.now() - lastAnswersMs))
   if (!answered) {
     // What waited for the broker has been rejected by now, so these requests have an answer too.
     answered = await within(closed, LAST_ANSWERS_MS)
     if (!answered) logger.error({ event: 'requestsAbandoned' }, 'shutdown ran out of time with open requests')
   }
-  return answered && (report?.clean ?? true)
+  return answered && report.clean
 }
 
 async function within(promise: Promise<unknown>, timeoutMs: number): Promise<boolean> {

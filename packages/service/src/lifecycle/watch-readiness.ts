@@ -1,5 +1,5 @@
-import type { Bus } from '@alarm-bus/nats-kit'
 import type { ServiceLogger } from '../logger.ts'
+import type { ServiceBus } from './service.ts'
 
 /** How often readiness is looked at, in milliseconds; looking costs no request to the broker. */
 const LOOK_MS = 100
@@ -10,7 +10,7 @@ const LOOK_MS = 100
  *
  * @returns a function that ends the watch.
  */
-export function watchReadiness(bus: Bus, logger: ServiceLogger): () => void {
+export function watchReadiness(bus: Pick<ServiceBus, 'health'>, logger: ServiceLogger): () => void {
   let wasReady = false
   const look = (): void => {
     const { ready, checks } = bus.health()

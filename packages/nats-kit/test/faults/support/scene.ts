@@ -161,7 +161,7 @@ export async function deadLetters(scene: Scene, connection: Connection): Promise
   const name = deadLetterStreamName(scene.stream.name)
   const { state } = await manager.streams.info(name)
   const letters: KeptLetter[] = []
-  for (let seq = state.first_seq; seq <= state.last_seq; seq++) {
+  for (let seq = Math.max(1, state.first_seq); seq <= state.last_seq; seq++) {
     const letter = await manager.streams.getMessage(name, { seq })
     const header = (key: string): string => letter?.header.get(key) ?? ''
     letters.push({

@@ -11,16 +11,20 @@ export interface WorkerLink<Settings> {
   readonly released: Promise<void>
   /** Resolves with the first SIGTERM. */
   readonly terminated: Promise<void>
+  /** Answers the questions of this script's own. */
+  onAsked(answer: (ask: unknown) => unknown): void
 }
 
 /** Links this process to its starter, and ends it when the starter is gone: nothing of a test outlives the test. */
 export function linkToStarter<Settings>(): WorkerLink<Settings> {
   process.on('disconnect', () => process.exit(1))
   const say = (message: WorkerMessage): void => void process.send?.(message)
+  let answer: (ask: unknown) => unknown = () => undefined
   const released = new Promise<void>((resolve) => {
     process.on('message', (order: WorkerOrder) => {
       if (order === 'release') resolve()
       else if (order === 'memory') say({ kind: 'memory', ...memoryAfterCollection() })
+      else say({ kind: 'answer', to: order.number, value: answer(order.ask) })
     })
   })
   const write = (level: string) => (fields: object, message: string) =>
@@ -31,6 +35,7 @@ export function linkToStarter<Settings>(): WorkerLink<Settings> {
     ready: () => say({ kind: 'ready' }),
     released,
     terminated: new Promise((resolve) => process.once('SIGTERM', () => resolve())),
+    onAsked: (given) => void (answer = given),
   }
 }
 

@@ -39,9 +39,17 @@ export interface Memory {
 }
 
 /** What a process says to the one that started it. */
-export type WorkerMessage = { readonly kind: 'ready' } | ({ readonly kind: 'memory' } & Memory)
+export type WorkerMessage =
+  | { readonly kind: 'ready' }
+  | ({ readonly kind: 'memory' } & Memory)
+  | { readonly kind: 'answer'; readonly to: number; readonly value: unknown }
 /** What it is told. */
-export type WorkerOrder = 'release' | 'memory'
+export type WorkerOrder = 'release' | 'memory' | WorkerQuestion
+/** What only one script understands, and answers. */
+export interface WorkerQuestion {
+  readonly ask: unknown
+  readonly number: number
+}
 
 /** Connections of tests come back quickly. */
 export const QUICK_CONNECTION = { reconnectDelayMs: 50, reconnectJitterMs: 20, connectTimeoutMs: 1_000 } as const

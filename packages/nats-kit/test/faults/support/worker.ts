@@ -16,6 +16,8 @@ export interface Worker {
   memory(): Promise<Memory>
   /** Lets go of handlers that hold. */
   release(): void
+  /** Asks what only its script understands. Rejects when it ends before it answers. */
+  ask(what: unknown): Promise<unknown>
   kill(signal: 'SIGKILL' | 'SIGTERM'): Promise<number | NodeJS.Signals>
 }
 
@@ -55,6 +57,7 @@ export function startWorker(script: string, settings: object): Worker {
   const ready = Promise.race([heard(child, 'ready').then(() => undefined), ended])
   // Whoever kills a process before it is ready does not wait for that.
   for (const promise of [ready, ended]) promise.catch(() => undefined)
+  let asked = 0
   const order = (what: WorkerOrder): void => void child.send(what, () => undefined)
   return {
     pid: child.pid ?? 0,
@@ -67,6 +70,12 @@ export function startWorker(script: string, settings: object): Worker {
       return Promise.race([answer, ended])
     },
     release: () => order('release'),
+    async ask(what) {
+      const number = asked++
+      const answer = heard(child, 'answer', ({ to }) => to === number)
+      order({ ask: what, number })
+      return (await Promise.race([answer, ended])).value
+    },
     kill(signal) {
       child.kill(signal)
       return exited
@@ -74,14 +83,15 @@ export function startWorker(script: string, settings: object): Worker {
   }
 }
 
-/** The next message of its kind. */
+/** The next message of its kind, and of those the first that is meant. */
 function heard<Kind extends WorkerMessage['kind']>(
   child: ChildProcess,
   kind: Kind,
+  isMeant: (message: Extract<WorkerMessage, { kind: Kind }>) => boolean = () => true,
 ): Promise<Extract<WorkerMessage, { kind: Kind }>> {
   return new Promise((resolve) => {
     const listen = (message: WorkerMessage): void => {
-      if (message.kind !== kind) return
+      if (message.kind !== kind || !isMeant(message as Extract<WorkerMessage, { kind: Kind }>)) return
       child.off('message', listen)
       resolve(message as Extract<WorkerMessage, { kind: Kind }>)
     }

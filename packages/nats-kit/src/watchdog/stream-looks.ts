@@ -1,0 +1,46 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { JetStreamManager, StreamInfo } from '@nats-io/jetstream'
+import type { Connection } from '../connection/connection.ts'
+
+export interface StreamLook {
+  readonly info: StreamInfo
+  /** When it was asked for, on the clock of `performance.now()`: what the stream held then, or a little later. */
+  readonly askedAt: number
+}
+
+/**
+ * Looks at streams once for all the consumers of a connection: one look serves whoever asks while it is on its way or
+ * is content with one that is a little older.
+ */
+export class StreamLooks {
+  readonly #looks = new Map<string, { readonly look: Promise<StreamLook>; askedAt: number }>()
+
+  /**
+   * @param notBefore the oldest that will do, on the clock of `performance.now()`.
+   * @throws what the client throws: `JetStreamApiError` with 10059 where the stream is not there.
+   */
+  async look(manager: JetStreamManager, stream: string, notBefore: number): Promise<StreamLook> {
+    const last = this.#looks.get(stream)
+    if (last && last.askedAt >= notBefore) return last.look
+    const asking = { askedAt: Number.POSITIVE_INFINITY }
+    // Asked in the next turn, so that consumers that start or look together share it.
+    const look = nextTurn().then(async (): Promise<StreamLook> => {
+      asking.askedAt = performance.now()
+      return { info: await manager.streams.info(stream), askedAt: asking.askedAt }
+    })
+    const entry = Object.assign(asking, { look })
+    this.#looks.set(stream, entry)
+    // One that failed serves those who wait for it, and no others.
+    look.catch(() => this.#looks.get(stream) === entry && this.#looks.delete(stream))
+    return look
+  }
+}
+
+const ofConnection = new WeakMap<Connection, StreamLooks>()
+
+/** The looks that all consumers of the connection share. */
+export function streamLooksOf(connection: Connection): StreamLooks {
+  let looks = ofConnection.get(connection)
+  if (!looks) ofConnection.set(connection, (looks = new StreamLooks()))
+  return looks
+}
