@@ -187,7 +187,7 @@ test.each(['apply', 'create'] as const)(
 test('an app that may make its streams need not be allowed to look for copies of a migration', async () => {
   const made = makeContracts()
   const allow = ['INFO', 'CREATE', 'UPDATE'].flatMap((what) =>
-    ['', '_DLQ', '_ADVISORIES', '_IDEMPOTENCY', '_REDRIVE']
+    ['', '_DLQ', '_IDEMPOTENCY', '_REDRIVE']
       .map((suffix) => `"$JS.API.STREAM.${what}.${made.stream.name}${suffix}"`)
       .concat(`"$JS.API.STREAM.${what}.KV_${made.stream.name}_ONCE"`),
   )
