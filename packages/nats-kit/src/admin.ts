@@ -28,7 +28,7 @@ export {
   redriveStreamName,
   withCompanions,
 } from './streams/companion-streams.ts'
-export { advisoryConsumerName, advisoryStreamName } from './streams/advisory-stream.ts'
+export { advisoryStreamName } from './streams/advisory-stream.ts'
 export { configHash } from './streams/config-hash.ts'
 export { INCARNATION_KEY, incarnationOf, isMigrating, MIGRATING_KEY, migrationName } from './streams/incarnation.ts'
 export { onceBucketName, onceSubjects } from './streams/once-bucket.ts'

@@ -66,6 +66,7 @@ export const STREAM_POWERS: readonly Attempt[] = STREAM_NAMES.flatMap((stream) =
 export function consumerSubjects(durable: string, subject: string, stream = 'BASQUIAT_STREAM'): readonly Attempt[] {
   return [
     ...handling(stream, durable, subject),
+    `$JS.API.CONSUMER.RESET.${stream}.${durable}`,
     `dead-letter.${stream}.${durable}.17.1700000000000000000`,
     `dead-letter.${stream}.${durable}.17.1700000000000000000.1`,
     ...handling(`${stream}_REDRIVE`, `${durable}_redrive`, `redrive.${stream}.${durable}.>`),

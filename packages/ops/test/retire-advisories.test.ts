@@ -11,7 +11,7 @@ import { afterAll, afterEach, beforeEach, expect, test } from 'vitest'
 import { applyStreams } from '../src/index.ts'
 import type { Plan } from '../src/plan/plan.ts'
 import { retireAdvisories } from '../src/plan/retire-advisories.ts'
-import { authOf, startBroker, type TestBroker, type TestBrokerOptions } from './harness.ts'
+import { authOf, repository, startBroker, type TestBroker, type TestBrokerOptions } from './harness.ts'
 import { opsOf } from './in-process.ts'
 
 const STREAM = 'BASQUIAT_STREAM'
@@ -279,4 +279,21 @@ test('without the apps’ declarations it is left, and a stream of that name tha
   await migrator.streams.delete(ADVISORIES)
   await manager.streams.add({ name: ADVISORIES, subjects: ['weather'], max_bytes: 1_000_000 })
   expect((await plan()).notes).toContainEqual({ kind: 'unknown', stream: ADVISORIES, messages: 0 })
+})
+
+test('a migrator without the new rights is told which one, and what is there stays', async () => {
+  await broker[Symbol.asyncDispose]()
+  const rights = readFileSync(`${repository}nats.migrator.conf`, 'utf8')
+  const old = rights
+    .split('\n')
+    .filter((line) => !/MSG\.GET|dead-letter/.test(line))
+    .join('\n')
+  const users = readFileSync(`${repository}nats.permissions.conf`, 'utf8').replace('include "nats.migrator.conf"', old)
+  await setUp({ users })
+  await givenUp('given up')
+  const { code, err } = await ops('apply', '--yes')
+  expect(code).toBe(1)
+  expect(err).toContain(`Permissions Violation for Publish to "$JS.API.STREAM.MSG.GET.${ADVISORIES}"`)
+  expect(err).toContain('`pnpm ops permissions`')
+  expect(await advisories()).toBe(1)
 })

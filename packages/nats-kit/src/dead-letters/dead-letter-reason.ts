@@ -12,7 +12,7 @@ export const DeadLetterReason = {
   NeverSettled: 'never_settled',
   /** The handler failed, and the message's time to live would have ended before its next delivery. */
   ExpiresBeforeRetry: 'expires_before_retry',
-  /** Something other than the kit terminated it. Written by kits before 1.0 only. */
+  /** Something other than the kit terminated it. Written by kits before 1.0, and by `pnpm ops apply` for what they left. */
   TerminatedElsewhere: 'terminated_elsewhere',
 } as const
 export type DeadLetterReason = (typeof DeadLetterReason)[keyof typeof DeadLetterReason]

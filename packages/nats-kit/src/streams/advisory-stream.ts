@@ -6,8 +6,3 @@
 export function advisoryStreamName(stream: string): string {
   return `${stream}_ADVISORIES`
 }
-
-/** The reader of a consumer's advisories, of a kit before 1.0. */
-export function advisoryConsumerName(consumer: string): string {
-  return `${consumer}_advisories`
-}

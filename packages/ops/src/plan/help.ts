@@ -21,6 +21,9 @@ Covers the declared streams, those beside them, and the consumers of the apps. E
 consumers when it starts; their waits, bounds and pull or push come from its environment and are not compared. What
 nobody declares is shown and left alone.
 
+What kits before 1.0 kept beside a stream, <stream>_ADVISORIES, is shown as to retire once none of their instances reads
+it: what it says becomes dead letters, and it goes.
+
 Exit code 0 when there is nothing to do, 2 when there is, 1 when something failed.
 ${ENVIRONMENT}`
 

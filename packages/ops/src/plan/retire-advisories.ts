@@ -1,5 +1,5 @@
 import type { Channel, Contracts } from '@alarm-bus/contracts'
-import { DeadLetterReason } from '@alarm-bus/nats-kit'
+import { DeadLetterReason, errorText, KitError, KitErrorCode } from '@alarm-bus/nats-kit'
 import { storeDeadLetter, storedOriginal, StoredSender } from '@alarm-bus/nats-kit/admin'
 import type { ConsumerInfo, JetStreamManager, StoredMsg, StreamInfo } from '@nats-io/jetstream'
 import { type Advisory, readAdvisory } from './advisory.ts'
@@ -7,6 +7,9 @@ import { findStream } from './find.ts'
 import type { Change } from './plan.ts'
 import { channelOf, limitedOf, readersOf } from './plan-advisories.ts'
 import type { Migrator } from './session.ts'
+
+const RIGHTS =
+  'what was done stays done; give the broker the files that `pnpm ops permissions` writes and nats.migrator.conf, then run `pnpm ops apply` again'
 
 /** What became of the advisories of a stream. */
 interface Counts {
@@ -49,6 +52,8 @@ export async function retireAdvisories(
       if (performance.now() > deadline)
         throw new Error(`${stream} goes on getting advisories; it stays, run \`pnpm ops apply\` again`)
     }
+  } catch (error) {
+    throw isDenied(error) ? new Error(`${errorText(error)}; ${RIGHTS}`, { cause: error }) : error
   } finally {
     await sender.close()
   }
@@ -104,6 +109,10 @@ function isMeant(found: StoredMsg, advisory: Advisory, { subject }: Channel, { c
   if (found.subject !== subject) return false
   // Servers' clocks differ a little: one that is made again is younger than the advisory by its own date as well.
   return found.time.getTime() <= advisory.atMs || Date.parse(created) <= advisory.atMs
+}
+
+function isDenied(error: unknown): boolean {
+  return KitError.is(error, KitErrorCode.PermissionDenied) || /permissions violation/i.test(errorText(error))
 }
 
 async function nobodyReads(manager: JetStreamManager, stream: string): Promise<void> {
