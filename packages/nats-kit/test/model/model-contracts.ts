@@ -58,3 +58,5 @@ export type ModelApp = (typeof APPS)[number]
 export const CONCURRENCY = 4
 export const ACK_WAIT_MS = 1_000
 export const MAX_HANDLER_MS = 2_000
+/** So much later a handler that hangs loses its message. */
+export const HANDLER_GRACE_MS = 500
