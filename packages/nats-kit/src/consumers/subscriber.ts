@@ -19,7 +19,7 @@ import type { AbandonedMessage } from '../handling/process-message.ts'
  *   `checks()` is not well and says why.
  */
 export interface Subscriber {
-  /** Begins; returns at once. Whether the consumers run is in `checks()`. */
+  /** Begins; returns at once. Whether the consumers run is in `checks()`. The second call does nothing. */
   start(): void
   checks(): readonly HealthCheck[]
   /**
