@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { type HttpScale, httpTable, runHttp } from './http/run-http.ts'
+import { type IdleScale, idleTable, runIdle } from './idle/run-idle.ts'
 import { othersCores } from './report/figures.ts'
 import { ProgressLine } from './report/progress.ts'
 import { RESULTS_FILE, writeResults } from './report/results-file.ts'
@@ -21,11 +22,20 @@ const HTTP_SCALES: Readonly<Record<'quick' | 'full', HttpScale>> = {
   quick: { rounds: 5, warmUps: 1, roundSeconds: 2 },
 }
 
+/** Another: it counts what an app asks of the broker while nothing happens. */
+const IDLE = 'idle'
+const IDLE_SCALES: Readonly<Record<'quick' | 'full', IdleScale>> = {
+  full: { settleSeconds: 60, seconds: 120 },
+  quick: { settleSeconds: 45, seconds: 40 },
+}
+
 const HELP = `pnpm bench [--quick] [--profile] [row …]
 pnpm bench http [--quick] [--profile]
+pnpm bench idle [--quick]
 
 Measures the kit beside the raw client and beside its peers, and with http the producer's API beside bare Fastify. Only
-ratios of one run mean anything.
+ratios of one run mean anything. With idle it counts what apps of 1, 10 and 100 channels ask of the broker while nothing
+is published.
 
   --quick   less of everything, one payload; under a minute
   --profile each contender leaves a CPU profile in profiles/; the figures are not to be quoted
@@ -44,25 +54,32 @@ function readCommandLine() {
     },
   })
   const isHttp = positionals.length === 1 && positionals[0] === HTTP
-  const unknown = isHttp ? [] : positionals.filter((filter) => selectRows([filter]).length === 0)
+  const isIdle = positionals.length === 1 && positionals[0] === IDLE
+  const unknown = isHttp || isIdle ? [] : positionals.filter((filter) => selectRows([filter]).length === 0)
   if (unknown.length > 0) throw new Error(`there is no row ${unknown.join(', ')}\n\n${HELP}`)
   return {
     help: values.help,
     http: isHttp ? HTTP_SCALES[values.quick ? 'quick' : 'full'] : undefined,
+    idle: isIdle ? IDLE_SCALES[values.quick ? 'quick' : 'full'] : undefined,
     scale: SCALES[values.quick ? 'quick' : 'full'],
-    rows: isHttp ? [] : selectRows(positionals),
+    rows: isHttp || isIdle ? [] : selectRows(positionals),
     nodeOptions: values.profile ? ['--cpu-prof', `--cpu-prof-dir=${PROFILES}`] : [],
   }
 }
 
 async function main(): Promise<void> {
-  const { help, http, ...options } = readCommandLine()
+  const { help, http, idle, ...options } = readCommandLine()
   if (help) return void process.stdout.write(HELP)
   const progress = new ProgressLine()
   if (http) {
     const figures = await runHttp({ ...options, scale: http, onProgress: progress.show })
     progress.clear()
     return void process.stdout.write(`${httpTable(figures)}\n`)
+  }
+  if (idle) {
+    const figures = await runIdle({ scale: idle, onProgress: progress.show })
+    progress.clear()
+    return void process.stdout.write(`${idleTable(figures)}\n`)
   }
   const results = await runBenchmark({
     ...options,

@@ -43,6 +43,7 @@ export { defineHandler, type HandlerOptions, type MessageContext, type MessageHa
 export { instanceConsumerName, sharedConsumerName } from './consumers/consumer-name.ts'
 export { handleVersions } from './handling/handle-versions.ts'
 export { DEFAULT_MAX_DELIVER, type SubscriberOptions } from './consumers/options.ts'
+export type { StartAt } from './consumers/start-at.ts'
 export type { Resume } from './consumers/pauses.ts'
 export type { AbandonedMessage } from './handling/message-processor.ts'
 export type { RetryPolicy } from '@alarm-bus/contracts'

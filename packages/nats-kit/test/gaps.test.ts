@@ -235,7 +235,7 @@ describe('a stream of several channels', () => {
     await waitFor(async () => JSON.parse((await position()) ?? '[]')[3] === 3)
     await subscriber.stop(1)
     await publish(toBot, 17)
-    expect((await jsm.consumers.info(stream.name, 'app_to-bot')).num_pending).toBe(10)
+    await waitFor(async () => (await jsm.consumers.info(stream.name, 'app_to-bot')).num_pending === 10)
     await ready(start({ concurrency: 1 }, never))
     await waitFor(() => missed.length > 0)
     // One was delivered, ten wait; that all 21 were the channel's own is not known.

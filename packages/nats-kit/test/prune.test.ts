@@ -58,6 +58,7 @@ test('the kit’s consumers carry their owner, and one without the tag is left a
     filter_subject: toBot.subject,
     ack_policy: AckPolicy.Explicit,
     max_deliver: -1,
+    max_ack_pending: 4_816,
   }
   await jsm.consumers.add(name, { ...old, metadata: { team: 'alarms' } })
   const subscriber = start()

@@ -10,7 +10,7 @@ import {
   WatchdogCondition,
 } from '../src/index.ts'
 import { collectLogs, startTestBroker, waitFor } from '../src/testing.ts'
-import { makeContracts, manager, onEnd, openWithStreams, useBroker } from './harness.ts'
+import { makeContracts, manager, onEnd, openWithStreams, startBroker, useBroker } from './harness.ts'
 
 const broker = useBroker()
 const QUICK = { lookMs: 50 }
@@ -23,12 +23,23 @@ async function setUp(options: Partial<SubscriberOptions>) {
   const { connection, contracts, toBot, stream } = made
   const changes: Change[] = []
   connection.events.on('watchdogChanged', (change) => changes.push(change))
-  let letGo = (): void => undefined
-  const gate = new Promise<void>((resolve) => (letGo = resolve))
+  let resolveGate = (): void => undefined
+  const gate = new Promise<void>((resolve) => (resolveGate = resolve))
+  let failure: Error | undefined
+  /** From now on handlers end, or fail. */
+  const letGo = (error?: Error): void => {
+    failure = error
+    resolveGate()
+  }
   const subscriber = createSubscriber(connection, {
     contracts,
     app: 'app',
-    handlers: [defineHandler(toBot, () => gate)],
+    handlers: [
+      defineHandler(toBot, async () => {
+        await gate
+        if (failure) throw failure
+      }),
+    ],
     ...options,
   })
   onEnd(() => subscriber.stop(1_000))
@@ -163,6 +174,54 @@ test('missed heartbeats: not ready while the broker says nothing, and ready agai
   await expectOnAndOff(made, WatchdogCondition.MissedHeartbeats, 'error')
 })
 
+test('delayed retries at the cap, so that nothing new is delivered: not ready, until they are settled', async () => {
+  const made = await setUp({
+    concurrency: 2,
+    maxAckPending: 20,
+    retry: { baseMs: 6_000, capMs: 6_000 },
+    watchdog: QUICK,
+  })
+  made.letGo(new Error('the service is away'))
+  await made.publish(30)
+  await waitFor(() => made.check(WatchdogCondition.DeliveryBlocked))
+  expect(made.check(WatchdogCondition.DeliveryBlocked)).toMatchObject({
+    ok: false,
+    detail: expect.stringMatching(/^20 deliveries are without an ack, 20 may be: 10 messages wait .*maxAckPending/),
+  })
+  made.letGo()
+  await waitFor(() => made.check(WatchdogCondition.DeliveryBlocked) === undefined, { deadlineMs: 20_000 })
+  expect(made.of(WatchdogCondition.DeliveryBlocked)[0]).toMatchObject({ on: true, consumer: 'app_to-bot' })
+})
+
+test('the cap follows from concurrency and retries, and is an option', async () => {
+  const capOf = async (options: Partial<SubscriberOptions>) => {
+    const { jsm, name } = await setUp(options)
+    return (await jsm.consumers.info(name, 'app_to-bot')).config.max_ack_pending
+  }
+  expect(await capOf({ concurrency: 1 })).toBe(1_000)
+  // 16 handlers that fail in 20 ms send 4,800 messages back in the 6 s of the first one's retries.
+  expect(await capOf({})).toBe(4_816)
+  expect(await capOf({ maxDeliver: 10 })).toBe(5_000)
+  expect(await capOf({ concurrency: 6_000 })).toBe(6_000)
+  expect(await capOf({ maxAckPending: 123 })).toBe(123)
+  expect(await capOf({ mode: 'push', concurrency: 7 })).toBe(7)
+  await expect(capOf({ concurrency: 16, maxAckPending: 15 })).rejects.toThrow(/maxAckPending/)
+})
+
+test('a server that allows less than the cap that follows gets the one of before', async () => {
+  const server = await startBroker({
+    configText: 'jetstream { max_file: 1TB, limits { max_ack_pending: 2000 } }',
+  })
+  const { connection, contracts, toBot, stream } = await openWithStreams(server)
+  const handlers = [defineHandler(toBot, () => undefined)]
+  const subscriber = createSubscriber(connection, { contracts, app: 'app', handlers })
+  onEnd(() => subscriber.stop(1_000))
+  subscriber.start()
+  await waitFor(() => subscriber.checks().every(({ ok }) => ok))
+  const jsm = await manager(connection)
+  expect((await jsm.consumers.info(stream.name, 'app_to-bot')).config.max_ack_pending).toBe(1_000)
+})
+
 describe('a warning, and ready all the same', () => {
   test('ack-pending at its cap', async () => {
     const made = await setUp({ mode: 'push', concurrency: 3, watchdog: QUICK })
@@ -192,6 +251,7 @@ describe('a warning, and ready all the same', () => {
       pendingMessagesLimit: 10,
       dropped: 0,
       ackPending: 2,
+      // Two handlers with the default retries, of 6 s together.
       ackPendingLimit: 1_000,
       oldestUnreadMsAtMost: expect.any(Number),
     })

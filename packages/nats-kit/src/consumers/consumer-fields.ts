@@ -127,14 +127,17 @@ export function filterCovers(
   subject: string,
 ): boolean {
   const filters = many !== undefined && many.length > 0 ? many : one ? [one] : ['>']
-  return filters.some((filter) => covers(filter.split('.'), subject.split('.')))
+  return filters.some((filter) => matches(filter, subject))
 }
 
-function covers(filter: readonly string[], subject: readonly string[]): boolean {
-  for (const [index, token] of filter.entries()) {
-    if (token === '>') return index < subject.length
-    const other = subject[index]
+/** Whether a subject, or all that match it where it has wildcards of its own, matches a filter. */
+export function matches(filter: string, subject: string): boolean {
+  const tokens = subject.split('.')
+  const wanted = filter.split('.')
+  for (const [index, token] of wanted.entries()) {
+    if (token === '>') return index < tokens.length
+    const other = tokens[index]
     if (other === undefined || (token !== '*' && token !== other) || (token === '*' && other === '>')) return false
   }
-  return filter.length === subject.length
+  return wanted.length === tokens.length
 }

@@ -11,17 +11,28 @@ import { KitError, KitErrorCode } from '../errors.ts'
 import { incarnationOf, isMigrating } from '../streams/incarnation.ts'
 import type { ConsumerWatch } from '../watchdog/consumer-watch.ts'
 import type { LookReason } from '../watchdog/gap-watch.ts'
-import { readNote } from '../watchdog/position-note.ts'
+import { noteText, type PositionNote, readNote } from '../watchdog/position-note.ts'
 import { streamLooksOf } from '../watchdog/stream-looks.ts'
-import { toConsumerConfig } from './consumer-config.ts'
+import { LEAST_ACK_PENDING, toConsumerConfig } from './consumer-config.ts'
 import { describeDifference, type FieldDifference, filterCovers } from './consumer-fields.ts'
 import { ConsumerProgress } from './consumer-progress.ts'
 import type { ConsumerSpec } from './consumer-spec.ts'
-import { consumerError, correctConsumer, ensureConsumer, findConsumer, judgeRunning } from './ensure-consumer.ts'
+import {
+  consumerError,
+  correctConsumer,
+  ensureConsumer,
+  type EnsuredConsumer,
+  findConsumer,
+  judgeRunning,
+} from './ensure-consumer.ts'
+import { InstanceMemory } from './instance-memory.ts'
 import type { SubscriberSettings } from './options.ts'
 import { mustResume, resume, resumeAt, resumeNote } from './passed-over.ts'
+import type { StartAt } from './start-at.ts'
 
 const REQUEST_TIMEOUT_MS = 5_000
+/** The server's code for a consumer that asks for a larger max_ack_pending than it allows. */
+const MAX_ACK_PENDING_EXCEEDED = 10121
 
 /** What the runner knows, and is told. */
 export interface LookedAt {
@@ -49,6 +60,8 @@ export class ConsumerLooks {
   #manager: Promise<JetStreamManager> | undefined
   #declared: Partial<ConsumerConfig> | undefined
   #incarnation: string | undefined
+  readonly #memory: InstanceMemory | undefined
+  #keptAt = Number.NEGATIVE_INFINITY
   #failure: string | undefined
   #trouble: string | undefined
 
@@ -65,6 +78,8 @@ export class ConsumerLooks {
     this.#watch = watch
     this.#of = of
     this.#progress = new ConsumerProgress(settings, spec)
+    const expires = settings.lifetime === 'durable' && settings.delivery === 'fan-out'
+    this.#memory = expires && !spec.workQueue ? new InstanceMemory(spec) : undefined
   }
 
   /**
@@ -82,9 +97,17 @@ export class ConsumerLooks {
       }
       this.#incarnation = incarnationOf(stream)
       const { inboxPrefix, logger } = this.#connection
-      const config = toConsumerConfig(this.#settings, this.#spec, inboxPrefix, this.#progress.startFrom(stream))
+      const isNew = this.#progress.settledUpTo(this.#incarnation) === undefined
+      const returned = isNew ? await this.#recall(manager, stream) : undefined
+      const startAt = returned ? { sequence: (returned.settledUpTo ?? 0) + 1 } : this.#progress.startFrom(stream)
+      const declared = toConsumerConfig(this.#settings, this.#spec, inboxPrefix, startAt)
+      // The new consumer counts its deliveries from zero.
+      const carried = returned && noteText({ ...returned, position: { ...returned.position, deliveries: 0 } })
       const noteOf = (live: ConsumerInfo) => this.#resumeNote(live, stream)
-      const { info: found } = await ensureConsumer(manager, this.#spec.stream, config, logger, noteOf)
+      const ensure = (wanted: Partial<ConsumerConfig>) =>
+        ensureConsumer(manager, this.#spec.stream, withMetadata(wanted, carried ?? {}), logger, noteOf)
+      const { info: found, created, config } = await this.#withinLimit(declared, ensure)
+      if (created && isNew) this.#sayBacklog(found, startAt, returned)
       this.#declared = config
       const info = await this.#resumed(manager, found, stream)
       this.#progress.remember(info.ack_floor.stream_seq, this.#incarnation)
@@ -127,9 +150,16 @@ export class ConsumerLooks {
     await this.#alone(async (manager) => {
       const info = await findConsumer(manager, this.#spec.stream, this.#spec.name)
       // One that was edited meanwhile is put right by the next start, which needs the note of before.
-      if (info && judgeRunning(this.#declared ?? {}, info).repair.length === 0)
-        await this.#watch.onStop(manager, info, this.#of.reason())
+      if (!info || judgeRunning(this.#declared ?? {}, info).repair.length > 0) return
+      await this.#watch.onStop(manager, info, this.#of.reason())
+      await this.#keep(manager)
     }).catch(() => undefined)
+  }
+
+  async #keep(manager: JetStreamManager): Promise<void> {
+    this.#keptAt = performance.now()
+    const { position } = this.#watch
+    if (position) await this.#memory?.keep(manager, position)
   }
 
   async #look(manager: JetStreamManager): Promise<boolean> {
@@ -142,7 +172,9 @@ export class ConsumerLooks {
     // Numbers under another filter are another consumer's.
     if (!info) return true
     this.#progress.remember(info.ack_floor.stream_seq, this.#incarnation)
-    return this.#watch.onLook(manager, info, this.#of.reason())
+    const busy = await this.#watch.onLook(manager, info, this.#of.reason())
+    if (performance.now() - this.#keptAt > this.#settings.watchdog.noteEveryMs) await this.#keep(manager)
+    return busy
   }
 
   /** The consumer with what differs put right; undefined where that cannot be done. */
@@ -175,6 +207,48 @@ export class ConsumerLooks {
       this.#watch.set(condition, true, `the consumer was changed and cannot be put right: ${why}`)
       return isContent ? undefined : live
     }
+  }
+
+  /** What this instance left behind, where its consumer is not there any more. */
+  async #recall(manager: JetStreamManager, stream: StreamInfo): Promise<PositionNote | undefined> {
+    if (!this.#memory || (await findConsumer(manager, this.#spec.stream, this.#spec.name))) return undefined
+    const note = await this.#memory.recall(manager)
+    return note?.streamCreated === stream.created && note.settledUpTo !== undefined ? note : undefined
+  }
+
+  /** A cap that the kit derived is lowered to what it used to be where the server allows no more. */
+  async #withinLimit(
+    config: Partial<ConsumerConfig>,
+    ensure: (config: Partial<ConsumerConfig>) => Promise<EnsuredConsumer>,
+  ): Promise<EnsuredConsumer & { readonly config: Partial<ConsumerConfig> }> {
+    try {
+      return { ...(await ensure(config)), config }
+    } catch (error) {
+      const isOver = error instanceof KitError && error.brokerCode === MAX_ACK_PENDING_EXCEEDED
+      const least = Math.max(LEAST_ACK_PENDING, this.#settings.concurrency)
+      if (!isOver || this.#settings.maxAckPending !== undefined || config.max_ack_pending === least) throw error
+      const lower = { ...config, max_ack_pending: least }
+      return { ...(await ensure(lower)), config: lower }
+    }
+  }
+
+  #sayBacklog({ num_pending: messages }: ConsumerInfo, startAt: StartAt, returned: PositionNote | undefined): void {
+    const { stream, name: consumer, channel } = this.#spec
+    if (this.#spec.workQueue || (messages === 0 && !returned)) return
+    const detail = { stream, consumer, channel, messages, startAt }
+    if (returned) {
+      this.#connection.logger.warn(
+        { event: 'instanceReturned', ...detail },
+        'the consumer of this instance expired while it was away for longer than inactiveThresholdMs; it goes on after what it had settled',
+      )
+      return
+    }
+    this.#connection.logger.info(
+      { event: 'backlogAtStart', ...detail },
+      this.#memory
+        ? 'a consumer was made and handles what the stream holds already; this instance is new, or was away for too long to be remembered. startAt: "new" begins with what is published from now on'
+        : 'a consumer was made and handles what the stream holds already; startAt: "new" begins with what is published from now on',
+    )
   }
 
   /** From where the consumer has to deliver again when its filter is put right; nothing where the filter was right. */

@@ -27,6 +27,8 @@ import { StaleDeliveries } from '../handling/stale-deliveries.ts'
 /** Wait before trying again after the first failure; doubled each time, up to the cap. */
 const FIRST_BACKOFF_MS = 250
 const MAX_BACKOFF_MS = 5_000
+/** What the last look and its note take at least. */
+const LAST_LOOK_MS = 50
 /** How often a consumer is looked up that sends no heartbeats: nothing else tells that it is gone. */
 const SILENT_LOOK_MS = 10_000
 
@@ -142,8 +144,8 @@ export class ConsumerRunner {
     const abandoned = await this.#processor.stop(Math.max(0, timeoutMs - (performance.now() - startedAt)))
     await Promise.race([this.#noteUnrun(), late])
     if (this.#settings.lifetime === 'ephemeral') await removeEphemeral(this.#connection, this.#stream, this.name)
-    // Out of time: the position that was noted last is what the next start compares with.
-    else if (performance.now() - startedAt < timeoutMs) await Promise.race([this.#looks.end(), late])
+    // Without the time for some requests, the position that was noted last is what the next start compares with.
+    else if (timeoutMs - (performance.now() - startedAt) > LAST_LOOK_MS) await Promise.race([this.#looks.end(), late])
     this.#become('stopped', 'asked to stop')
     return abandoned
   }

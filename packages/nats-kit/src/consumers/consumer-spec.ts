@@ -4,6 +4,7 @@ import type { MessageHandler } from '../handling/handler.ts'
 import type { Handling } from '../handling/handling.ts'
 import { consumerName } from './consumer-name.ts'
 import type { SubscriberSettings } from './options.ts'
+import type { StartAt } from './start-at.ts'
 
 /** All that a consumer's runner needs to know of whom it serves: where its messages are, and what they go through. */
 export interface ConsumerSpec extends Handling {
@@ -11,6 +12,8 @@ export interface ConsumerSpec extends Handling {
   /** The consumer's name on the broker. */
   readonly name: string
   readonly filterSubject: string
+  /** Where it begins when it is made; a work queue is read from its beginning. */
+  readonly startAt?: StartAt
   /** The stream lets a message go once it is settled. */
   readonly workQueue?: boolean
 }
@@ -30,6 +33,7 @@ export function specOf(settings: SubscriberSettings, handler: MessageHandler): C
     retry: handler.retry ?? settings.retry,
     maxAgeMs: stream.maxAgeMs,
     open: (message, scope) => new Envelope(message, scope),
+    startAt: handler.startAt ?? settings.startAt,
     decode: (bytes) => decodeMessage(channel, bytes),
     handle: (message, context) => handler.handle(message, context),
   }

@@ -1,4 +1,5 @@
 import type { Msg } from '@nats-io/transport-node'
+import { matches } from './consumer-fields.ts'
 import type { ConsumerSpec } from './consumer-spec.ts'
 
 /** The server puts it on a delivery that it has stripped of its body, with the body's size. */
@@ -13,7 +14,7 @@ const ACK = Buffer.from('+ACK')
  */
 export function isDeliverable(message: Msg, { filterSubject, workQueue }: ConsumerSpec, isFit: boolean): boolean {
   const { subject } = message
-  if (subject !== filterSubject && !isBelow(filterSubject, subject)) {
+  if (subject !== filterSubject && !matches(filterSubject, subject)) {
     // It is another consumer's. In a work queue an ack would take it from that one; there it is left alone.
     if (workQueue !== true && message.reply) message.respond(ACK)
     return false
@@ -21,10 +22,6 @@ export function isDeliverable(message: Msg, { filterSubject, workQueue }: Consum
   // Without an answer it is delivered again after its ack wait, with its body once the consumer is put right. One that
   // comes of a consumer as it should be is what another client stored, whatever its header says.
   return message.data.length > 0 || !isStripped(message) || (isFit && isRedelivered(message))
-}
-
-function isBelow(filter: string, subject: string): boolean {
-  return filter.endsWith('.>') && subject.startsWith(filter.slice(0, -1))
 }
 
 function isRedelivered({ reply = '' }: Msg): boolean {

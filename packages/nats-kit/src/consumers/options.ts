@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { Channel, Contracts } from '@alarm-bus/contracts'
 import { KitError, KitErrorCode } from '../errors.ts'
 import type { MessageHandler } from '../handling/handler.ts'
+import { type StartAt, whyNoStart } from './start-at.ts'
 import { resolveWatchdogOptions, type WatchdogOptions, type WatchdogSettings } from '../watchdog/options.ts'
 import { DEFAULT_RETRY_POLICY, type RetryDelay, totalRetryMs } from '../handling/retry-policy.ts'
 
@@ -42,16 +43,36 @@ export interface SubscriberOptions {
   readonly handlerGraceMs?: number
   /** Waits between deliveries: numbers, or a function. Default: 1 s, 5 s, 25 s, …, at most 5 minutes, with jitter. */
   readonly retry?: RetryDelay
+  /**
+   * Deliveries of a consumer that may be without an ack at once, those of all its instances: what is with handlers and
+   * what waits for its retry. At the cap nothing new is delivered, and the app is not ready. Default with `pull`: from
+   * 1,000 to 5,000, so many as handlers that fail fast send back while the first of them waits. With `push`, and for a
+   * server that allows less (error 10121), the default follows: `concurrency`, and 1,000.
+   */
+  readonly maxAckPending?: number
+  /**
+   * Where a durable begins that does not exist yet: `all` (default) handles everything that the stream still holds,
+   * `new` what is published after it was made, `{ time }` what was stored then or later, `{ sequence }` from there on.
+   * One that exists goes on where it stopped. An ephemeral consumer begins at `new` by default.
+   */
+  readonly startAt?: StartAt
   /** How often the broker says that a consumer is there when nothing arrives, in milliseconds; two missed raise an alarm. Default 5,000. */
   readonly idleHeartbeatMs?: number
-  /** A durable of one instance is removed by the broker after this long without its instance. Default 24 hours. */
+  /**
+   * A durable of one instance is removed by the broker after this long without its instance. Default 24 hours. An
+   * instance that returns later says so and goes on where it stopped, as long as it was away for less than 28 days.
+   */
   readonly inactiveThresholdMs?: number
   /** When the watchdog speaks up. */
   readonly watchdog?: WatchdogOptions
 }
 
 /** The options with every default filled in. */
-export interface SubscriberSettings extends Required<Omit<SubscriberOptions, 'retry' | 'instanceId' | 'watchdog'>> {
+export interface SubscriberSettings extends Required<
+  Omit<SubscriberOptions, 'retry' | 'instanceId' | 'watchdog' | 'maxAckPending'>
+> {
+  /** Undefined: it follows from concurrency and retries. */
+  readonly maxAckPending: number | undefined
   readonly instanceId: string
   readonly retry: RetryDelay
   readonly watchdog: WatchdogSettings
@@ -90,6 +111,8 @@ export function resolveSubscriberOptions(options: SubscriberOptions): Subscriber
     maxHandlerMs: options.maxHandlerMs ?? 300_000,
     handlerGraceMs: options.handlerGraceMs ?? 10_000,
     retry: options.retry ?? {},
+    maxAckPending: options.maxAckPending,
+    startAt: options.startAt ?? (lifetime === 'ephemeral' ? 'new' : 'all'),
     idleHeartbeatMs: options.idleHeartbeatMs ?? DEFAULT_IDLE_HEARTBEAT_MS,
     inactiveThresholdMs: options.inactiveThresholdMs ?? 24 * 60 * 60 * 1_000,
     watchdog: resolveWatchdogOptions(options.watchdog),
@@ -128,6 +151,13 @@ export function resolveSubscriberOptions(options: SubscriberOptions): Subscriber
   if (settings.ackWaitMs < 300) refuse('ackWaitMs below 300 leaves no time for a signal that a handler still runs')
   if (settings.idleHeartbeatMs < 100 || settings.idleHeartbeatMs > 10_000)
     refuse('idleHeartbeatMs must be from 100 to 10,000')
+  const { maxAckPending, concurrency } = settings
+  if (maxAckPending !== undefined && !(Number.isSafeInteger(maxAckPending) && maxAckPending >= concurrency))
+    refuse(`maxAckPending must be a whole number from concurrency (${concurrency}), not ${maxAckPending}`)
+  for (const startAt of [settings.startAt, ...settings.handlers.flatMap((handler) => handler.startAt ?? [])]) {
+    const why = whyNoStart(startAt)
+    if (why !== undefined) refuse(why)
+  }
   for (const { channel, retry = settings.retry, maxDeliver = settings.maxDeliver } of settings.handlers) {
     checkRetry(settings, channel, retry, maxDeliver, (why) => refuse(`channel ${JSON.stringify(channel.name)}: ${why}`))
   }

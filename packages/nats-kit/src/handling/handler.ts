@@ -1,6 +1,7 @@
 import type { Channel, MessageOf } from '@alarm-bus/contracts'
 import type { Logger } from '../logger.ts'
 import type { ConnectionUser } from './connection-user.ts'
+import type { StartAt } from '../consumers/start-at.ts'
 import type { RetryDelay } from './retry-policy.ts'
 
 /** What is known of a message besides its content. Read lazily: what a handler does not ask for costs nothing. */
@@ -30,6 +31,8 @@ export interface HandlerOptions {
   readonly retry?: RetryDelay
   /** Deliveries, the first included. Default: the subscriber's. */
   readonly maxDeliver?: number
+  /** Where its durable begins that does not exist yet. Default: the subscriber's. */
+  readonly startAt?: StartAt
   /** What has to be open before the first message; the subscriber opens and closes it. */
   readonly uses?: readonly ConnectionUser[]
 }

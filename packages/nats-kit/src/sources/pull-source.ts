@@ -6,8 +6,8 @@ import { ACK_PREFIX } from '../handling/envelope.ts'
 import { HEARTBEAT_GRACE_MS, LastSequences, reportSilence } from './heartbeat.ts'
 import type { DeliverySource, SourceContext, SourceEnd } from './source.ts'
 
-/** One request to the broker lives this long; a new one follows. */
-const EXPIRES_MS = 30_000
+/** One request to the broker lives this long; a new one follows. Long, since heartbeats tell whether it still lives. */
+const EXPIRES_MS = 300_000
 const NANOS_PER_MS = 1_000_000
 /** Between two tries when the broker says that it has too many requests waiting. */
 const REFUSED_PAUSE_MS = 1_000

@@ -9,6 +9,8 @@ import { WatchdogCondition } from '../condition.ts'
 import { Conditions } from './conditions.ts'
 import { GapWatch, type LookReason, withoutHarm } from './gap-watch.ts'
 
+import type { PositionNote } from './position-note.ts'
+
 /** What the consumer's processor knows without being asked. */
 export interface Work {
   /** Deliveries that this process settled. */
@@ -67,6 +69,11 @@ export class ConsumerWatch {
   get note(): string {
     const missed = this.#gaps?.missed ?? 0
     return missed === 0 ? '' : `; ${missed} messages or more left the stream unseen`
+  }
+
+  /** How far the consumer had come by the last look. */
+  get position(): PositionNote | undefined {
+    return this.#gaps?.note
   }
 
   /** Whether it would be lost on this consumer what leaves its stream. */
