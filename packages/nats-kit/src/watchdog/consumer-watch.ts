@@ -7,7 +7,8 @@ import type { SubscriberSettings } from '../consumers/options.ts'
 import type { SourceEnd } from '../sources/source.ts'
 import { WatchdogCondition } from '../condition.ts'
 import { Conditions } from './conditions.ts'
-import { GapWatch, HarmlessLooks, type LookReason } from './gap-watch.ts'
+import { GapWatch, type LookReason } from './gap-watch.ts'
+import { HarmlessLooks } from './harmless-looks.ts'
 
 import type { PositionNote } from './position-note.ts'
 
