@@ -61,12 +61,13 @@ export const STREAM_POWERS: readonly Attempt[] = STREAM_NAMES.flatMap((stream) =
 )
 
 /**
- * What one consumer of a channel is used with: itself, its dead letters, its advisories, what is redriven to it, the
+ * What one consumer of a channel is used with: itself, going back in it, its dead letters, its advisories, what is redriven to it, the
  * recovery of a message. Spelled here once more, as the broker sees it: what is generated is held against it.
  */
 export function consumerSubjects(durable: string, subject: string, stream = 'BASQUIAT_STREAM'): readonly Attempt[] {
   return [
     ...handling(stream, durable, subject),
+    `$JS.API.CONSUMER.RESET.${stream}.${durable}`,
     `dead-letter.${stream}.${durable}.17.1700000000000000000`,
     ...handling(`${stream}_ADVISORIES`, `${durable}_advisories`, `$JS.EVENT.ADVISORY.CONSUMER.*.${stream}.${durable}`),
     ...handling(`${stream}_REDRIVE`, `${durable}_redrive`, `redrive.${stream}.${durable}.>`),
