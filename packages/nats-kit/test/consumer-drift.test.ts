@@ -212,3 +212,36 @@ test('what was passed over and cannot be recovered is said with its range and th
   await waitFor(() => check() === undefined)
   expect(said('messagesPassedOver')).toHaveLength(1)
 })
+
+test.each([
+  ['consumer_unfit', { headers_only: true }, false],
+  ['consumer_differs', { backoff: [60_000_000_000] }, true],
+] as const)(
+  'what cannot be put right is in health, said once, and is over when it can (%s)',
+  async (condition, config, ok) => {
+    const { start, publish, toBot, handled, said, connection, stream } = await setUp()
+    const subscriber = await start()
+    const { client } = connection
+    const request = client.request.bind(client)
+    let refused = true
+    client.request = (subject, ...rest) =>
+      refused && subject.startsWith(`$JS.API.CONSUMER.CREATE.${stream.name}.${NAME}`)
+        ? Promise.reject(new Error('Permissions Violation for Publish'))
+        : request(subject, ...rest)
+    // The operator's own connection is not refused.
+    const operator = await manager(await open(broker.current))
+    await operator.consumers.update(stream.name, NAME, config as never)
+    const check = () => subscriber.checks().find(({ name }) => name === `watchdog:${condition}:${NAME}`)
+    await waitFor(check)
+    expect(check()).toMatchObject({ ok, detail: expect.stringContaining(Object.keys(config)[0] as string) })
+    await publish(toBot, 'one')
+    let looks = 0
+    connection.events.on('consumerLooked', () => looks++)
+    const startedAt = performance.now()
+    await waitFor(() => looks > 10 || performance.now() - startedAt > 2_000)
+    expect(said('watchdogChanged').filter(({ fields }) => fields['condition'] === condition)).toHaveLength(1)
+    refused = false
+    await waitFor(() => check() === undefined && handled.includes('one'))
+    expect(await countMessages(connection, deadLetterStreamName(stream.name))).toBe(0)
+  },
+)

@@ -125,12 +125,15 @@ describe.each([1, 2] as const)('a stream of %i channels', (channels) => {
   )
 
   test('a consumer that is deleted, made again and read by another instance, all handled: nothing was missed', async () => {
-    const { publish, toBot, start, jsm, stream, handled, looked, drained, missed, maybe, info } = await setUp(channels)
+    const { publish, toBot, start, jsm, stream, handled, looked, drained, missed, maybe, info, connection } =
+      await setUp(channels)
     const subscriber = await start()
     await publish(toBot, 100)
     await waitFor(() => handled.size === 100)
     await drained()
     const resume = subscriber.pause('its sink is away')
+    // The broker has stopped sending once it answers a request that came after.
+    await connection.client.flush()
     const backlog = looked((waiting) => waiting === 100)
     await publish(toBot, 100)
     await backlog
@@ -148,12 +151,15 @@ describe.each([1, 2] as const)('a stream of %i channels', (channels) => {
   })
 
   test('a backlog that is purged while the app pauses: counted', async () => {
-    const { publish, toBot, toLog, start, jsm, stream, looked, atLeast, drained, lost } = await setUp(channels)
+    const { publish, toBot, toLog, start, jsm, stream, looked, atLeast, drained, lost, connection } =
+      await setUp(channels)
     if (channels === 2) await publish(toLog, 5)
     const subscriber = await start()
     await publish(toBot, 10)
     await drained()
     const resume = subscriber.pause('its sink is away')
+    // The broker has stopped sending once it answers a request that came after.
+    await connection.client.flush()
     const backlog = looked((waiting) => waiting === 355)
     await publish(toBot, 355)
     await backlog
@@ -167,10 +173,11 @@ describe.each([1, 2] as const)('a stream of %i channels', (channels) => {
   })
 
   test('a backlog that expires while the app pauses: counted', async () => {
-    const { publish, toBot, toLog, start, looked, atLeast, info } = await setUp(channels)
+    const { publish, toBot, toLog, start, looked, atLeast, info, connection } = await setUp(channels)
     if (channels === 2) await publish(toLog, 5)
     const subscriber = await start()
     subscriber.pause('its sink is away')
+    await connection.client.flush()
     const backlog = looked((waiting) => waiting === 50)
     await publish(toBot, 50, '2s')
     await backlog
@@ -179,16 +186,21 @@ describe.each([1, 2] as const)('a stream of %i channels', (channels) => {
   })
 
   test('what comes and goes between two looks of a pause: counted, or said to be in doubt', async () => {
-    const { publish, toBot, toLog, start, jsm, stream, atLeast, atMost, lost, drained } = await setUp(channels)
+    const { publish, toBot, toLog, start, jsm, stream, atLeast, atMost, lost, drained, connection } =
+      await setUp(channels)
     if (channels === 2) await publish(toLog, 5)
     // No look within the pause.
     const subscriber = await start({ watchdog: { lookMs: 60_000, idleLookMs: 60_000 } })
     await publish(toBot, 10)
     await drained()
     const resume = subscriber.pause('its sink is away')
+    // The broker has stopped sending once it answers a request that came after.
+    await connection.client.flush()
     await publish(toBot, 40)
     await jsm.streams.purge(stream.name, { filter: toBot.subject })
     resume()
+    // Not before it has looked: what arrives within a look shows at the next one.
+    await waitFor(() => subscriber.checks().every(({ ok }) => ok))
     await publish(toBot, 1)
     await waitFor(() => lost() === 40)
     await waitFor(() => atMost() >= 40)
@@ -220,9 +232,10 @@ describe.each([1, 2] as const)('a stream of %i channels', (channels) => {
 })
 
 test('a backlog that keeps growing while the stream drops its beginning: what waited at any look is proven', async () => {
-  const { publish, toBot, toLog, start, looked, atLeast, lost, info } = await setUp(2, 100)
+  const { publish, toBot, toLog, start, looked, atLeast, lost, info, connection } = await setUp(2, 100)
   const subscriber = await start()
   subscriber.pause('its sink is away')
+  await connection.client.flush()
   for (let round = 0; round < 5; round++) {
     const seen = looked((waiting) => waiting >= 20)
     await publish(toBot, 20)

@@ -61,7 +61,8 @@ export const STREAM_POWERS: readonly Attempt[] = STREAM_NAMES.flatMap((stream) =
 )
 
 /**
- * What one consumer of a channel is used with: itself, its dead letters with their parts, and what is redriven to it. Spelled here once more, as the broker sees it: what is generated is held against it.
+ * What one consumer of a channel is used with: itself, going back in it, its dead letters with their parts, and what is
+ * redriven to it. Spelled here once more, as the broker sees it: what is generated is held against it.
  */
 export function consumerSubjects(durable: string, subject: string, stream = 'BASQUIAT_STREAM'): readonly Attempt[] {
   return [

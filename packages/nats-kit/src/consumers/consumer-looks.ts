@@ -113,6 +113,7 @@ export class ConsumerLooks {
       this.#progress.remember(info.ack_floor.stream_seq, this.#incarnation)
       this.#nameDifferences(judgeRunning(config, info).leave)
       this.#of.began(info)
+      this.#watch.set(WatchdogCondition.ConsumerUnfit, false, 'the consumer is as declared')
       await this.#watch.onStart(manager, info)
       return config
     })
@@ -181,8 +182,8 @@ export class ConsumerLooks {
   async #corrected(manager: JetStreamManager, live: ConsumerInfo): Promise<ConsumerInfo | undefined> {
     const declared = this.#declared ?? {}
     const { repair, leave } = judgeRunning(declared, live)
-    this.#nameDifferences(leave)
     const noted = mustResume(live)
+    if (repair.length === 0) this.#nameDifferences(leave)
     if (repair.length === 0 && !noted) {
       this.#watch.set(WatchdogCondition.ConsumerUnfit, false, 'the consumer is as declared')
       return live
@@ -199,6 +200,7 @@ export class ConsumerLooks {
         'something else has changed the consumer; it is as declared again',
       )
       this.#watch.set(WatchdogCondition.ConsumerUnfit, false, 'the consumer is as declared again')
+      this.#nameDifferences(leave)
       return await this.#resumed(manager, info, stream)
     } catch (error) {
       const isContent = repair.some(({ effect }) => effect === 'content')

@@ -7,7 +7,8 @@ import type { SubscriberSettings } from '../consumers/options.ts'
 import type { SourceEnd } from '../sources/source.ts'
 import { WatchdogCondition } from '../condition.ts'
 import { Conditions } from './conditions.ts'
-import { GapWatch, type LookReason, withoutHarm } from './gap-watch.ts'
+import { GapWatch, type LookReason } from './gap-watch.ts'
+import { HarmlessLooks } from './harmless-looks.ts'
 
 import type { PositionNote } from './position-note.ts'
 
@@ -31,6 +32,7 @@ export class ConsumerWatch {
   readonly #conditions: Conditions
   /** Only a declared stream's messages can be missed: its companions give up nothing that was not read. */
   readonly #gaps: GapWatch | undefined
+  readonly #harmless: HarmlessLooks
   #runningSince = 0
   /** When something was settled last, and by which numbers that was seen. */
   #progress = { at: 0, settled: 0, settledByAll: 0 }
@@ -45,6 +47,7 @@ export class ConsumerWatch {
     this.#work = work
     const { stream, name: consumer, channel, filterSubject } = spec
     this.#conditions = new Conditions(connection, { stream, consumer })
+    this.#harmless = new HarmlessLooks(connection, consumer)
     const declared = settings.contracts.streams.some(({ name }) => name === stream)
     const { noteEveryMs, idleLookMs } = settings.watchdog
     // An ephemeral consumer sees what is published while it runs, and leaves nothing behind to compare with.
@@ -93,7 +96,7 @@ export class ConsumerWatch {
 
   /** Before the first delivery of every run. */
   async onStart(manager: JetStreamManager, info: ConsumerInfo): Promise<void> {
-    await withoutHarm(this.#connection, this.#spec.name, async () => this.#gaps?.look(manager, info, 'start'))
+    await this.#harmless.try(async () => this.#gaps?.look(manager, info, 'start'))
     this.#runningSince = performance.now()
     this.#progress = { at: performance.now(), settled: this.#work.settled, settledByAll: settledByAll(info) }
     this.#conditions.set(WatchdogCondition.ConsumerDeleted, false, 'the consumer is there again')
@@ -123,9 +126,7 @@ export class ConsumerWatch {
     this.#lookAtCap(info, moved)
     this.#lookAtLag(info)
     this.#tell(info)
-    const stream = await withoutHarm(this.#connection, this.#spec.name, async () =>
-      this.#gaps?.look(manager, info, reason),
-    )
+    const stream = await this.#harmless.try(async () => this.#gaps?.look(manager, info, reason))
     const busy = this.#conditions.any || this.#isBusy(info) || this.#passes(stream)
     this.#last = info
     return busy
@@ -133,7 +134,7 @@ export class ConsumerWatch {
 
   /** Leaves behind what the next start compares with. */
   async onStop(manager: JetStreamManager, info: ConsumerInfo, reason: LookReason): Promise<void> {
-    await withoutHarm(this.#connection, this.#spec.name, async () => {
+    await this.#harmless.try(async () => {
       await this.#gaps?.look(manager, info, reason)
       await this.#gaps?.leaveNote(manager, info)
     })

@@ -7,7 +7,6 @@ import {
   type StreamInfo,
 } from '@nats-io/jetstream'
 import type { Connection } from '../connection/connection.ts'
-import { KitError } from '../errors.ts'
 import {
   droppedUnseen,
   type Finding,
@@ -309,21 +308,4 @@ function goneOf({ state }: StreamInfo): number {
 function startOf({ deliver_policy: policy, opt_start_seq: sequence }: Partial<ConsumerConfig>): number | undefined {
   if (policy === DeliverPolicy.All) return 1
   return policy === DeliverPolicy.StartSequence ? sequence : undefined
-}
-
-/** The watch must not cost the consumer: what it cannot find out is said and tried again at the next look. */
-export async function withoutHarm<T>(
-  connection: Connection,
-  consumer: string,
-  look: () => Promise<T>,
-): Promise<T | undefined> {
-  try {
-    return await look()
-  } catch (error) {
-    connection.logger.warn(
-      { event: 'gapLookFailed', consumer, error: KitError.from(error).message },
-      'whether messages were missed cannot be found out now',
-    )
-    return undefined
-  }
 }
