@@ -12,6 +12,7 @@ import { loopClock } from '../watchdog/loop-clock.ts'
 import { ConsumerLooks } from './consumer-looks.ts'
 import { ConsumerNotes, MAX_UNRUN_NOTED, unrunNote } from './consumer-notes.ts'
 import type { ConsumerSpec } from './consumer-spec.ts'
+import { DeliveryNumbers } from './delivery-numbers.ts'
 import { isDeliverable } from './is-deliverable.ts'
 import { LookTimer } from './look-timer.ts'
 import { nextChange } from './next-change.ts'
@@ -53,6 +54,7 @@ export class ConsumerRunner {
   readonly #pauses: Pauses
   readonly #stopSignal = new AbortController()
   #source: DeliverySource | undefined
+  #numbers: DeliveryNumbers | undefined
   #state: ConsumerState = 'starting'
   #reason = 'not started'
   #loop: Promise<void> = Promise.resolve()
@@ -93,7 +95,10 @@ export class ConsumerRunner {
     this.#looks = new ConsumerLooks(connection, settings, spec, this.#watch, {
       reason: () => this.#lookReason(),
       gone: (detail) => this.#source?.end({ kind: 'gone', detail }),
-      began: (info) => this.#processor.unrun.take(unrunNote(info)),
+      began: (info) => {
+        this.#processor.unrun.take(unrunNote(info))
+        this.#numbers = new DeliveryNumbers(spec.stream, spec.name, info.delivered.consumer_seq > 0)
+      },
     })
     const { lookMs, idleLookMs } = settings.watchdog
     const isSilent = settings.mode === 'push' && settings.delivery === 'queue-group' && settings.lifetime === 'durable'
@@ -211,6 +216,8 @@ export class ConsumerRunner {
         loopClock.tell(now)
         if (loopClock.freezes !== this.#freezes) this.#thaw()
         this.#lookTimer.soon()
+        // Before what it has settled by then hides from where it was moved.
+        if (this.#numbers?.beginAgain(message)) this.#lookTimer.nowOrNext()
         if (this.#stale.isStale()) return this.#processor.passOver(message)
         if (isDeliverable(message, this.#spec, this.#watch.isFit)) return this.#processor.process(message, now)
         this.#processor.passOver(message)

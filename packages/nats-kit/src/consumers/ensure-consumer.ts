@@ -32,6 +32,7 @@ export interface EnsuredConsumer {
  * Makes the consumer, or makes the one that is there the declared one; each changed field is logged.
  *
  * @param noteOf what is noted in the metadata of one that is changed, in the same request.
+ * @param onNew what is noted in the metadata of one that is made.
  * @throws KitError `stream_missing`, `consumer_conflict` naming the fields the server cannot change,
  * `permission_denied`, `broker_unavailable`.
  */
@@ -41,12 +42,13 @@ export async function ensureConsumer(
   config: Partial<ConsumerConfig> & { readonly name?: string },
   logger: Logger,
   noteOf: (live: ConsumerInfo) => Record<string, string> = () => ({}),
+  onNew: Readonly<Record<string, string>> = {},
 ): Promise<EnsuredConsumer> {
   const name = config.name as string
   const live = await findConsumer(manager, stream, name)
   if (!live) {
     try {
-      const created = await manager.consumers.add(stream, config)
+      const created = await manager.consumers.add(stream, { ...config, metadata: { ...config.metadata, ...onNew } })
       logger.info({ event: 'consumerCreated', stream, consumer: name, config }, 'consumer created')
       return { info: created, created: true }
     } catch (error) {

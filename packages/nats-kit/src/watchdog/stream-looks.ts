@@ -14,6 +14,12 @@ export interface StreamLook {
  */
 export class StreamLooks {
   readonly #looks = new Map<string, { readonly look: Promise<StreamLook>; askedAt: number }>()
+  readonly #last = new Map<string, StreamInfo>()
+
+  /** A stream as the last look that was answered found it. */
+  last(stream: string): StreamInfo | undefined {
+    return this.#last.get(stream)
+  }
 
   /**
    * @param notBefore the oldest that will do, on the clock of `performance.now()`.
@@ -26,7 +32,9 @@ export class StreamLooks {
     // Asked in the next turn, so that consumers that start or look together share it.
     const look = nextTurn().then(async (): Promise<StreamLook> => {
       asking.askedAt = performance.now()
-      return { info: await manager.streams.info(stream), askedAt: asking.askedAt }
+      const info = await manager.streams.info(stream)
+      this.#last.set(stream, info)
+      return { info, askedAt: asking.askedAt }
     })
     const entry = Object.assign(asking, { look })
     this.#looks.set(stream, entry)
