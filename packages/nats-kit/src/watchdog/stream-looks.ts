@@ -15,6 +15,12 @@ export interface StreamLook {
 export class StreamLooks {
   readonly #looks = new Map<string, { readonly look: Promise<StreamLook>; askedAt: number }>()
   readonly #last = new Map<string, StreamInfo>()
+  readonly #onEdited: (stream: string) => void
+
+  /** @param onEdited is told when a stream has another configuration than the look before found. */
+  constructor(onEdited: (stream: string) => void) {
+    this.#onEdited = onEdited
+  }
 
   /** A stream as the last look that was answered found it. */
   last(stream: string): StreamInfo | undefined {
@@ -33,7 +39,9 @@ export class StreamLooks {
     const look = nextTurn().then(async (): Promise<StreamLook> => {
       asking.askedAt = performance.now()
       const info = await manager.streams.info(stream)
+      const before = this.#last.get(stream)
       this.#last.set(stream, info)
+      if (before && JSON.stringify(before.config) !== JSON.stringify(info.config)) this.#onEdited(stream)
       return { info, askedAt: asking.askedAt }
     })
     const entry = Object.assign(asking, { look })
@@ -49,6 +57,8 @@ const ofConnection = new WeakMap<Connection, StreamLooks>()
 /** The looks that all consumers of the connection share. */
 export function streamLooksOf(connection: Connection): StreamLooks {
   let looks = ofConnection.get(connection)
-  if (!looks) ofConnection.set(connection, (looks = new StreamLooks()))
+  if (looks) return looks
+  looks = new StreamLooks((stream) => connection.events.emit('streamEdited', { stream }))
+  ofConnection.set(connection, looks)
   return looks
 }
