@@ -9,8 +9,9 @@ import type { StoredSender } from '../publish/stored-sender.ts'
 import { ConsumerWatch } from '../watchdog/consumer-watch.ts'
 import type { LookReason } from '../watchdog/gap-watch.ts'
 import { loopClock } from '../watchdog/loop-clock.ts'
+import { streamLooksOf } from '../watchdog/stream-looks.ts'
 import { ConsumerLooks } from './consumer-looks.ts'
-import { ConsumerNotes, MAX_UNRUN_NOTED, unrunNote } from './consumer-notes.ts'
+import { ConsumerNotes, unrunNote } from './consumer-notes.ts'
 import type { ConsumerSpec } from './consumer-spec.ts'
 import { isDeliverable } from './is-deliverable.ts'
 import { LookTimer } from './look-timer.ts'
@@ -53,6 +54,7 @@ export class ConsumerRunner {
   readonly #pauses: Pauses
   readonly #stopSignal = new AbortController()
   #source: DeliverySource | undefined
+  #consumerCreated: string | undefined
   #state: ConsumerState = 'starting'
   #reason = 'not started'
   #loop: Promise<void> = Promise.resolve()
@@ -87,13 +89,23 @@ export class ConsumerRunner {
       stream: spec.stream,
       consumer: spec.name,
       onDone: () => this.#source?.onRoom(),
+      leavesInMs: (envelope) => {
+        // By the broker's stream and clock: this release's declaration and this machine's clock may be others.
+        const look = streamLooksOf(connection).latest(spec.stream)
+        if (!look) return envelope.leavesInMs(spec.maxAgeMs, Date.now())
+        return envelope.leavesInMs(look.maxAgeMs, Date.now() - look.clockAheadMs)
+      },
     })
     this.#stale = new StaleDeliveries(connection, spec.name, settings.ackWaitMs)
     this.#watch = new ConsumerWatch(connection, settings, spec, this.#processor)
     this.#looks = new ConsumerLooks(connection, settings, spec, this.#watch, {
       reason: () => this.#lookReason(),
       gone: (detail) => this.#source?.end({ kind: 'gone', detail }),
-      began: (info) => this.#processor.unrun.take(unrunNote(info)),
+      began: (info) => {
+        if (info.created !== this.#consumerCreated) this.#processor.unrun.clear()
+        this.#consumerCreated = info.created
+        this.#processor.unrun.take(unrunNote(info))
+      },
     })
     const { lookMs, idleLookMs } = settings.watchdog
     const isSilent = settings.mode === 'push' && settings.delivery === 'queue-group' && settings.lifetime === 'durable'
@@ -118,7 +130,7 @@ export class ConsumerRunner {
   #check(): HealthCheck {
     const trouble = this.#processor.trouble
     const ok = this.#state === 'running' && this.#connection.state === 'connected' && trouble === undefined
-    const detail = trouble === undefined ? this.#reason : `dead letters cannot be stored: ${trouble}`
+    const detail = trouble ?? this.#reason
     return {
       name: `consumer:${this.name}`,
       ok,
@@ -152,12 +164,19 @@ export class ConsumerRunner {
 
   /** The broker counts deliveries that never ran as well; without a note the next process would take them for failures. */
   async #noteUnrun(): Promise<void> {
-    const unrun = this.#processor.unrun.latest(MAX_UNRUN_NOTED)
+    const unrun = this.#processor.unrun.all()
     if (unrun.size === 0 || this.#settings.lifetime === 'ephemeral' || this.#connection.state !== 'connected') return
-    await this.#notes.noteUnrun(unrun).catch((error: unknown) => {
-      const detail = { event: 'unrunNotNoted', consumer: this.name, messages: unrun.size, error: errorText(error) }
+    const say = (messages: number, error?: unknown): void => {
+      const why = error === undefined ? {} : { error: errorText(error) }
+      const detail = { event: 'unrunNotNoted', consumer: this.name, messages, ...why }
       this.#connection.logger.warn(detail, 'deliveries that never ran cannot be noted; they count as failed')
-    })
+    }
+    try {
+      const left = await this.#notes.noteUnrun(unrun)
+      if (left > 0) say(left)
+    } catch (error) {
+      say(unrun.size, error)
+    }
   }
 
   async #run(): Promise<void> {

@@ -1,5 +1,5 @@
 import type { Msg } from '@nats-io/transport-node'
-import { firstValue, type HeaderBlock, headerBytesOf, readHeaderBlock } from '../codec/header-block.ts'
+import { copiedMessage, firstValue, type HeaderBlock, headerBytesOf, readHeaderBlock } from '../codec/header-block.ts'
 import { HeaderName } from '../codec/headers.ts'
 import type { Logger } from '../logger.ts'
 import type { MessageContext } from './handler.ts'
@@ -52,6 +52,8 @@ export interface Redriven {
  * `<domain>.<account>` after `ACK` and one token at the end.
  */
 export class Envelope implements MessageContext {
+  /** How often the message was handled here before, without another delivery. */
+  reruns = 0
   readonly #message: Msg
   readonly #scope: EnvelopeScope
   #reply: string | undefined
@@ -59,6 +61,7 @@ export class Envelope implements MessageContext {
   #headers: HeaderBlock | undefined
   /** Made when it is asked for; `'aborted'` when the end came before. */
   #abort: AbortController | 'aborted' | undefined
+  #onTakenBack: (() => void) | undefined
 
   constructor(message: Msg, scope: EnvelopeScope) {
     this.#message = message
@@ -79,7 +82,7 @@ export class Envelope implements MessageContext {
   get isFirst(): boolean {
     const { reply } = this
     const { ackHead: head } = this.#scope
-    if (!reply.startsWith(head)) return this.deliveryCount === 1
+    if (!reply.startsWith(head)) return this.brokerDeliveries === 1
     return reply.charCodeAt(head.length) === ONE && reply.charCodeAt(head.length + 1) === DOT
   }
 
@@ -103,8 +106,13 @@ export class Envelope implements MessageContext {
     return this.token(1)
   }
 
-  get deliveryCount(): number {
+  /** As the broker counts. */
+  get brokerDeliveries(): number {
     return Number(this.token(2))
+  }
+
+  get deliveryCount(): number {
+    return this.brokerDeliveries + this.reruns
   }
 
   get seq(): number {
@@ -182,10 +190,24 @@ export class Envelope implements MessageContext {
     return this.#abort === 'aborted' || this.#abort?.signal.aborted === true
   }
 
+  onTakenBack(listener: () => void): void {
+    this.#onTakenBack = listener
+  }
+
+  /** The message is no longer its handler's. */
+  takeBack(): void {
+    this.#onTakenBack?.()
+  }
+
   /** Tells the handler to stop; one that never asked for its signal has none made. */
   abort(reason: Error): void {
     if (this.#abort === undefined) this.#abort = 'aborted'
     else if (this.#abort !== 'aborted') this.#abort.abort(reason)
+  }
+
+  /** The same delivery on bytes of its own: the client's are a part of all that came with them. */
+  copy(): Msg {
+    return copiedMessage(this.#message, this.reply)
   }
 
   protected token(index: number): string {

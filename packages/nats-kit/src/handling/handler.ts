@@ -23,6 +23,11 @@ export interface MessageContext {
   /** Aborts when the handler has run for `maxHandlerMs`, and when shutdown has run out of time. */
   readonly signal: AbortSignal
   readonly logger: Logger
+  /**
+   * Calls `listener` when the message is taken from this handler, which ran past its time and did not heed its signal: what
+   * the handler holds for the message had better be given up. Absent where nothing takes messages back.
+   */
+  onTakenBack?(listener: () => void): void
 }
 
 /** What differs for one channel; the rest is the subscriber's. */

@@ -10,6 +10,7 @@ import { ackHead, type Envelope, type EnvelopeScope } from './envelope.ts'
 import type { Handling, HandlingLimits } from './handling.ts'
 import { type Lease, Leases } from './leases.ts'
 import { safeDelayOf } from './retry-policy.ts'
+import { ParkedMessages } from './parked-messages.ts'
 import { RetryWaits } from './retry-waits.ts'
 import { RunClock } from './run-clock.ts'
 import { Settler } from './settler.ts'
@@ -39,6 +40,10 @@ export interface ProcessorOf {
   readonly consumer: string
   /** A message was settled, so one more may be asked for. */
   readonly onDone: () => void
+  /** Milliseconds until a message leaves its stream. Default: by the declared age and this process's clock. */
+  readonly leavesInMs?: (envelope: Envelope) => number
+  /** Every verdict goes to the broker, waits that a handler asks for among them. Default false: those are kept here. */
+  readonly settlesAll?: boolean
 }
 
 /**
@@ -54,6 +59,7 @@ export class MessageProcessor {
   /** Deliveries that count on the broker and not here. */
   readonly unrun = new UnrunDeliveries()
   readonly #waits = new RetryWaits()
+  readonly #parked = new ParkedMessages((envelope) => this.#begin(this.#take(envelope, performance.now())))
   readonly #clock: RunClock
   readonly #keeper: NodeJS.Timeout
   readonly #stopSignal = new AbortController()
@@ -73,6 +79,7 @@ export class MessageProcessor {
   /** The message that is run alone. */
   #trial: Lease | undefined
   #trouble: string | undefined
+  #trialTrouble: string | undefined
 
   constructor(of: ProcessorOf) {
     this.#of = of
@@ -83,7 +90,7 @@ export class MessageProcessor {
       maxDeliver: handling.maxDeliver,
       retryDelayMs: (failures, error) => safeDelayOf(handling.retry, failures, error, handling.channel, logger),
     }
-    this.#settler = new Settler(connection)
+    this.#settler = new Settler(connection, this.#scope.ackHead)
     this.#trials = new Trials(of.notes, logger)
     const tickMs = limits.ackWaitMs / 3
     this.#clock = new RunClock(2 * tickMs)
@@ -112,9 +119,10 @@ export class MessageProcessor {
     return this.#waits.takeLeft(firstSeq, performance.now())
   }
 
-  /** Why dead letters cannot be stored at the moment. */
+  /** Why messages cannot be settled at the moment. */
   get trouble(): string | undefined {
-    return this.#trouble
+    if (this.#trouble !== undefined) return `dead letters cannot be stored: ${this.#trouble}`
+    return this.#settler.trouble ?? this.#trialTrouble
   }
 
   /**
@@ -127,6 +135,7 @@ export class MessageProcessor {
       if (envelope.isFirst) return this.#begin(this.#take(envelope, now))
       this.#waits.arrived(envelope.streamSeq)
       if (this.#adopt(envelope)) return
+      envelope.reruns = this.#parked.runsOf(envelope.streamSeq)
       const lease = this.#take(envelope, now)
       if (this.#isSuspect(envelope)) this.#suspects.push(lease)
       else this.#waiting.push(lease)
@@ -142,7 +151,7 @@ export class MessageProcessor {
 
   /** A delivery that is not to be handled: its message is redelivered, and this one does not count as failed. */
   passOver(message: Msg): void {
-    this.unrun.add(this.#of.handling.open(message, this.#scope).key)
+    this.unrun.add(this.#of.handling.open(message, this.#scope).streamSeq)
   }
 
   /** From now on deliveries wait before their handler, kept alive; for handlers that run, time stands still. */
@@ -168,6 +177,9 @@ export class MessageProcessor {
     for (const lease of [...this.#waiting.splice(0), ...this.#suspects.splice(0)]) {
       this.#settle(lease, { kind: 'not_run', delayMs: 0 })
     }
+    for (const { envelope, leftMs } of this.#parked.takeAll()) {
+      this.#settle(this.#leases.add(envelope, performance.now()), { kind: 'not_run', delayMs: leftMs })
+    }
     if (this.#leases.size > 0) {
       let timer: NodeJS.Timeout | undefined
       const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, timeoutMs)))
@@ -192,28 +204,34 @@ export class MessageProcessor {
 
   /** A message that this process has already keeps its handler; the later delivery is the one that is settled. */
   #adopt(envelope: Envelope): boolean {
-    const held = this.#leases.find(envelope.key)?.envelope
+    const { key } = envelope
+    const held = this.#leases.find(key)?.envelope ?? this.#parked.find(key)
     if (held === undefined) return false
-    this.unrun.add(envelope.key)
+    this.unrun.add(envelope.streamSeq)
     held.redelivered(envelope)
     return true
   }
 
-  #isSuspect({ deliveryCount, key }: Envelope): boolean {
-    return deliveryCount - 1 - this.unrun.of(key) >= this.#of.handling.maxUnsettled
+  #isSuspect({ brokerDeliveries, streamSeq }: Envelope): boolean {
+    return brokerDeliveries - 1 - this.unrun.of(streamSeq) >= this.#of.handling.maxUnsettled
   }
 
   #begin(lease: Lease): void {
-    if (this.#isHeld || this.#trial !== undefined || this.#suspects.length > 0) this.#waiting.push(lease)
-    else this.#handle(lease)
+    if (this.#canRun) this.#handle(lease)
+    else this.#waiting.push(lease)
+  }
+
+  get #canRun(): boolean {
+    if (this.#isHeld || this.#trial !== undefined || this.#suspects.length > 0) return false
+    return this.#leases.runningCount < this.#of.limits.concurrency
   }
 
   /** Runs what waits: first, one at a time and alone, what may end the process. */
   #next(): void {
     if (this.#isHeld || this.#trial !== undefined) return
     if (this.#suspects.length === 0) {
-      for (const lease of this.#waiting.splice(0)) this.#begin(lease)
-    } else if (!this.#leases.isRunning) {
+      while (this.#waiting.length > 0 && this.#canRun) this.#handle(this.#waiting.shift() as Lease)
+    } else if (this.#leases.runningCount === 0) {
       const lease = this.#suspects.shift() as Lease
       void this.#try(lease).catch(this.#onBug(lease))
     }
@@ -224,6 +242,7 @@ export class MessageProcessor {
     if (envelope === undefined) return this.#next()
     this.#trial = lease
     const then = await this.#trials.begin(envelope)
+    this.#trialTrouble = then === 'later' ? 'the consumer takes no note that a message is tried' : undefined
     if (then === 'run' && !this.#stopSignal.signal.aborted) return this.#handle(lease)
     this.#settle(lease, then === 'unsettled' ? { kind: 'unsettled' } : { kind: 'not_run', delayMs: LATER_MS })
   }
@@ -237,8 +256,7 @@ export class MessageProcessor {
       if (decoded instanceof InvalidMessage) return this.#ended(lease, { kind: 'invalid', issues: decoded.issues })
       const result: unknown = this.#of.handling.handle(decoded as never, envelope)
       if (result === undefined) return this.#ended(lease, { kind: 'handled' })
-      // A native promise is taken as it is; what only looks like one might call back twice, so it is wrapped.
-      promise = Promise.resolve(result)
+      promise = nativePromise(result)
     } catch (error) {
       return this.#ended(lease, { kind: 'failed', error })
     }
@@ -256,15 +274,23 @@ export class MessageProcessor {
     const verdict = outcome.kind === 'handled' ? HANDLED : this.#decide(envelope, outcome)
     if (verdict.kind === 'dead_letter') return void this.#keep(lease, envelope, verdict).catch(this.#onBug(lease))
     if (verdict.kind === 'retry') this.#sayRetry(envelope, verdict, outcome)
+    if (isUnrun(outcome)) {
+      if (verdict.kind === 'retry' && this.#park(envelope, verdict.delayMs)) return this.#freed(lease)
+      this.unrun.add(envelope.streamSeq)
+    }
     this.#finish(lease, verdict)
   }
 
+  /** A wait that the handler asked for is spent here, where it uses up no delivery. */
+  #park(envelope: Envelope, delayMs: number): boolean {
+    if (this.#of.settlesAll === true || this.#stopSignal.signal.aborted) return false
+    return this.#parked.park(envelope, delayMs, () => this.#of.handling.open(envelope.copy(), this.#scope))
+  }
+
   #decide(envelope: Envelope, outcome: Outcome): Verdict {
-    const { deliveryCount, key } = envelope
-    const isUnrun = outcome.kind === 'not_run' || (outcome.kind === 'failed' && isRetryLater(outcome.error))
-    if (isUnrun) this.unrun.add(key)
-    const failures = deliveryCount - this.unrun.of(key)
-    const leavesInMs = envelope.leavesInMs(this.#of.handling.maxAgeMs, Date.now())
+    const { deliveryCount, brokerDeliveries, streamSeq } = envelope
+    const failures = Math.max(1, brokerDeliveries - this.unrun.of(streamSeq))
+    const leavesInMs = this.#of.leavesInMs?.(envelope) ?? envelope.leavesInMs(this.#of.handling.maxAgeMs, Date.now())
     const facts = { deliveryCount, failures, leavesInMs }
     try {
       return decide(facts, outcome, this.#policy)
@@ -293,18 +319,27 @@ export class MessageProcessor {
   }
 
   #finish(lease: Lease, verdict: Verdict): void {
-    const envelope = this.#leases.remove(lease)
+    const { envelope } = lease
     if (envelope === undefined) return
-    this.#settled++
     this.#settler.settle(envelope.reply, verdict)
     if (verdict.kind === 'retry' || verdict.kind === 'give_back') {
       this.#waits.add(envelope.streamSeq, performance.now() + verdict.delayMs)
     }
-    if (!envelope.isFirst && (verdict.kind === 'ack' || verdict.kind === 'dead_letter')) this.unrun.forget(envelope.key)
+    const isEnd = verdict.kind === 'ack' || verdict.kind === 'dead_letter'
+    if (isEnd && !envelope.isFirst) this.unrun.forget(envelope.streamSeq)
+    if (isEnd && envelope.reruns > 0) this.#parked.ended(envelope.streamSeq)
+    this.#freed(lease)
+  }
+
+  /** Its message has a verdict, or waits for its next run. */
+  #freed(lease: Lease): void {
+    const envelope = this.#leases.remove(lease)
+    if (envelope === undefined) return
+    this.#settled++
     if (lease === this.#trial) {
       this.#trial = undefined
       void this.#trials.end(envelope.key).then(() => this.#next())
-    } else if (this.#suspects.length > 0) this.#next()
+    } else if (this.#waiting.length > 0 || this.#suspects.length > 0) this.#next()
     if (this.#leases.size === 0) for (const resolve of this.#idle.splice(0)) resolve()
     this.#of.onDone()
   }
@@ -352,17 +387,37 @@ export class MessageProcessor {
       if (ranMs > maxHandlerMs) envelope.abort(new Error(`the handler ran for more than ${maxHandlerMs} ms`))
       if (now - lease.since >= ackWaitMs / 6) this.#settler.keepAlive(envelope)
     })
+    this.#parked.forEach((envelope) => this.#settler.keepAlive(envelope))
     for (const lease of hung) this.#takeAway(lease, Math.round(clock - (lease.runningSince ?? clock)))
   }
 
   #takeAway(lease: Lease, ranMs: number): void {
+    const { envelope } = lease
     const own = this.#leases.retire(lease)
+    try {
+      envelope?.takeBack()
+    } catch (error) {
+      const detail = { event: 'takenBackFailed', consumer: this.#of.consumer, error: errorText(error) }
+      this.#of.connection.logger.error(detail, 'a listener of a message that was taken back threw')
+    }
     if (lease === this.#trial) this.#trial = own
     this.#settle(own, { kind: 'hung', ranMs })
   }
 }
 
 const HANDLED: Verdict = { kind: 'ack' }
+
+/** Whether the delivery ended without a failure, and its message is redelivered all the same. */
+function isUnrun(outcome: Outcome): boolean {
+  return outcome.kind === 'not_run' || (outcome.kind === 'failed' && isRetryLater(outcome.error))
+}
+
+/** One that calls back once, whatever it is: a lease is used again by the next message. */
+function nativePromise(result: unknown): Promise<unknown> {
+  const isPlain =
+    result instanceof Promise && Object.getPrototypeOf(result) === Promise.prototype && !Object.hasOwn(result, 'then')
+  return isPlain ? result : new Promise((resolve) => resolve(result))
+}
 
 function isRetryLater(error: unknown): boolean {
   try {

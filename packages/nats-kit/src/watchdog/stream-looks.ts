@@ -13,7 +13,12 @@ export interface StreamLook {
  * is content with one that is a little older.
  */
 export class StreamLooks {
+  readonly #latest = new Map<string, LatestLook>()
   readonly #looks = new Map<string, { readonly look: Promise<StreamLook>; askedAt: number }>()
+
+  latest(stream: string): LatestLook | undefined {
+    return this.#latest.get(stream)
+  }
 
   /**
    * @param notBefore the oldest that will do, on the clock of `performance.now()`.
@@ -26,7 +31,9 @@ export class StreamLooks {
     // Asked in the next turn, so that consumers that start or look together share it.
     const look = nextTurn().then(async (): Promise<StreamLook> => {
       asking.askedAt = performance.now()
-      return { info: await manager.streams.info(stream), askedAt: asking.askedAt }
+      const info = await manager.streams.info(stream)
+      this.#latest.set(stream, latestOf(info))
+      return { info, askedAt: asking.askedAt }
     })
     const entry = Object.assign(asking, { look })
     this.#looks.set(stream, entry)
@@ -34,6 +41,20 @@ export class StreamLooks {
     look.catch(() => this.#looks.get(stream) === entry && this.#looks.delete(stream))
     return look
   }
+}
+
+/** What the stream and the broker's clock were found to be. */
+export interface LatestLook {
+  /** Milliseconds; `Infinity` without a limit. */
+  readonly maxAgeMs: number
+  /** How far this process's clock is ahead of the broker's, in milliseconds. */
+  readonly clockAheadMs: number
+}
+
+function latestOf({ config, ts }: StreamInfo & { readonly ts?: string }): LatestLook {
+  const brokerMs = ts === undefined ? Number.NaN : Date.parse(ts)
+  const clockAheadMs = Number.isNaN(brokerMs) ? 0 : Date.now() - brokerMs
+  return { maxAgeMs: config.max_age > 0 ? config.max_age / 1e6 : Number.POSITIVE_INFINITY, clockAheadMs }
 }
 
 const ofConnection = new WeakMap<Connection, StreamLooks>()
