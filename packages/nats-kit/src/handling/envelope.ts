@@ -76,6 +76,7 @@ export class Envelope implements MessageContext {
   /** Takes the ack subject of a later delivery of the same message: only the latest one's verdict counts. */
   redelivered(later: Envelope): void {
     this.#reply = later.reply
+    this.#tokens = undefined
   }
 
   /** Whether it is the message's first delivery, told without taking the ack subject apart. */

@@ -207,7 +207,8 @@ export class MessageProcessor {
     const { key } = envelope
     const held = this.#leases.find(key)?.envelope ?? this.#parked.find(key)
     if (held === undefined) return false
-    this.unrun.add(envelope.streamSeq)
+    // A consumer that was made anew counts from the first again.
+    if (envelope.brokerDeliveries > held.brokerDeliveries) this.unrun.add(envelope.streamSeq)
     held.redelivered(envelope)
     return true
   }
