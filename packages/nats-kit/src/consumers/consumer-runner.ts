@@ -13,7 +13,7 @@ import { streamLooksOf } from '../watchdog/stream-looks.ts'
 import { ConsumerLooks } from './consumer-looks.ts'
 import { ConsumerNotes, unrunNote } from './consumer-notes.ts'
 import type { ConsumerSpec } from './consumer-spec.ts'
-import { isDeliverable } from './is-deliverable.ts'
+import { type DeliverableTo, isDeliverable } from './is-deliverable.ts'
 import { LookTimer } from './look-timer.ts'
 import { nextChange } from './next-change.ts'
 import type { SubscriberSettings } from './options.ts'
@@ -45,6 +45,7 @@ export class ConsumerRunner {
   readonly #settings: SubscriberSettings
   readonly #spec: ConsumerSpec
   readonly #stream: string
+  readonly #deliverableTo: DeliverableTo
   readonly #processor: MessageProcessor
   readonly #notes: ConsumerNotes
   readonly #watch: ConsumerWatch
@@ -79,6 +80,7 @@ export class ConsumerRunner {
     this.#spec = spec
     this.#stream = spec.stream
     this.name = spec.name
+    this.#deliverableTo = { ...spec, filterBytes: Buffer.from(spec.filterSubject) }
     this.#notes = new ConsumerNotes(connection, spec.stream, spec.name)
     this.#processor = new MessageProcessor({
       connection,
@@ -231,7 +233,7 @@ export class ConsumerRunner {
         if (loopClock.freezes !== this.#freezes) this.#thaw()
         this.#lookTimer.soon()
         if (this.#stale.isStale()) return this.#processor.passOver(message)
-        if (isDeliverable(message, this.#spec, this.#watch.isFit)) return this.#processor.process(message, now)
+        if (isDeliverable(message, this.#deliverableTo, this.#watch.isFit)) return this.#processor.process(message, now)
         this.#processor.passOver(message)
         this.#lookTimer.now()
       },
