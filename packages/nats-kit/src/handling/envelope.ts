@@ -8,6 +8,8 @@ import type { MessageContext } from './handler.ts'
 export const ACK_PREFIX = '$JS.ACK.'
 
 const ABORTED = AbortSignal.abort()
+/** Few handlers hold something for their message: a field would cost every one of them. */
+const onTakenBack = new WeakMap<Envelope, () => void>()
 const ONE = '1'.charCodeAt(0)
 const DOT = '.'.charCodeAt(0)
 
@@ -61,7 +63,6 @@ export class Envelope implements MessageContext {
   #headers: HeaderBlock | undefined
   /** Made when it is asked for; `'aborted'` when the end came before. */
   #abort: AbortController | 'aborted' | undefined
-  #onTakenBack: (() => void) | undefined
 
   constructor(message: Msg, scope: EnvelopeScope) {
     this.#message = message
@@ -192,12 +193,12 @@ export class Envelope implements MessageContext {
   }
 
   onTakenBack(listener: () => void): void {
-    this.#onTakenBack = listener
+    onTakenBack.set(this, listener)
   }
 
   /** The message is no longer its handler's. */
   takeBack(): void {
-    this.#onTakenBack?.()
+    onTakenBack.get(this)?.()
   }
 
   /** Tells the handler to stop; one that never asked for its signal has none made. */

@@ -59,12 +59,12 @@ export class MessageProcessor {
   /** Deliveries that count on the broker and not here. */
   readonly unrun = new UnrunDeliveries()
   readonly #waits = new RetryWaits()
-  readonly #parked = new ParkedMessages((envelope) => this.#begin(this.#take(envelope, performance.now())))
+  readonly #parked = new ParkedMessages((envelope) => this.#onDue(envelope))
   readonly #clock: RunClock
   readonly #keeper: NodeJS.Timeout
   readonly #stopSignal = new AbortController()
   readonly #leases = new Leases({
-    onDone: (lease) => this.#ended(lease, { kind: 'handled' }),
+    onDone: (lease) => this.#ended(lease, RETURNED),
     onFailed: (lease, error) => this.#ended(lease, { kind: 'failed', error }),
     onLate: (envelope, error) => this.#late(envelope, error),
   })
@@ -132,7 +132,7 @@ export class MessageProcessor {
   process(message: Msg, now: number): void {
     try {
       const envelope = this.#of.handling.open(message, this.#scope)
-      if (envelope.isFirst) return this.#begin(this.#take(envelope, now))
+      if (envelope.isFirst) return this.#begin(this.#take(envelope, now), now)
       this.#waits.arrived(envelope.streamSeq)
       if (this.#adopt(envelope)) return
       envelope.reruns = this.#parked.runsOf(envelope.streamSeq)
@@ -217,8 +217,13 @@ export class MessageProcessor {
     return brokerDeliveries - 1 - this.unrun.of(streamSeq) >= this.#of.handling.maxUnsettled
   }
 
-  #begin(lease: Lease): void {
-    if (this.#canRun) this.#handle(lease)
+  #onDue(envelope: Envelope): void {
+    const now = performance.now()
+    this.#begin(this.#take(envelope, now), now)
+  }
+
+  #begin(lease: Lease, now: number): void {
+    if (this.#canRun) this.#handle(lease, now)
     else this.#waiting.push(lease)
   }
 
@@ -231,7 +236,7 @@ export class MessageProcessor {
   #next(): void {
     if (this.#isHeld || this.#trial !== undefined) return
     if (this.#suspects.length === 0) {
-      while (this.#waiting.length > 0 && this.#canRun) this.#handle(this.#waiting.shift() as Lease)
+      while (this.#waiting.length > 0 && this.#canRun) this.#handle(this.#waiting.shift() as Lease, performance.now())
     } else if (this.#leases.runningCount === 0) {
       const lease = this.#suspects.shift() as Lease
       void this.#try(lease).catch(this.#onBug(lease))
@@ -244,19 +249,19 @@ export class MessageProcessor {
     this.#trial = lease
     const then = await this.#trials.begin(envelope)
     this.#trialTrouble = then === 'later' ? 'the consumer takes no note that a message is tried' : undefined
-    if (then === 'run' && !this.#stopSignal.signal.aborted) return this.#handle(lease)
+    if (then === 'run' && !this.#stopSignal.signal.aborted) return this.#handle(lease, performance.now())
     this.#settle(lease, then === 'unsettled' ? { kind: 'unsettled' } : { kind: 'not_run', delayMs: LATER_MS })
   }
 
-  #handle(lease: Lease): void {
+  #handle(lease: Lease, now: number): void {
     const envelope = lease.envelope as Envelope
-    this.#leases.began(lease, this.#clock.read(performance.now()))
+    this.#leases.began(lease, this.#clock.read(now))
     let promise: Promise<unknown>
     try {
       const decoded = this.#of.handling.decode(envelope.data)
       if (decoded instanceof InvalidMessage) return this.#ended(lease, { kind: 'invalid', issues: decoded.issues })
       const result: unknown = this.#of.handling.handle(decoded as never, envelope)
-      if (result === undefined) return this.#ended(lease, { kind: 'handled' })
+      if (result === undefined) return this.#ended(lease, RETURNED)
       promise = nativePromise(result)
     } catch (error) {
       return this.#ended(lease, { kind: 'failed', error })
@@ -327,7 +332,7 @@ export class MessageProcessor {
       this.#waits.add(envelope.streamSeq, performance.now() + verdict.delayMs)
     }
     const isEnd = verdict.kind === 'ack' || verdict.kind === 'dead_letter'
-    if (isEnd && !envelope.isFirst) this.unrun.forget(envelope.streamSeq)
+    if (isEnd && this.unrun.size > 0) this.unrun.forget(envelope.streamSeq)
     if (isEnd && envelope.reruns > 0) this.#parked.ended(envelope.streamSeq)
     this.#freed(lease)
   }
@@ -406,6 +411,7 @@ export class MessageProcessor {
   }
 }
 
+const RETURNED: Outcome = { kind: 'handled' }
 const HANDLED: Verdict = { kind: 'ack' }
 
 /** Whether the delivery ended without a failure, and its message is redelivered all the same. */
@@ -415,9 +421,14 @@ function isUnrun(outcome: Outcome): boolean {
 
 /** One that calls back once, whatever it is: a lease is used again by the next message. */
 function nativePromise(result: unknown): Promise<unknown> {
-  const isPlain =
-    result instanceof Promise && Object.getPrototypeOf(result) === Promise.prototype && !Object.hasOwn(result, 'then')
-  return isPlain ? result : new Promise((resolve) => resolve(result))
+  if (isObject(result) && Object.getPrototypeOf(result) === Promise.prototype && !Object.hasOwn(result, 'then')) {
+    return result as Promise<unknown>
+  }
+  return new Promise((resolve) => resolve(result))
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null
 }
 
 function isRetryLater(error: unknown): boolean {

@@ -10,6 +10,10 @@ export class UnrunDeliveries {
   /** By the message's sequence in the stream. */
   readonly #counts = new Map<number, number>()
 
+  get size(): number {
+    return this.#counts.size
+  }
+
   add(seq: number): void {
     const count = this.of(seq) + 1
     this.#counts.delete(seq)
