@@ -8,15 +8,16 @@ import type { StoredSender } from '../publish/stored-sender.ts'
 import { decide, type Outcome, type SettlePolicy, type Verdict } from './decide.ts'
 import { ackHead, type Envelope, type EnvelopeScope } from './envelope.ts'
 import type { Handling, HandlingLimits } from './handling.ts'
+import { isUnrun, nativePromise } from './handler-result.ts'
+import { LeaseKeeper } from './lease-keeper.ts'
 import { type Lease, Leases } from './leases.ts'
 import { safeDelayOf } from './retry-policy.ts'
 import { ParkedMessages } from './parked-messages.ts'
 import { RetryWaits } from './retry-waits.ts'
-import { RunClock } from './run-clock.ts'
 import { Settler } from './settler.ts'
 import { type TrialNotes, Trials } from './trials.ts'
+import { Turns } from './turns.ts'
 import { UnrunDeliveries } from './unrun-deliveries.ts'
-import { RetryLater } from './verdicts.ts'
 
 /** What shutdown gave up on. */
 export interface AbandonedMessage {
@@ -26,7 +27,7 @@ export interface AbandonedMessage {
   readonly deliveryCount: number
 }
 
-/** Until a message that cannot be run now is redelivered. */
+/** Until a message that could not be settled is redelivered. */
 const LATER_MS = 5_000
 
 export interface ProcessorOf {
@@ -55,13 +56,11 @@ export class MessageProcessor {
   readonly #scope: EnvelopeScope
   readonly #policy: SettlePolicy
   readonly #settler: Settler
-  readonly #trials: Trials
   /** Deliveries that count on the broker and not here. */
   readonly unrun = new UnrunDeliveries()
   readonly #waits = new RetryWaits()
   readonly #parked = new ParkedMessages((envelope) => this.#onDue(envelope))
-  readonly #clock: RunClock
-  readonly #keeper: NodeJS.Timeout
+  readonly #keeper: LeaseKeeper
   readonly #stopSignal = new AbortController()
   readonly #leases = new Leases({
     onDone: (lease) => this.#ended(lease, RETURNED),
@@ -71,15 +70,8 @@ export class MessageProcessor {
   #idle: (() => void)[] = []
   #settled = 0
   #last: Envelope | undefined
-  /** Deliveries that wait for the end of a pause or of a trial, in order; part of the leases. */
-  #waiting: Lease[] = []
-  /** Those of them that may end the process. */
-  #suspects: Lease[] = []
-  #isHeld = false
-  /** The message that is run alone. */
-  #trial: Lease | undefined
+  readonly #turns: Turns
   #trouble: string | undefined
-  #trialTrouble: string | undefined
 
   constructor(of: ProcessorOf) {
     this.#of = of
@@ -91,12 +83,17 @@ export class MessageProcessor {
       retryDelayMs: (failures, error) => safeDelayOf(handling.retry, failures, error, handling.channel, logger),
     }
     this.#settler = new Settler(connection, this.#scope.ackHead)
-    this.#trials = new Trials(of.notes, logger)
-    const tickMs = limits.ackWaitMs / 3
-    this.#clock = new RunClock(2 * tickMs)
-    // A third of the ack wait: two signals may get lost before the broker redelivers.
-    this.#keeper = setInterval(this.#tick, tickMs)
-    this.#keeper.unref()
+    this.#turns = new Turns({
+      leases: this.#leases,
+      trials: new Trials(of.notes, logger),
+      concurrency: limits.concurrency,
+      stopped: this.#stopSignal.signal,
+      run: (lease, now) => this.#handle(lease, now),
+      settle: (lease, outcome) => this.#settle(lease, outcome),
+      onBug: (lease, error) => this.#onBug(lease, error),
+    })
+    const kept = { leases: this.#leases, parked: this.#parked, settler: this.#settler }
+    this.#keeper = new LeaseKeeper(limits, kept, (lease, ranMs) => this.#takeBack(lease, ranMs))
   }
 
   /** Messages that were taken and are not settled. */
@@ -122,7 +119,7 @@ export class MessageProcessor {
   /** Why messages cannot be settled at the moment. */
   get trouble(): string | undefined {
     if (this.#trouble !== undefined) return `dead letters cannot be stored: ${this.#trouble}`
-    return this.#settler.trouble ?? this.#trialTrouble
+    return this.#settler.trouble ?? this.#turns.trouble
   }
 
   /**
@@ -132,14 +129,13 @@ export class MessageProcessor {
   process(message: Msg, now: number): void {
     try {
       const envelope = this.#of.handling.open(message, this.#scope)
-      if (envelope.isFirst) return this.#begin(this.#take(envelope, now), now)
+      if (envelope.isFirst) return this.#turns.take(this.#take(envelope, now), now)
       this.#waits.arrived(envelope.streamSeq)
       if (this.#adopt(envelope)) return
       envelope.reruns = this.#parked.runsOf(envelope.streamSeq)
       const lease = this.#take(envelope, now)
-      if (this.#isSuspect(envelope)) this.#suspects.push(lease)
-      else this.#waiting.push(lease)
-      this.#next()
+      if (this.#isSuspect(envelope)) this.#turns.takeSuspect(lease)
+      else this.#turns.take(lease, now)
     } catch (error) {
       // Nothing was settled, so the broker redelivers it.
       this.#of.connection.logger.error(
@@ -156,16 +152,15 @@ export class MessageProcessor {
 
   /** From now on deliveries wait before their handler, kept alive; for handlers that run, time stands still. */
   hold(): void {
-    this.#isHeld = true
-    this.#clock.pause(performance.now())
+    this.#turns.hold()
+    this.#keeper.pause()
   }
 
   /** What waits is handled, and what comes from now on. */
   release(): void {
-    if (!this.#isHeld) return
-    this.#isHeld = false
-    this.#clock.resume(performance.now())
-    this.#next()
+    if (!this.#turns.isHeld) return
+    this.#keeper.resume()
+    this.#turns.release()
   }
 
   /**
@@ -174,9 +169,7 @@ export class MessageProcessor {
    */
   async stop(timeoutMs: number): Promise<readonly AbandonedMessage[]> {
     this.#stopSignal.abort()
-    for (const lease of [...this.#waiting.splice(0), ...this.#suspects.splice(0)]) {
-      this.#settle(lease, { kind: 'not_run', delayMs: 0 })
-    }
+    for (const lease of this.#turns.takeAll()) this.#settle(lease, { kind: 'not_run', delayMs: 0 })
     for (const { envelope, leftMs } of this.#parked.takeAll()) {
       this.#settle(this.#leases.add(envelope, performance.now()), { kind: 'not_run', delayMs: leftMs })
     }
@@ -186,7 +179,7 @@ export class MessageProcessor {
       await Promise.race([new Promise<void>((resolve) => this.#idle.push(resolve)), late])
       clearTimeout(timer)
     }
-    clearInterval(this.#keeper)
+    this.#keeper.stop()
     this.#settler.close()
     const abandoned: AbandonedMessage[] = []
     this.#leases.forEach((envelope) => {
@@ -219,43 +212,12 @@ export class MessageProcessor {
 
   #onDue(envelope: Envelope): void {
     const now = performance.now()
-    this.#begin(this.#take(envelope, now), now)
-  }
-
-  #begin(lease: Lease, now: number): void {
-    if (this.#canRun) this.#handle(lease, now)
-    else this.#waiting.push(lease)
-  }
-
-  get #canRun(): boolean {
-    if (this.#isHeld || this.#trial !== undefined || this.#suspects.length > 0) return false
-    return this.#leases.runningCount < this.#of.limits.concurrency
-  }
-
-  /** Runs what waits: first, one at a time and alone, what may end the process. */
-  #next(): void {
-    if (this.#isHeld || this.#trial !== undefined) return
-    if (this.#suspects.length === 0) {
-      while (this.#waiting.length > 0 && this.#canRun) this.#handle(this.#waiting.shift() as Lease, performance.now())
-    } else if (this.#leases.runningCount === 0) {
-      const lease = this.#suspects.shift() as Lease
-      void this.#try(lease).catch(this.#onBug(lease))
-    }
-  }
-
-  async #try(lease: Lease): Promise<void> {
-    const { envelope } = lease
-    if (envelope === undefined) return this.#next()
-    this.#trial = lease
-    const then = await this.#trials.begin(envelope)
-    this.#trialTrouble = then === 'later' ? 'the consumer takes no note that a message is tried' : undefined
-    if (then === 'run' && !this.#stopSignal.signal.aborted) return this.#handle(lease, performance.now())
-    this.#settle(lease, then === 'unsettled' ? { kind: 'unsettled' } : { kind: 'not_run', delayMs: LATER_MS })
+    this.#turns.take(this.#take(envelope, now), now)
   }
 
   #handle(lease: Lease, now: number): void {
     const envelope = lease.envelope as Envelope
-    this.#leases.began(lease, this.#clock.read(now))
+    this.#keeper.began(lease, now)
     let promise: Promise<unknown>
     try {
       const decoded = this.#of.handling.decode(envelope.data)
@@ -278,7 +240,8 @@ export class MessageProcessor {
     const { envelope } = lease
     if (envelope === undefined) return
     const verdict = outcome.kind === 'handled' ? HANDLED : this.#decide(envelope, outcome)
-    if (verdict.kind === 'dead_letter') return void this.#keep(lease, envelope, verdict).catch(this.#onBug(lease))
+    if (verdict.kind === 'dead_letter')
+      return void this.#keep(lease, envelope, verdict).catch((error: unknown) => this.#onBug(lease, error))
     if (verdict.kind === 'retry') this.#sayRetry(envelope, verdict, outcome)
     if (isUnrun(outcome)) {
       if (verdict.kind === 'retry' && this.#park(envelope, verdict.delayMs)) return this.#freed(lease)
@@ -342,21 +305,16 @@ export class MessageProcessor {
     const envelope = this.#leases.remove(lease)
     if (envelope === undefined) return
     this.#settled++
-    if (lease === this.#trial) {
-      this.#trial = undefined
-      void this.#trials.end(envelope.key).then(() => this.#next())
-    } else if (this.#waiting.length > 0 || this.#suspects.length > 0) this.#next()
+    this.#turns.freed(lease, envelope)
     if (this.#leases.size === 0) for (const resolve of this.#idle.splice(0)) resolve()
     this.#of.onDone()
   }
 
   /** What nothing here foresaw must neither hold a message for ever nor end the process. */
-  #onBug(lease: Lease): (error: unknown) => void {
-    return (error) => {
-      const detail = { event: 'deliveryFailed', consumer: this.#of.consumer, error: errorText(error) }
-      this.#of.connection.logger.error(detail, 'delivery cannot be settled; its message will be redelivered')
-      this.#finish(lease, { kind: 'give_back', delayMs: LATER_MS })
-    }
+  #onBug(lease: Lease, error: unknown): void {
+    const detail = { event: 'deliveryFailed', consumer: this.#of.consumer, error: errorText(error) }
+    this.#of.connection.logger.error(detail, 'delivery cannot be settled; its message will be redelivered')
+    this.#finish(lease, { kind: 'give_back', delayMs: LATER_MS })
   }
 
   #sayRetry(envelope: Envelope, { delayMs, error }: Extract<Verdict, { kind: 'retry' }>, outcome: Outcome): void {
@@ -381,23 +339,8 @@ export class MessageProcessor {
     )
   }
 
-  readonly #tick = (): void => {
-    const now = performance.now()
-    const clock = this.#clock.read(now)
-    const { ackWaitMs, maxHandlerMs, handlerGraceMs } = this.#of.limits
-    const hung: Lease[] = []
-    this.#leases.forEach((envelope, lease) => {
-      const ranMs = lease.runningSince === undefined ? 0 : clock - lease.runningSince
-      // Told first, however late this looks, so that it had its grace.
-      if (ranMs > maxHandlerMs + handlerGraceMs && envelope.isAborted) return void hung.push(lease)
-      if (ranMs > maxHandlerMs) envelope.abort(new Error(`the handler ran for more than ${maxHandlerMs} ms`))
-      if (now - lease.since >= ackWaitMs / 6) this.#settler.keepAlive(envelope)
-    })
-    this.#parked.forEach((envelope) => this.#settler.keepAlive(envelope))
-    for (const lease of hung) this.#takeAway(lease, Math.round(clock - (lease.runningSince ?? clock)))
-  }
-
-  #takeAway(lease: Lease, ranMs: number): void {
+  /** The handler hangs: its message goes on without it. */
+  #takeBack(lease: Lease, ranMs: number): void {
     const { envelope } = lease
     const own = this.#leases.retire(lease)
     try {
@@ -406,35 +349,10 @@ export class MessageProcessor {
       const detail = { event: 'takenBackFailed', consumer: this.#of.consumer, error: errorText(error) }
       this.#of.connection.logger.error(detail, 'a listener of a message that was taken back threw')
     }
-    if (lease === this.#trial) this.#trial = own
+    this.#turns.replaced(lease, own)
     this.#settle(own, { kind: 'hung', ranMs })
   }
 }
 
 const RETURNED: Outcome = { kind: 'handled' }
 const HANDLED: Verdict = { kind: 'ack' }
-
-/** Whether the delivery ended without a failure, and its message is redelivered all the same. */
-function isUnrun(outcome: Outcome): boolean {
-  return outcome.kind === 'not_run' || (outcome.kind === 'failed' && isRetryLater(outcome.error))
-}
-
-/** One that calls back once, whatever it is: a lease is used again by the next message. */
-function nativePromise(result: unknown): Promise<unknown> {
-  if (isObject(result) && Object.getPrototypeOf(result) === Promise.prototype && !Object.hasOwn(result, 'then')) {
-    return result as Promise<unknown>
-  }
-  return new Promise((resolve) => resolve(result))
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null
-}
-
-function isRetryLater(error: unknown): boolean {
-  try {
-    return error instanceof RetryLater
-  } catch {
-    return false
-  }
-}
