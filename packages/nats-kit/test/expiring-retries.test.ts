@@ -94,3 +94,31 @@ test('and by the broker’s clock: one that is hours ahead here makes no dead le
   await waitFor(async () => runs === 2 || (await countMessages(connection, `${stream.name}_DLQ`)) > 0)
   expect([runs, await countMessages(connection, `${stream.name}_DLQ`)]).toEqual([2, 0])
 })
+
+test('a failed message that a limit drops before its next delivery is said to be missed', async () => {
+  const { connection, contracts, toBot, stream } = await openWithStreams(broker.current, { maxMessages: 5 })
+  const missed: { readonly from: number; readonly to: number; readonly atLeast: number }[] = []
+  connection.events.on('messagesMissed', (detail) => missed.push(detail))
+  let failed = 0
+  const subscriber = createSubscriber(connection, {
+    contracts,
+    app: 'app',
+    retry: { baseMs: 60_000, capMs: 60_000 },
+    watchdog: { lookMs: 100 },
+    handlers: [
+      defineHandler(toBot, ({ message }) => {
+        if (message !== 'fails') return
+        failed++
+        throw new Error('busy')
+      }),
+    ],
+  })
+  onEnd(() => subscriber.stop(1_000))
+  subscriber.start()
+  const publisher = createJetStreamPublisher(connection, { contracts })
+  await publisher.publish(toBot, { message: 'fails' })
+  await waitFor(() => failed === 1)
+  for (let i = 0; i < 10; i++) await publisher.publish(toBot, { message: `m-${i}` })
+  await waitFor(() => missed.length === 1, { deadlineMs: 20_000 })
+  expect(missed).toMatchObject([{ stream: stream.name, from: 1, to: 1, atLeast: 1, atMost: 1 }])
+})
