@@ -1,4 +1,3 @@
-import type { StoredMsg } from '@nats-io/jetstream'
 import { describe, expect, test } from 'vitest'
 import {
   createJetStreamPublisher,
@@ -10,7 +9,7 @@ import {
   RetryLater,
   type SubscriberOptions,
 } from '../src/index.ts'
-import { deadLetterSubject, storedOriginal, deadLetterStreamName } from '../src/admin.ts'
+import { deadLetterStreamName } from '../src/admin.ts'
 import { waitFor } from '../src/testing.ts'
 import { countMessages, manager, onEnd, openWithStreams, useBroker } from './harness.ts'
 
@@ -144,32 +143,6 @@ describe('dead letters without a hole', () => {
     expect(await header('Dead-Letter-Deliveries')).toBe('2')
     expect(await header('Dead-Letter-Sequence')).toBe('1')
     expect(await header('Dead-Letter-Original-Nats-Msg-Id')).toBe('h1')
-  })
-
-  test('what somebody else stored on a letter’s subject is not taken for the letter of a message that was never delivered', async () => {
-    const made = await setUp(() => {
-      throw new DeadLetter('given up')
-    })
-    const { connection, jsm, stream, toBot, letters, subscriber } = made
-    await waitFor(() => subscriber.checks().every((check) => check.ok))
-    await subscriber.stop(1_000)
-    const { seq } = await made.publisher.publish(toBot, { message: 'precious' })
-    const { storedNanos } = storedOriginal((await jsm.streams.getMessage(stream.name, { seq })) as StoredMsg)
-    await connection.client.request(deadLetterSubject(stream.name, 'app_to-bot', seq, storedNanos), 'not a letter')
-    const again = createSubscriber(connection, {
-      contracts: made.contracts,
-      app: 'app',
-      handlers: [
-        defineHandler(toBot, () => {
-          throw new DeadLetter('given up')
-        }),
-      ],
-    })
-    onEnd(() => again.stop(1_000))
-    again.start()
-    await waitFor(async () => (await countMessages(connection, letters)) === 2)
-    expect((await made.letter(2))?.json()).toEqual({ message: 'precious' })
-    expect(connection.logs.lines.some((line) => line.fields['event'] === 'deadLetterSubjectTaken')).toBe(true)
   })
 
   test('a consumer that is made anew counts from the first delivery again, and so does the kit', async () => {

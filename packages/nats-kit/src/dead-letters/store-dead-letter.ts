@@ -68,18 +68,9 @@ export async function storeDeadLetter(
     const partSubject = deadLetterPartSubject(stream, consumer, seq, letter.letterNanos, range)
     await storeOnce(sender, partSubject, '', part, stream)
   }
-  const outcome = await storeOnce(sender, subject, lines, bytes, stream)
-  // At a first delivery there can be no letter of it yet: what stands there was not written for this message.
-  if (outcome === 'known' || (outcome === 'taken' && deliveries > 1)) {
+  if (!(await storeOnce(sender, subject, lines, bytes, stream))) {
     connection.logger.info({ event: 'deadLetterKnown', ...detail }, 'dead letter is stored already')
     return
-  }
-  if (outcome === 'taken') {
-    connection.logger.error(
-      { event: 'deadLetterSubjectTaken', ...detail, subject },
-      'something else was stored where the dead letter belongs; it is stored beside it',
-    )
-    await sender.send(subject, new EncodedHeaders(expectedStream(stream) + lines), bytes)
   }
   const requestId = letter.original && firstValue(readHeaderBlock(letter.original.headerBytes), HeaderName.RequestId)
   connection.logger.error(
@@ -90,8 +81,8 @@ export async function storeDeadLetter(
 }
 
 /**
- * `known` when the broker was given it within ten minutes, by an attempt whose ack was lost or an earlier delivery; `taken`
- * when the subject holds something, from before or from somebody else.
+ * False when the subject holds a message already: the letter of an earlier delivery, whose end the broker did not hear or
+ * forgot when it was killed. Whatever else stands there was written with this consumer's own right.
  */
 async function storeOnce(
   sender: StoredSender,
@@ -99,17 +90,13 @@ async function storeOnce(
   lines: string,
   bytes: Uint8Array,
   stream: string,
-): Promise<'stored' | 'known' | 'taken'> {
-  const headers =
-    expectedStream(stream) +
-    headerLine(HeaderName.MessageId, subject) +
-    headerLine(HeaderName.ExpectedLastSubjectSequence, 0) +
-    lines
+): Promise<boolean> {
+  const headers = expectedStream(stream) + headerLine(HeaderName.ExpectedLastSubjectSequence, 0) + lines
   try {
-    const { duplicate, attempts } = await sender.send(subject, new EncodedHeaders(headers), bytes)
-    return duplicate && attempts === 1 ? 'known' : 'stored'
+    await sender.send(subject, new EncodedHeaders(headers), bytes)
+    return true
   } catch (failure) {
-    if (KitError.is(failure) && failure.brokerCode === JetStreamCode.WrongLastSequence) return 'taken'
+    if (KitError.is(failure) && failure.brokerCode === JetStreamCode.WrongLastSequence) return false
     throw KitError.from(failure)
   }
 }
