@@ -5,34 +5,26 @@ import {
   jetstreamManager,
   type StreamInfo,
 } from '@nats-io/jetstream'
-import { WatchdogCondition } from '../condition.ts'
 import type { Connection } from '../connection/connection.ts'
 import { KitError, KitErrorCode } from '../errors.ts'
 import { incarnationOf, isMigrating } from '../streams/incarnation.ts'
+import { identityOf } from '../watchdog/consumer-identity.ts'
 import type { ConsumerWatch } from '../watchdog/consumer-watch.ts'
 import type { LookReason } from '../watchdog/gap-watch.ts'
 import { noteText, type PositionNote, readNote } from '../watchdog/position-note.ts'
 import { streamLooksOf } from '../watchdog/stream-looks.ts'
-import { LEAST_ACK_PENDING, toConsumerConfig } from './consumer-config.ts'
-import { describeDifference, type FieldDifference, filterCovers } from './consumer-fields.ts'
+import { settledBeforeNote } from './consumer-beginning.ts'
+import { toConsumerConfig } from './consumer-config.ts'
+import { ConsumerCorrection } from './consumer-correction.ts'
 import { ConsumerProgress } from './consumer-progress.ts'
 import type { ConsumerSpec } from './consumer-spec.ts'
-import {
-  consumerError,
-  correctConsumer,
-  ensureConsumer,
-  type EnsuredConsumer,
-  findConsumer,
-  judgeRunning,
-} from './ensure-consumer.ts'
+import { consumerError, ensureConsumer, findConsumer, judgeRunning } from './ensure-consumer.ts'
+import { GoingBack } from './going-back.ts'
 import { InstanceMemory } from './instance-memory.ts'
+import { sayBacklog, withinLimit } from './make-consumer.ts'
 import type { SubscriberSettings } from './options.ts'
-import { mustResume, resume, resumeAt, resumeNote } from './passed-over.ts'
-import type { StartAt } from './start-at.ts'
 
 const REQUEST_TIMEOUT_MS = 5_000
-/** The server's code for a consumer that asks for a larger max_ack_pending than it allows. */
-const MAX_ACK_PENDING_EXCEEDED = 10121
 
 /** What the runner knows, and is told. */
 export interface LookedAt {
@@ -46,7 +38,8 @@ export interface LookedAt {
 
 /**
  * Makes a consumer the declared one, at each start and for as long as the app runs, in every state in which there is a
- * connection: what another tool changes is put right or named, what left the stream unseen is counted.
+ * connection: what another tool changes is put right or named, what it moved goes back, what left the stream unseen is
+ * counted.
  */
 export class ConsumerLooks {
   readonly #connection: Connection
@@ -54,16 +47,19 @@ export class ConsumerLooks {
   readonly #spec: ConsumerSpec
   readonly #watch: ConsumerWatch
   readonly #progress: ConsumerProgress
+  readonly #correction: ConsumerCorrection
+  readonly #goingBack: GoingBack
   readonly #of: LookedAt
   /** One look or start at a time: each compares with what the one before has left. */
   #last: Promise<unknown> = Promise.resolve()
   #manager: Promise<JetStreamManager> | undefined
   #declared: Partial<ConsumerConfig> | undefined
-  #incarnation: string | undefined
+  #incarnation = ''
   readonly #memory: InstanceMemory | undefined
+  /** Whether the broker removes the consumer of an instance that is away. */
+  readonly #expires: boolean
   #keptAt = Number.NEGATIVE_INFINITY
   #failure: string | undefined
-  #trouble: string | undefined
 
   constructor(
     connection: Connection,
@@ -78,8 +74,11 @@ export class ConsumerLooks {
     this.#watch = watch
     this.#of = of
     this.#progress = new ConsumerProgress(settings, spec)
-    const expires = settings.lifetime === 'durable' && settings.delivery === 'fan-out'
-    this.#memory = expires && !spec.workQueue ? new InstanceMemory(spec) : undefined
+    this.#correction = new ConsumerCorrection(connection, spec, watch)
+    this.#goingBack = new GoingBack(connection, spec, watch, this.#progress)
+    const isKept = settings.lifetime === 'durable' && !spec.workQueue
+    this.#memory = isKept ? new InstanceMemory(spec) : undefined
+    this.#expires = isKept && settings.delivery === 'fan-out'
   }
 
   /**
@@ -90,6 +89,7 @@ export class ConsumerLooks {
    */
   async begin(): Promise<Partial<ConsumerConfig>> {
     return this.#alone(async (manager) => {
+      const before = streamLooksOf(this.#connection).last(this.#spec.stream)
       const stream = await this.#stream(manager)
       if (isMigrating(stream)) {
         const why = `stream ${this.#spec.stream} is being migrated; its consumers are carried over`
@@ -99,23 +99,32 @@ export class ConsumerLooks {
       const { inboxPrefix, logger } = this.#connection
       const isNew = this.#progress.settledUpTo(this.#incarnation) === undefined
       const returned = isNew ? await this.#recall(manager, stream) : undefined
-      const startAt = returned ? { sequence: (returned.settledUpTo ?? 0) + 1 } : this.#progress.startFrom(stream)
+      const startAt = this.#progress.startFrom(stream)
+      const isKnown = this.#progress.settledUpTo(this.#incarnation) !== undefined
       const declared = toConsumerConfig(this.#settings, this.#spec, inboxPrefix, startAt)
       // The new consumer counts its deliveries from zero.
       const carried = returned && noteText({ ...returned, position: { ...returned.position, deliveries: 0 } })
-      const noteOf = (live: ConsumerInfo) => this.#resumeNote(live, stream)
-      const ensure = (wanted: Partial<ConsumerConfig>) =>
-        ensureConsumer(manager, this.#spec.stream, withMetadata(wanted, carried ?? {}), logger, noteOf)
-      const { info: found, created, config } = await this.#withinLimit(declared, ensure)
-      if (created && isNew) this.#sayBacklog(found, startAt, returned)
-      this.#declared = config
-      const info = await this.#resumed(manager, found, stream)
-      this.#progress.remember(info.ack_floor.stream_seq, this.#incarnation)
-      this.#nameDifferences(judgeRunning(config, info).leave)
+      const isAfter = isKnown && typeof startAt === 'object' && 'sequence' in startAt
+      const onNew = { ...carried, ...(isAfter && settledBeforeNote(startAt.sequence)) }
+      const noteOf = (live: ConsumerInfo) => this.#goingBack.filterNote(live, stream)
+      const made = await withinLimit(this.#settings, declared, (wanted) =>
+        ensureConsumer(manager, this.#spec.stream, wanted, logger, noteOf, onNew),
+      )
+      if (made.created) this.#goingBack.over()
+      if (made.created && isNew) {
+        const isBack = returned !== undefined
+        sayBacklog(logger, this.#spec, made.info, { startAt, isBack, isRemembered: this.#expires })
+      }
+      this.#declared = made.config
+      const fresh = () => this.#stream(manager)
+      const info = made.created ? made.info : await this.#goingBack.corrected(manager, made.info, made.config, fresh)
+      this.#progress.remember(info, this.#incarnation, before)
+      this.#correction.onStart(made.config, info)
       this.#of.began(info)
-      this.#watch.set(WatchdogCondition.ConsumerUnfit, false, 'the consumer is as declared')
       await this.#watch.onStart(manager, info)
-      return config
+      // What was kept of the one before must not be taken for this one's.
+      if (made.created) await this.#keep(manager).catch(() => undefined)
+      return made.config
     })
   }
 
@@ -150,8 +159,9 @@ export class ConsumerLooks {
     if (this.#declared === undefined || this.#connection.state !== 'connected') return
     await this.#alone(async (manager) => {
       const info = await findConsumer(manager, this.#spec.stream, this.#spec.name)
-      // One that was edited meanwhile is put right by the next start, which needs the note of before.
+      // One that was edited or moved meanwhile is put right by the next start, which needs the note of before.
       if (!info || judgeRunning(this.#declared ?? {}, info).repair.length > 0) return
+      if (await this.#progress.isMovedOn(info, () => this.#stream(manager))) return
       await this.#watch.onStop(manager, info, this.#of.reason())
       await this.#keep(manager)
     }).catch(() => undefined)
@@ -160,139 +170,53 @@ export class ConsumerLooks {
   async #keep(manager: JetStreamManager): Promise<void> {
     this.#keptAt = performance.now()
     const { position } = this.#watch
-    if (position) await this.#memory?.keep(manager, position)
+    // What is noted of a consumer that has to go back would be too far on.
+    if (position && !this.#goingBack.isDue) await this.#memory?.keep(manager, position)
   }
 
   async #look(manager: JetStreamManager): Promise<boolean> {
+    const before = streamLooksOf(this.#connection).last(this.#spec.stream)
     const found = await findConsumer(manager, this.#spec.stream, this.#spec.name)
     if (!found) {
       this.#of.gone('the consumer was deleted')
       return true
     }
-    const info = await this.#corrected(manager, found)
+    const declared = this.#declared ?? {}
+    const fresh = () => this.#stream(manager)
+    const corrected = await this.#correction.corrected(manager, found, declared, async () =>
+      this.#goingBack.filterNote(found, await fresh()),
+    )
     // Numbers under another filter are another consumer's.
-    if (!info) return true
-    this.#progress.remember(info.ack_floor.stream_seq, this.#incarnation)
+    if (!corrected) return true
+    const info = await this.#goingBack.corrected(manager, corrected, declared, fresh)
+    this.#progress.remember(info, this.#incarnation, before)
     const busy = await this.#watch.onLook(manager, info, this.#of.reason())
     if (performance.now() - this.#keptAt > this.#settings.watchdog.noteEveryMs) await this.#keep(manager)
     return busy
   }
 
-  /** The consumer with what differs put right; undefined where that cannot be done. */
-  async #corrected(manager: JetStreamManager, live: ConsumerInfo): Promise<ConsumerInfo | undefined> {
-    const declared = this.#declared ?? {}
-    const { repair, leave } = judgeRunning(declared, live)
-    const noted = mustResume(live)
-    if (repair.length === 0) this.#nameDifferences(leave)
-    if (repair.length === 0 && !noted) {
-      this.#watch.set(WatchdogCondition.ConsumerUnfit, false, 'the consumer is as declared')
-      return live
-    }
-    const stream = await this.#stream(manager)
-    if (repair.length === 0) return this.#resumed(manager, live, stream)
-    const changes = repair.map(describeDifference)
-    try {
-      const note = this.#resumeNote(live, stream)
-      const info = await correctConsumer(manager, this.#spec.stream, withMetadata(declared, note), live, repair)
-      const isContent = repair.some(({ effect }) => effect === 'content')
-      this.#connection.logger[isContent ? 'error' : 'warn'](
-        { event: 'consumerRepaired', stream: this.#spec.stream, consumer: this.#spec.name, changes },
-        'something else has changed the consumer; it is as declared again',
-      )
-      this.#watch.set(WatchdogCondition.ConsumerUnfit, false, 'the consumer is as declared again')
-      this.#nameDifferences(leave)
-      return await this.#resumed(manager, info, stream)
-    } catch (error) {
-      const isContent = repair.some(({ effect }) => effect === 'content')
-      const why = `${changes.join(', ')}: ${KitError.from(error).message}`
-      const condition = isContent ? WatchdogCondition.ConsumerUnfit : WatchdogCondition.ConsumerDiffers
-      this.#watch.set(condition, true, `the consumer was changed and cannot be put right: ${why}`)
-      return isContent ? undefined : live
-    }
-  }
-
-  /** What this instance left behind, where its consumer is not there any more. */
+  /**
+   * Takes up what an earlier process noted of how far the consumer had come: with the consumer, or where it outlives it.
+   *
+   * @returns what is noted of an instance whose consumer has expired.
+   */
   async #recall(manager: JetStreamManager, stream: StreamInfo): Promise<PositionNote | undefined> {
-    if (!this.#memory || (await findConsumer(manager, this.#spec.stream, this.#spec.name))) return undefined
-    const note = await this.#memory.recall(manager)
-    return note?.streamCreated === stream.created && note.settledUpTo !== undefined ? note : undefined
-  }
-
-  /** A cap that the kit derived is lowered to what it used to be where the server allows no more. */
-  async #withinLimit(
-    config: Partial<ConsumerConfig>,
-    ensure: (config: Partial<ConsumerConfig>) => Promise<EnsuredConsumer>,
-  ): Promise<EnsuredConsumer & { readonly config: Partial<ConsumerConfig> }> {
-    try {
-      return { ...(await ensure(config)), config }
-    } catch (error) {
-      const isOver = error instanceof KitError && error.brokerCode === MAX_ACK_PENDING_EXCEEDED
-      const least = Math.max(LEAST_ACK_PENDING, this.#settings.concurrency)
-      if (!isOver || this.#settings.maxAckPending !== undefined || config.max_ack_pending === least) throw error
-      const lower = { ...config, max_ack_pending: least }
-      return { ...(await ensure(lower)), config: lower }
-    }
-  }
-
-  #sayBacklog({ num_pending: messages }: ConsumerInfo, startAt: StartAt, returned: PositionNote | undefined): void {
-    const { stream, name: consumer, channel } = this.#spec
-    if (this.#spec.workQueue || (messages === 0 && !returned)) return
-    const detail = { stream, consumer, channel, messages, startAt }
-    if (returned) {
-      this.#connection.logger.warn(
-        { event: 'instanceReturned', ...detail },
-        'the consumer of this instance expired while it was away for longer than inactiveThresholdMs; it goes on after what it had settled',
-      )
-      return
-    }
-    this.#connection.logger.info(
-      { event: 'backlogAtStart', ...detail },
-      this.#memory
-        ? 'a consumer was made and handles what the stream holds already; this instance is new, or was away for too long to be remembered. startAt: "new" begins with what is published from now on'
-        : 'a consumer was made and handles what the stream holds already; startAt: "new" begins with what is published from now on',
-    )
-  }
-
-  /** From where the consumer has to deliver again when its filter is put right; nothing where the filter was right. */
-  #resumeNote(live: ConsumerInfo, stream: StreamInfo): Record<string, string> {
-    if (this.#spec.workQueue === true || filterCovers(live.config, this.#spec.filterSubject)) return {}
-    const note = readNote(live.config.metadata)
-    const noted = note?.streamCreated === stream.created ? note.settledUpTo : undefined
-    const settledUpTo = this.#progress.settledUpTo(incarnationOf(stream)) ?? noted
-    if (settledUpTo === undefined) {
-      const { stream_seq: to } = live.delivered
-      const detail = { stream: this.#spec.stream, consumer: this.#spec.name, to }
-      if (to > 0)
-        this.#connection.logger.error(
-          { event: 'messagesPassedOver', ...detail },
-          `the consumer had another filter, and from where is not known: messages up to ${to} may have been passed over; to handle them, reset the consumer to the sequence from which they count`,
-        )
-      return {}
-    }
-    return resumeNote(stream, settledUpTo + 1)
-  }
-
-  async #resumed(manager: JetStreamManager, live: ConsumerInfo, stream: StreamInfo): Promise<ConsumerInfo> {
-    const sequence = resumeAt(live, stream)
-    if (sequence === undefined) return live
-    const { info, trouble } = await resume(manager, live, sequence, this.#connection.logger)
-    if (trouble === undefined) this.#watch.onReset(sequence)
-    else if (this.#trouble !== trouble) {
-      const detail = { stream: live.stream_name, consumer: live.name, from: sequence, to: live.delivered.stream_seq }
-      this.#connection.logger.error({ event: 'messagesPassedOver', ...detail }, trouble)
-    }
-    this.#trouble = trouble
-    this.#watch.set(WatchdogCondition.PassedOver, trouble !== undefined, trouble ?? 'what was passed over is delivered')
-    return info
-  }
-
-  #nameDifferences(leave: readonly FieldDifference[]): void {
-    const what = leave.map(describeDifference).join(', ')
-    this.#watch.set(
-      WatchdogCondition.ConsumerDiffers,
-      leave.length > 0,
-      leave.length > 0 ? `left as it is (found → declared): ${what}` : 'the consumer is as declared',
-    )
+    if (!this.#memory) return undefined
+    const found = await findConsumer(manager, this.#spec.stream, this.#spec.name)
+    // Who deletes a consumer that instances share, and that does not expire, wants it to begin as if it were new.
+    if (!found && !this.#expires) return undefined
+    const own = found && readNote(found.config.metadata)
+    const isOwn = found !== undefined && own?.consumer?.created === identityOf(found).created
+    const kept = isOwn ? undefined : await this.#memory.recall(manager)
+    const [note] = [own, kept]
+      .filter((one) => one !== undefined)
+      .filter(({ streamCreated, settledUpTo }) => streamCreated === stream.created && settledUpTo !== undefined)
+      .sort((a, b) => (b.settledUpTo ?? 0) - (a.settledUpTo ?? 0))
+    if (note) this.#progress.recall(note, stream)
+    if (found || !note) return undefined
+    // Of the consumer that it is noted with next.
+    const { streamCreated, position, settledUpTo = 0 } = note
+    return { streamCreated, position, settledUpTo }
   }
 
   async #stream(manager: JetStreamManager): Promise<StreamInfo> {
@@ -311,8 +235,4 @@ export class ConsumerLooks {
     this.#last = run.catch(() => undefined)
     return run
   }
-}
-
-function withMetadata(config: Partial<ConsumerConfig>, more: Record<string, string>): Partial<ConsumerConfig> {
-  return { ...config, metadata: { ...config.metadata, ...more } }
 }

@@ -13,6 +13,7 @@ import { streamLooksOf } from '../watchdog/stream-looks.ts'
 import { ConsumerLooks } from './consumer-looks.ts'
 import { ConsumerNotes, unrunNote } from './consumer-notes.ts'
 import type { ConsumerSpec } from './consumer-spec.ts'
+import { DeliveryNumbers } from './delivery-numbers.ts'
 import { type DeliverableTo, isDeliverable } from './is-deliverable.ts'
 import { LookTimer } from './look-timer.ts'
 import { nextChange } from './next-change.ts'
@@ -56,6 +57,7 @@ export class ConsumerRunner {
   readonly #stopSignal = new AbortController()
   #source: DeliverySource | undefined
   #consumerCreated: string | undefined
+  #numbers: DeliveryNumbers | undefined
   #state: ConsumerState = 'starting'
   #reason = 'not started'
   #loop: Promise<void> = Promise.resolve()
@@ -107,6 +109,7 @@ export class ConsumerRunner {
         if (info.created !== this.#consumerCreated) this.#processor.unrun.clear()
         this.#consumerCreated = info.created
         this.#processor.unrun.take(unrunNote(info))
+        this.#numbers = new DeliveryNumbers(spec.stream, spec.name, info.delivered.consumer_seq > 0)
       },
     })
     const { lookMs, idleLookMs } = settings.watchdog
@@ -232,6 +235,8 @@ export class ConsumerRunner {
         loopClock.tell(now)
         if (loopClock.freezes !== this.#freezes) this.#thaw()
         this.#lookTimer.soon()
+        // Before what it has settled by then hides from where it was moved.
+        if (this.#numbers?.beginAgain(message)) this.#lookTimer.nowOrNext()
         if (this.#stale.isStale()) return this.#processor.passOver(message)
         if (isDeliverable(message, this.#deliverableTo, this.#watch.isFit)) return this.#processor.process(message, now)
         this.#processor.passOver(message)

@@ -27,7 +27,7 @@ export function nextSubject(stream: string, consumer: string): string {
 export function consumerSubjects({ stream, name, filterSubject }: ConsumerPlace): readonly string[] {
   return [
     ...handlingSubjects({ stream, name, filterSubject }),
-    // Going back to what it passed over while another tool had changed its filter.
+    // Going back to what it passed over when another tool had changed its filter, or moved it.
     resetSubject(stream, name),
     deadLetterSubject(stream, name, '*', '*'),
     deadLetterPartSubject(stream, name, '*', '*', '*'),

@@ -32,6 +32,7 @@ export interface EnsuredConsumer {
  * Makes the consumer, or makes the one that is there the declared one; each changed field is logged.
  *
  * @param noteOf what is noted in the metadata of one that is changed, in the same request.
+ * @param onNew what is noted in the metadata of one that is made.
  * @throws KitError `stream_missing`, `consumer_conflict` naming the fields the server cannot change,
  * `permission_denied`, `broker_unavailable`.
  */
@@ -41,12 +42,13 @@ export async function ensureConsumer(
   config: Partial<ConsumerConfig> & { readonly name?: string },
   logger: Logger,
   noteOf: (live: ConsumerInfo) => Record<string, string> = () => ({}),
+  onNew: Readonly<Record<string, string>> = {},
 ): Promise<EnsuredConsumer> {
   const name = config.name as string
   const live = await findConsumer(manager, stream, name)
   if (!live) {
     try {
-      const created = await manager.consumers.add(stream, config)
+      const created = await manager.consumers.add(stream, { ...config, metadata: { ...config.metadata, ...onNew } })
       logger.info({ event: 'consumerCreated', stream, consumer: name, config }, 'consumer created')
       return { info: created, created: true }
     } catch (error) {
@@ -71,8 +73,11 @@ async function updateConsumer(
   if (wrong.length === 0) return { info: live, created: false }
   const metadata = { ...config.metadata, ...noteOf(live) }
   const info = await correctConsumer(manager, stream, { ...config, metadata }, live, wrong)
-  const changes = wrong.map(describeDifference)
-  logger.info({ event: 'consumerUpdated', stream, consumer: live.name, changes }, 'consumer updated')
+  // What the server gives by itself, as an account's limit on requests, is still there.
+  const left = new Set(differences(config, info.config).map(({ field }) => field))
+  const changes = wrong.filter(({ field }) => !left.has(field)).map(describeDifference)
+  if (changes.length > 0)
+    logger.info({ event: 'consumerUpdated', stream, consumer: live.name, changes }, 'consumer updated')
   return { info, created: false }
 }
 

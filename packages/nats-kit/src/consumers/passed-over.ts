@@ -1,10 +1,20 @@
-import type { ConsumerInfo, JetStreamManager, StreamInfo } from '@nats-io/jetstream'
+import type { ConsumerConfig, ConsumerInfo, JetStreamManager, StreamInfo } from '@nats-io/jetstream'
+import { nuid } from '@nats-io/transport-node'
 import { errorText } from '../errors.ts'
-import type { Logger } from '../logger.ts'
 import { incarnationOf } from '../streams/incarnation.ts'
+import { startOf, WENT_BACK_KEY } from '../watchdog/consumer-identity.ts'
+import { beginningAt, settledBeforeNote } from './consumer-beginning.ts'
 
 /** The key in a consumer's metadata that says from where it has to deliver again, as long as that is not done. */
 const RESUME_KEY = 'alarm-bus.resume-at'
+
+/** Why a consumer went past messages of its own. */
+export type PassedOverBy = 'filter' | 'move'
+
+export interface ResumeAt {
+  readonly sequence: number
+  readonly by: PassedOverBy
+}
 
 /** Where a consumer is asked to begin again at a sequence. Known to nats-server from 2.14. */
 export function resetSubject(stream: string, consumer: string): string {
@@ -12,11 +22,11 @@ export function resetSubject(stream: string, consumer: string): string {
 }
 
 /**
- * What is noted with the change that puts a filter right: with the wrong one the consumer went past messages of its own,
- * so it has to go back. In the same request, so that a process that dies behind it leaves the next one the note.
+ * What is noted with a consumer that went past messages of its own and has to go back: with the change that puts a filter
+ * right in the same request, so that a process that dies behind it leaves the next one the note.
  */
-export function resumeNote(stream: StreamInfo, sequence: number): Record<string, string> {
-  return { [RESUME_KEY]: JSON.stringify([incarnationOf(stream), sequence]) }
+export function resumeNote(stream: StreamInfo, { sequence, by }: ResumeAt): Record<string, string> {
+  return { [RESUME_KEY]: JSON.stringify([incarnationOf(stream), sequence, by]), [WENT_BACK_KEY]: nuid.next() }
 }
 
 /** Whether something is noted. */
@@ -25,48 +35,61 @@ export function mustResume({ config }: ConsumerInfo): boolean {
 }
 
 /** Where the consumer has to begin again; undefined where nothing is noted, or it was of another stream of that name. */
-export function resumeAt(info: ConsumerInfo, stream: StreamInfo): number | undefined {
+export function resumeAt(info: ConsumerInfo, incarnation: string): ResumeAt | undefined {
   const text = info.config.metadata?.[RESUME_KEY]
   if (text === undefined) return undefined
   try {
-    const [incarnation, sequence] = JSON.parse(text) as [string, number]
-    return incarnation === incarnationOf(stream) && Number.isSafeInteger(sequence) ? sequence : undefined
+    // An older kit notes no cause: it knew of one.
+    const [noted, sequence, by = 'filter'] = JSON.parse(text) as [string, number, PassedOverBy?]
+    return noted === incarnation && Number.isSafeInteger(sequence) ? { sequence, by } : undefined
   } catch {
     return undefined
   }
 }
 
-export interface Resumed {
-  readonly info: ConsumerInfo
-  /** Undefined when it was done: why not, and what to do. */
-  readonly trouble?: string
-}
-
 /**
  * Has the consumer deliver from `sequence` on once more. What was settled behind it is handled again: a message twice
- * rather than none at all.
+ * rather than none at all. The server resets no consumer to before its own beginning; such a one is made again, where
+ * this app's user may delete it.
+ *
+ * @param declared what one that is made again is made of.
+ * @returns the consumer, and how many messages it delivers that it did not before.
+ * @throws what the client throws.
  */
-export async function resume(
+export async function goBack(
   manager: JetStreamManager,
   info: ConsumerInfo,
   sequence: number,
-  logger: Logger,
-): Promise<Resumed> {
-  const { stream_name: stream, name: consumer } = info
-  const passed = { stream, consumer, from: sequence, to: info.delivered.stream_seq }
-  try {
-    const reset = await manager.consumers.reset(stream, consumer, sequence)
-    logger.error(
-      { event: 'filterRepaired', ...passed, messages: Math.max(0, reset.num_pending - info.num_pending) },
-      'the consumer had another filter and went past messages of its own; it begins again before them, so some are handled twice',
-    )
-    const { [RESUME_KEY]: _, ...metadata } = info.config.metadata ?? {}
-    return { info: await manager.consumers.update(stream, consumer, { metadata }) }
-  } catch (error) {
-    const trouble =
-      `messages between ${passed.from} and ${passed.to} of ${stream} were passed over while the consumer had another filter, ` +
-      `and it cannot be reset (${errorText(error)}); let this app's user publish on ${resetSubject(stream, consumer)} ` +
-      `(\`pnpm ops permissions\`), or reset the consumer to ${passed.from} with an administrator's user`
-    return { info, trouble }
+  declared: Partial<ConsumerConfig>,
+): Promise<{ readonly info: ConsumerInfo; readonly messages: number }> {
+  const { stream_name: stream, name } = info
+  const { [RESUME_KEY]: _, ...metadata } = info.config.metadata ?? {}
+  if (canReset(info, sequence)) {
+    const reset = await manager.consumers.reset(stream, name, sequence)
+    return { info: await manager.consumers.update(stream, name, { metadata }), messages: more(reset, info) }
   }
+  await manager.consumers.delete(stream, name)
+  const again = beginningAt({ ...declared, metadata: { ...metadata, ...settledBeforeNote(sequence) } }, sequence)
+  const made = await manager.consumers.add(stream, again)
+  return { info: made, messages: more(made, info) }
+}
+
+function more(after: ConsumerInfo, before: ConsumerInfo): number {
+  return Math.max(0, after.num_pending - before.num_pending)
+}
+
+function canReset({ config }: ConsumerInfo, sequence: number): boolean {
+  const beginning = startOf(config)
+  return beginning !== undefined && beginning <= sequence
+}
+
+/** Why it could not go back, and what to do. */
+export function describeTrouble(info: ConsumerInfo, { sequence, by }: ResumeAt, error: unknown): string {
+  const { stream_name: stream, name } = info
+  const cause = by === 'filter' ? 'while the consumer had another filter' : 'when something else moved the consumer on'
+  const wayOut = canReset(info, sequence)
+    ? `let this app's user publish on ${resetSubject(stream, name)} (\`pnpm ops permissions\`), or reset the consumer to ${sequence} with an administrator's user`
+    : `delete the consumer with an administrator's user while the app runs: it makes it again with its beginning at ${sequence}`
+  const passed = `messages between ${sequence} and ${info.delivered.stream_seq} of ${stream} were passed over ${cause}`
+  return `${passed}, and it cannot go back (${errorText(error)}); ${wayOut}`
 }

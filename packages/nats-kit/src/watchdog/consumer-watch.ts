@@ -112,8 +112,8 @@ export class ConsumerWatch {
   }
 
   /** The consumer was made to begin again at a sequence. */
-  onReset(sequence: number): void {
-    this.#gaps?.onReset(sequence)
+  onReset(sequence: number, info: ConsumerInfo): void {
+    this.#gaps?.onReset(sequence, info)
   }
 
   /** @returns whether there is something to see. */

@@ -1,15 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import {
-  type ConsumerConfig,
-  type ConsumerInfo,
-  DeliverPolicy,
-  type JetStreamManager,
-  type StreamInfo,
-} from '@nats-io/jetstream'
+import type { ConsumerInfo, JetStreamManager, StreamInfo } from '@nats-io/jetstream'
 import type { Connection } from '../connection/connection.ts'
+import { type ConsumerIdentity, identityOf, startOf } from './consumer-identity.ts'
 import {
   droppedUnseen,
   type Finding,
+  goneOf,
   leftUnseen,
   type Missed,
   missedAhead,
@@ -52,7 +48,7 @@ interface Baseline {
 /** Of which stream and which consumer the positions are: one that was recreated counts anew. */
 interface Identity {
   readonly streamCreated: string
-  readonly consumerCreated: string
+  readonly consumer: ConsumerIdentity
 }
 
 type Doubt = Omit<Missed, 'atLeast'>
@@ -72,6 +68,8 @@ export class GapWatch {
   #gone = 0
   #goneBefore = 0
   #settledUpTo = 0
+  /** Where the kit had the consumer begin again since the last look. */
+  #begunAgainAt: number | undefined
   #notedAt = Number.NEGATIVE_INFINITY
   #atLeast = 0
   #doubt: Doubt | undefined
@@ -91,8 +89,7 @@ export class GapWatch {
   get note(): PositionNote | undefined {
     const last = this.#baselines.at(-1)
     if (!last || !this.#identity) return undefined
-    const { streamCreated } = this.#identity
-    return { streamCreated, position: last.position, settledUpTo: this.#settledUpTo }
+    return { ...this.#identity, position: last.position, settledUpTo: this.#settledUpTo }
   }
 
   /**
@@ -122,9 +119,11 @@ export class GapWatch {
     return stream
   }
 
-  /** The consumer begins again at `sequence`: its numbers do, too. */
-  onReset(sequence: number): void {
+  /** The kit had the consumer begin again at `sequence`: its numbers do, too. */
+  onReset(sequence: number, info: ConsumerInfo): void {
     this.#renumber(sequence)
+    if (this.#identity) this.#identity = { ...this.#identity, consumer: identityOf(info) }
+    this.#begunAgainAt = sequence
     this.#settledUpTo = Math.min(this.#settledUpTo, sequence - 1)
   }
 
@@ -137,7 +136,9 @@ export class GapWatch {
     const isNoted =
       noted?.streamCreated === note.streamCreated &&
       noted.position.lastSeq >= note.position.lastSeq &&
-      noted.settledUpTo === note.settledUpTo
+      noted.settledUpTo === note.settledUpTo &&
+      noted.consumer?.created === note.consumer?.created &&
+      noted.consumer?.wentBack === note.consumer?.wentBack
     if (!isNoted) await writeNote(manager, info, this.#of.app, note)
   }
 
@@ -156,9 +157,11 @@ export class GapWatch {
   /** Forgets the positions of another stream, and what those of another consumer count. */
   #identify(stream: StreamInfo, info: ConsumerInfo): void {
     const { created: streamCreated } = stream
-    const consumerCreated = String(info.created)
+    const consumer = identityOf(info)
     const was = this.#identity
-    this.#identity = { streamCreated, consumerCreated }
+    this.#identity = { streamCreated, consumer }
+    const begunAgainAt = this.#begunAgainAt
+    this.#begunAgainAt = undefined
     if (was?.streamCreated !== streamCreated) {
       const note = was === undefined ? readNote(info.config.metadata) : undefined
       const isOurs = note?.streamCreated === streamCreated
@@ -166,7 +169,8 @@ export class GapWatch {
       this.#gone = this.#goneBefore = 0
     }
     const last = this.#baselines.at(-1)?.position
-    if (was && was.consumerCreated !== consumerCreated) this.#renumber(startOf(info.config))
+    if (was === undefined && begunAgainAt !== undefined) this.#renumber(begunAgainAt)
+    else if (was && was.consumer.created !== consumer.created) this.#renumber(startOf(info.config))
     // Another instance had it begin again somewhere.
     else if (last && info.delivered.consumer_seq < last.deliveries) this.#renumber(undefined)
   }
@@ -298,14 +302,4 @@ function baselineOf(stream: StreamInfo, info: ConsumerInfo): Baseline {
 function thinned(baselines: readonly Baseline[]): readonly Baseline[] {
   if (baselines.length < MAX_BASELINES) return baselines
   return [...baselines.slice(0, 1), ...baselines.slice(baselines.length - MAX_BASELINES + 2)]
-}
-
-function goneOf({ state }: StreamInfo): number {
-  return state.last_seq - state.messages
-}
-
-/** The sequence at which a consumer began; undefined where its configuration does not say. */
-function startOf({ deliver_policy: policy, opt_start_seq: sequence }: Partial<ConsumerConfig>): number | undefined {
-  if (policy === DeliverPolicy.All) return 1
-  return policy === DeliverPolicy.StartSequence ? sequence : undefined
 }

@@ -1,3 +1,10 @@
+import type { StreamInfo } from '@nats-io/jetstream'
+
+/** How many sequences have left the stream. */
+export function goneOf({ state }: StreamInfo): number {
+  return state.last_seq - state.messages
+}
+
 /** What was known of a consumer and its stream at one moment. */
 export interface Position {
   /** The stream's last sequence, read after the consumer's numbers. */

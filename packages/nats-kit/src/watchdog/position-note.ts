@@ -1,10 +1,13 @@
 import type { ConsumerInfo, JetStreamManager } from '@nats-io/jetstream'
 import { ownerTag } from '../consumers/owner-tag.ts'
 import { changeMetadata } from './consumer-metadata.ts'
+import type { ConsumerIdentity } from './consumer-identity.ts'
 import type { Position } from './missed-messages.ts'
 
 /** The key in a consumer's metadata under which its position is noted. */
-export const NOTE_KEY = 'alarm-bus.position'
+const NOTE_KEY = 'alarm-bus.position'
+/** Of which consumer it is; a key of its own, since an older kit takes a longer note for none. */
+const CONSUMER_KEY = 'alarm-bus.position-of'
 
 /**
  * A position in a stream's incarnation: a stream that was recreated counts from 1 again. It is kept with the consumer,
@@ -15,6 +18,8 @@ export interface PositionNote {
   readonly position: Position
   /** Every message of the consumer up to here was settled. Unknown of a note that an older kit left. */
   readonly settledUpTo?: number
+  /** Of which consumer the position is. Unknown of a note that an older kit left. */
+  readonly consumer?: ConsumerIdentity
 }
 
 /** The note, undefined where there is none that can be read. */
@@ -29,17 +34,34 @@ export function readNote(metadata: Readonly<Record<string, string>> | undefined)
     const position = { lastSeq, gone, unread, deliveries, deliveredSeq }
     const [, , , , , firstSeq, settledUpTo] = numbers
     if (firstSeq === undefined || settledUpTo === undefined) return { streamCreated, position }
-    return { streamCreated, position: { ...position, firstSeq }, settledUpTo }
+    const consumer = readIdentity(metadata?.[CONSUMER_KEY], lastSeq, settledUpTo)
+    return { streamCreated, position: { ...position, firstSeq }, settledUpTo, ...(consumer && { consumer }) }
+  } catch {
+    return undefined
+  }
+}
+
+/** Undefined where an older kit has written a later position without it. */
+function readIdentity(text: string | undefined, lastSeq: number, settledUpTo: number): ConsumerIdentity | undefined {
+  if (text === undefined) return undefined
+  try {
+    const [notedSeq, notedUpTo, created, wentBack] = JSON.parse(text) as [number, number, string, string | null]
+    return notedSeq === lastSeq && notedUpTo === settledUpTo ? { created, wentBack: wentBack ?? undefined } : undefined
   } catch {
     return undefined
   }
 }
 
 /** The note as it stands in a consumer's metadata. */
-export function noteText({ streamCreated, position, settledUpTo = 0 }: PositionNote): Record<string, string> {
+export function noteText({ streamCreated, position, settledUpTo = 0, consumer }: PositionNote): Record<string, string> {
   const { lastSeq, gone, unread, deliveries, deliveredSeq, firstSeq = 1 } = position
   const numbers = [lastSeq, gone, unread, deliveries, deliveredSeq, firstSeq, settledUpTo]
-  return { [NOTE_KEY]: JSON.stringify([streamCreated, ...numbers]) }
+  return {
+    [NOTE_KEY]: JSON.stringify([streamCreated, ...numbers]),
+    ...(consumer && {
+      [CONSUMER_KEY]: JSON.stringify([lastSeq, settledUpTo, consumer.created, consumer.wentBack ?? null]),
+    }),
+  }
 }
 
 /** Notes the position; the server lets a consumer's metadata be changed while it delivers. */

@@ -15,6 +15,12 @@ export interface StreamLook {
 export class StreamLooks {
   readonly #latest = new Map<string, LatestLook>()
   readonly #looks = new Map<string, { readonly look: Promise<StreamLook>; askedAt: number }>()
+  readonly #last = new Map<string, StreamInfo>()
+
+  /** A stream as the last look that was answered found it. */
+  last(stream: string): StreamInfo | undefined {
+    return this.#last.get(stream)
+  }
 
   latest(stream: string): LatestLook | undefined {
     return this.#latest.get(stream)
@@ -33,6 +39,7 @@ export class StreamLooks {
       asking.askedAt = performance.now()
       const info = await manager.streams.info(stream)
       this.#latest.set(stream, latestOf(info))
+      this.#last.set(stream, info)
       return { info, askedAt: asking.askedAt }
     })
     const entry = Object.assign(asking, { look })

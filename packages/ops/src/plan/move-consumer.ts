@@ -12,6 +12,8 @@ import type { FieldUpdate } from './plan.ts'
 /** Where the gap watch notes a position; it counts deliveries, which begin anew. */
 const NOTE_KEY = 'alarm-bus.position'
 const TARGET_KEY = 'alarm-bus.moves'
+/** Says that all before the beginning was settled, so that an app that knows of less does not go back. */
+const SETTLED_BEFORE_KEY = 'alarm-bus.settled-before'
 
 /**
  * Gives a consumer what the server does not let it be given, under the same name: one with the new configuration takes
@@ -76,7 +78,7 @@ export function startingAt(config: Partial<ConsumerConfig>, sequence: number): P
     ...rest,
     deliver_policy: DeliverPolicy.StartSequence,
     opt_start_seq: sequence,
-    metadata: Object.fromEntries(own),
+    metadata: { ...Object.fromEntries(own), [SETTLED_BEFORE_KEY]: String(sequence) },
   }
 }
 

@@ -1,0 +1,24 @@
+import { type ConsumerConfig, type ConsumerInfo, DeliverPolicy } from '@nats-io/jetstream'
+
+/** The key that names the last time that the kit had a consumer go back: another instance's is no other tool's. */
+export const WENT_BACK_KEY = 'alarm-bus.went-back'
+
+/** Which consumer of its name it is: one that was made again, or reset, counts its deliveries anew. */
+export interface ConsumerIdentity {
+  readonly created: string
+  /** Which time the kit had it go back last; undefined where it never did. */
+  readonly wentBack: string | undefined
+}
+
+export function identityOf({ created, config }: ConsumerInfo): ConsumerIdentity {
+  return { created: String(created), wentBack: config.metadata?.[WENT_BACK_KEY] }
+}
+
+/** The sequence at which a consumer began; undefined where its configuration does not say. */
+export function startOf({
+  deliver_policy: policy,
+  opt_start_seq: sequence,
+}: Partial<ConsumerConfig>): number | undefined {
+  if (policy === DeliverPolicy.All) return 1
+  return policy === DeliverPolicy.StartSequence ? sequence : undefined
+}
