@@ -103,7 +103,7 @@ describe('a field that another tool sets on a running consumer', () => {
     const second = await start({ ackWaitMs: 2_000 })
     const updates = said('consumerUpdated').length
     let looks = 0
-    connection.events.on('consumerLooked', () => looks++)
+    connection.events.on('consumerMeasured', () => looks++)
     await waitFor(() => looks > 10)
     expect((await info()).config.ack_wait).toBe(2_000_000_000)
     expect(said('consumerUpdated').length).toBe(updates)
@@ -236,7 +236,7 @@ test.each([
     expect(check()).toMatchObject({ ok, detail: expect.stringContaining(Object.keys(config)[0] as string) })
     await publish(toBot, 'one')
     let looks = 0
-    connection.events.on('consumerLooked', () => looks++)
+    connection.events.on('consumerMeasured', () => looks++)
     const startedAt = performance.now()
     await waitFor(() => looks > 10 || performance.now() - startedAt > 2_000)
     expect(said('watchdogChanged').filter(({ fields }) => fields['condition'] === condition)).toHaveLength(1)
@@ -257,7 +257,7 @@ test('what an account’s limits put on every consumer is not another tool’s, 
   })
   onEnd(() => subscriber.stop(1_000))
   let looks = 0
-  connection.events.on('consumerLooked', ({ consumer }) => (looks += consumer === 'app_to-bot' ? 1 : 0))
+  connection.events.on('consumerMeasured', ({ consumer }) => (looks += consumer === 'app_to-bot' ? 1 : 0))
   subscriber.start()
   await waitFor(() => subscriber.checks().every(({ ok }) => ok))
   await waitFor(() => looks >= 5)

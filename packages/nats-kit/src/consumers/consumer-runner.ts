@@ -92,7 +92,7 @@ export class ConsumerRunner {
       notes: this.#notes,
       stream: spec.stream,
       consumer: spec.name,
-      onDone: () => this.#source?.onRoom(),
+      onDone: () => this.#source?.askForMore(),
       leavesInMs: (envelope) => {
         // By the broker's stream and clock: this release's declaration and this machine's clock may be others.
         const look = streamLooksOf(connection).latest(spec.stream)
@@ -282,7 +282,7 @@ export class ConsumerRunner {
       this.#thawing = false
       this.#freezes = loopClock.freezes
       if (this.#pausedFor === undefined) this.#processor.release()
-      this.#source?.onRoom()
+      this.#source?.askForMore()
     })
   }
 

@@ -1,5 +1,5 @@
 import type { Outcome } from './decide.ts'
-import { RetryLater } from './verdicts.ts'
+import { RetryLater } from './handler-errors.ts'
 
 /**
  * What a handler returned as a promise that calls back once, whatever it is: a lease is used again by the next message. A

@@ -1,7 +1,7 @@
 import type { Channel, MessageOf } from '@alarm-bus/contracts'
 import type { Logger } from '../logger.ts'
 import type { ConnectionUser } from './connection-user.ts'
-import type { StartAt } from '../consumers/start-at.ts'
+import type { StartAt } from './start-at.ts'
 import type { RetryDelay } from './retry-policy.ts'
 
 /** What is known of a message besides its content. Read lazily: what a handler does not ask for costs nothing. */

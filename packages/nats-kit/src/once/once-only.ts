@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { errorText, KitError, KitErrorCode } from '../errors.ts'
 import type { MessageContext, MessageHandler } from '../handling/handler.ts'
-import { RetryLater } from '../handling/verdicts.ts'
+import { RetryLater } from '../handling/handler-errors.ts'
 import type { LateOnceStore } from './late-once-store.ts'
 import type { OnceClaim, OnceStore } from './once-store.ts'
 

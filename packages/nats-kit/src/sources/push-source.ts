@@ -48,7 +48,7 @@ export class PushSource implements DeliverySource {
     })
   }
 
-  onRoom(): void {
+  askForMore(): void {
     // The broker keeps count by itself.
   }
 

@@ -145,7 +145,7 @@ export class ConsumerWatch {
 
   #tell({ num_pending: pendingMessages, num_ack_pending: ackPending }: ConsumerInfo): void {
     const { stream, name: consumer, channel } = this.#spec
-    this.#connection.events.emit('consumerLooked', { stream, consumer, channel, pendingMessages, ackPending })
+    this.#connection.events.emit('consumerMeasured', { stream, consumer, channel, pendingMessages, ackPending })
   }
 
   /** A message that waits for its next delivery was seen, so it is in no gap; dropped meanwhile, it is missed all the same. */

@@ -1,5 +1,5 @@
 import type { ConsumerInfo, JetStreamManager } from '@nats-io/jetstream'
-import { ownerTag } from '../consumers/owner-tag.ts'
+import { ownerTag } from '../owner-tag.ts'
 import { changeMetadata } from './consumer-metadata.ts'
 import type { ConsumerIdentity } from './consumer-identity.ts'
 import type { Position } from './missed-messages.ts'
