@@ -87,6 +87,10 @@ export interface KitEventMap {
   messagesMayBeMissed: { stream: string; consumer: string; channel: string; from: number; to: number; atMost: number }
   /** No stream answered a publish on `subject`: there is none, or its leader is being elected. It is tried again. */
   noStreamAnswered: { subject: string }
+  /** A message was not stored: a stream refused it for good, or its time ran out. */
+  publishFailed: { error: string }
+  /** A look found a stream with another configuration than the look before. */
+  streamEdited: { stream: string }
   /** A stream was created, or one of its fields changed. */
   streamChanged: { stream: string; action: 'created' | 'updated'; changes: readonly object[] }
 }

@@ -22,7 +22,8 @@ const LOOKS: StreamLooks = { everyMs: 30_000, retryMs: 1_000, maxRetryMs: 5_000 
  * runs makes it not ready. In mode `apply` a deleted stream is made again.
  *
  * A look is one request a stream and companion, so while all is well it looks seldom. It looks at once when it is
- * connected again, when one of its consumers is gone, when no stream answers a publish, and at `lookNow`.
+ * connected again, when one of its consumers is gone, when no stream answers a publish or one fails, when a consumer's
+ * look finds a stream edited, and at `lookNow`.
  */
 export class StreamKeeper {
   readonly #connection: Connection
@@ -57,7 +58,9 @@ export class StreamKeeper {
     const { events } = this.#connection
     events.on('connectionStateChanged', this.#onConnection)
     events.on('consumerStateChanged', this.#onConsumer)
-    events.on('noStreamAnswered', this.#onUnanswered)
+    events.on('noStreamAnswered', this.#onTrouble)
+    events.on('publishFailed', this.#onTrouble)
+    events.on('streamEdited', this.#onTrouble)
     this.#loop = this.#run()
   }
 
@@ -79,7 +82,9 @@ export class StreamKeeper {
     const { events } = this.#connection
     events.off('connectionStateChanged', this.#onConnection)
     events.off('consumerStateChanged', this.#onConsumer)
-    events.off('noStreamAnswered', this.#onUnanswered)
+    events.off('noStreamAnswered', this.#onTrouble)
+    events.off('publishFailed', this.#onTrouble)
+    events.off('streamEdited', this.#onTrouble)
     this.#stopSignal.abort()
     await this.#loop
   }
@@ -95,7 +100,7 @@ export class StreamKeeper {
     if (state === 'recovering') this.lookNow()
   }
 
-  readonly #onUnanswered = (): void => this.lookNow()
+  readonly #onTrouble = (): void => this.lookNow()
 
   async #run(): Promise<void> {
     const signal = this.#stopSignal.signal

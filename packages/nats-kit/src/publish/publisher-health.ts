@@ -67,6 +67,7 @@ export class PublisherHealth implements StoreOutcomes {
   }
 
   failed({ startedAt, storedBefore, why, unanswered }: StoreFailure): void {
+    this.#connection.events.emit('publishFailed', { error: why })
     // What was stored meanwhile shows that it can, and of a lost connection its own check tells.
     if (storedBefore !== this.storedCount || this.#connection.state !== 'connected') return
     this.#since ??= Math.max(startedAt, this.#connectedAt)

@@ -162,6 +162,9 @@ export class StoredSender {
       if (isTransient(ack.error)) return this.#retryLater(pending, ack.error.description ?? 'the broker said “not now”')
       this.#settle(pending)
       const refused = rejection(pending.subject, ack.error)
+      // The channel allows it, so the stream may have been changed.
+      if (refused.code === KitErrorCode.MessageTooLarge)
+        this.#connection.events.emit('publishFailed', { error: refused.message })
       const isSubjects = refused.code === KitErrorCode.PublishRejected
       // That another message is the last one is an answer, and no failure to store.
       if (isSubjects && refused.brokerCode !== JetStreamCode.WrongLastSequence) this.#failed(pending, refused.message)

@@ -7,6 +7,7 @@ import { withCompanions } from './companion-streams.ts'
 import { isMigrating, migrationName } from './incarnation.ts'
 import { describeChange, type FieldChange, type StreamPlan } from './plan.ts'
 import type { DeclaredStreamConfig } from './to-stream-config.ts'
+import { isUndeclared } from './undeclared-fields.ts'
 import { widenStream } from './widen-stream.ts'
 
 /**
@@ -124,6 +125,9 @@ async function update(
     // The client merges this with what is there, so fields that are not declared stay.
     manager.streams.update(stream, {
       ...config,
+      ...Object.fromEntries(
+        changes.filter(({ field }) => isUndeclared(field)).map(({ field, declared }) => [field, declared]),
+      ),
       num_replicas: replicas === undefined ? live.config.num_replicas : config.num_replicas,
       metadata: { ...live.config.metadata, ...config.metadata },
     }),

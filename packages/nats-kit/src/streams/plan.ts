@@ -1,5 +1,6 @@
 import type { StreamConfig } from '@nats-io/jetstream'
 import type { DeclaredStreamConfig } from './to-stream-config.ts'
+import { UNDECLARED } from './undeclared-fields.ts'
 
 /** One field in which the broker differs from the declaration, in the server's own names and units. */
 export interface FieldChange {
@@ -35,6 +36,7 @@ export function planStream(
     .filter((field) => field !== 'metadata' && !(field === 'num_replicas' && options.ignoreReplicas))
     .filter((field) => !same(declared[field], live[field]))
     .map((field) => ({ field, live: live[field], declared: declared[field], immutable: isImmutable(field, live) }))
+  changes.push(...undeclaredChanges(declared, live))
   if (!options.ignoreMetadata) changes.push(...metadataChanges(declared, live))
   if (changes.length === 0) return { action: 'none', stream }
   return { action: changes.some((change) => change.immutable) ? 'refuse' : 'update', stream, changes }
@@ -43,6 +45,15 @@ export function planStream(
 /** A change in words, for a log line or an error. */
 export function describeChange({ field, live, declared, immutable }: FieldChange): string {
   return `${field}: ${show(live)} → ${show(declared)}${immutable ? ' (the server cannot change it)' : ''}`
+}
+
+/** What the kit never sets, and what must not be set for messages to be stored and delivered as declared. */
+function undeclaredChanges(declared: DeclaredStreamConfig, live: StreamConfig): readonly FieldChange[] {
+  const found = live as Partial<Record<string, unknown>>
+  return Object.entries(UNDECLARED)
+    .filter(([field]) => normal(found[field]) !== null && found[field] !== 0)
+    .filter(([field, { unset, matters }]) => found[field] !== unset && (matters?.(found[field], declared) ?? true))
+    .map(([field, { unset, immutable = false }]) => ({ field, live: found[field], declared: unset, immutable }))
 }
 
 /** Key by key: what somebody else notes on a stream, the server first of all, is theirs. */

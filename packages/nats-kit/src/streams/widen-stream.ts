@@ -1,7 +1,9 @@
 import type { StreamConfig } from '@nats-io/jetstream'
 import { type FieldChange, planStream } from './plan.ts'
 import { retagged } from './stream-tag.ts'
+import { covers } from './subjects.ts'
 import type { DeclaredStreamConfig } from './to-stream-config.ts'
+import { isUndeclared } from './undeclared-fields.ts'
 
 /** The server writes "no limit" as -1, and as 0 for ages. */
 const LIMITS = new Set([
@@ -38,7 +40,9 @@ export type Widening =
  * | `discard` | declared `old`, is `new`: enough, since nothing stored is dropped | declared `new`, is `old`: refused; whether publishes fail when the stream is full is not one app's to decide for all |
  * | `storage`, `retention` | refused: the server cannot change them | refused |
  * | `description`, tag in `metadata` | no reason for a change; written together with another one | the same |
- * | fields that the kit does not declare | kept | kept |
+ * | `sealed`, `allow_msg_counter`, `persist_mode: async`: nothing can be stored, or not safely | refused: the server cannot change them | |
+ * | `no_ack`, `subject_transform` of a declared subject, `discard_new_per_subject`, `subject_delete_marker_ttl` | unset, which takes away nothing that is stored | |
+ * | other fields that the kit does not declare | kept | kept |
  *
  * Anything narrower is an operator's decision: `planStream` shows it.
  */
@@ -53,7 +57,8 @@ export function widenStream(
   if (lacking.length === 0) return { action: 'none' }
   const refused = lacking.filter((change) => !canWiden(change))
   if (refused.length > 0) return { action: 'refuse', changes: refused }
-  const wider = Object.fromEntries(differing.map((change) => [change.field, widerOf(change)]))
+  const declaredOnes = differing.filter(({ field }) => !isUndeclared(field))
+  const wider = Object.fromEntries(declaredOnes.map((change) => [change.field, widerOf(change)]))
   const config = retagged({ ...declared, ...wider })
   const changed = planStream(config, live, options)
   return { action: 'widen', config, changes: 'changes' in changed ? changed.changes : [] }
@@ -68,7 +73,8 @@ function isEnough({ field, live, declared }: FieldChange): boolean {
   return LIMITS.has(field) && sizeOf(live) >= sizeOf(declared)
 }
 
-function canWiden({ field }: FieldChange): boolean {
+function canWiden({ field, immutable }: FieldChange): boolean {
+  if (isUndeclared(field)) return !immutable
   return field === 'subjects' || FLAGS.has(field) || LIMITS.has(field)
 }
 
@@ -92,14 +98,4 @@ function sizeOf(value: unknown): number {
 function union(live: readonly string[], declared: readonly string[]): readonly string[] {
   const all = [...new Set([...live, ...declared])].sort()
   return all.filter((one) => !all.some((other) => other !== one && covers(other, one)))
-}
-
-/** Whether every message on `subject` is one on `pattern`. */
-function covers(pattern: string, subject: string): boolean {
-  const [wanted, given] = [pattern.split('.'), subject.split('.')]
-  const rest = wanted.indexOf('>')
-  if (rest === -1 ? wanted.length !== given.length : given.length <= rest) return false
-  return (rest === -1 ? wanted : wanted.slice(0, rest)).every(
-    (token, i) => token === given[i] || (token === '*' && given[i] !== '>'),
-  )
 }

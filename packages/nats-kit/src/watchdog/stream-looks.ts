@@ -16,6 +16,12 @@ export class StreamLooks {
   readonly #latest = new Map<string, LatestLook>()
   readonly #looks = new Map<string, { readonly look: Promise<StreamLook>; askedAt: number }>()
   readonly #last = new Map<string, StreamInfo>()
+  readonly #onEdited: (stream: string) => void
+
+  /** @param onEdited is told when a stream has another configuration than the look before found. */
+  constructor(onEdited: (stream: string) => void) {
+    this.#onEdited = onEdited
+  }
 
   /** A stream as the last look that was answered found it. */
   last(stream: string): StreamInfo | undefined {
@@ -39,7 +45,9 @@ export class StreamLooks {
       asking.askedAt = performance.now()
       const info = await manager.streams.info(stream)
       this.#latest.set(stream, latestOf(info))
+      const before = this.#last.get(stream)
       this.#last.set(stream, info)
+      if (before && JSON.stringify(before.config) !== JSON.stringify(info.config)) this.#onEdited(stream)
       return { info, askedAt: asking.askedAt }
     })
     const entry = Object.assign(asking, { look })
@@ -69,6 +77,8 @@ const ofConnection = new WeakMap<Connection, StreamLooks>()
 /** The looks that all consumers of the connection share. */
 export function streamLooksOf(connection: Connection): StreamLooks {
   let looks = ofConnection.get(connection)
-  if (!looks) ofConnection.set(connection, (looks = new StreamLooks()))
+  if (looks) return looks
+  looks = new StreamLooks((stream) => connection.events.emit('streamEdited', { stream }))
+  ofConnection.set(connection, looks)
   return looks
 }

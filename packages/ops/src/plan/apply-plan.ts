@@ -5,7 +5,7 @@ import type { Declared } from './declared.ts'
 import { migrateStream } from './migrate-stream.ts'
 import { moveConsumer } from './move-consumer.ts'
 import type { Observed } from './observe.ts'
-import { type Change, destroys, nameOf, type Plan } from './plan.ts'
+import { type Change, destroys, type FieldUpdate, nameOf, type Plan } from './plan.ts'
 import { PlanError } from './plan-error.ts'
 import { retireAdvisories } from './retire-advisories.ts'
 import type { Migrator, PlanSession } from './session.ts'
@@ -90,6 +90,7 @@ export async function applyPlan(
         // The client merges this with what is there, so fields that nobody declared stay.
         return manager.streams.update(stream, {
           ...config,
+          ...unsetting(change.fields, config),
           metadata: { ...live?.metadata, ...config.metadata },
         })
       }
@@ -115,4 +116,10 @@ export async function applyPlan(
   function declaredStream(name: string): DeclaredStreamConfig {
     return declared.streams.find((one) => one.name === name) as DeclaredStreamConfig
   }
+}
+
+/** What nobody declared and the plan unsets; without a value of its own it is left out of what the client merges. */
+function unsetting(fields: readonly FieldUpdate[], config: DeclaredStreamConfig): Readonly<Record<string, unknown>> {
+  const undeclared = fields.filter(({ field }) => !(field in config) && !field.startsWith('metadata.'))
+  return Object.fromEntries(undeclared.map(({ field, after }) => [field, after ?? undefined]))
 }
