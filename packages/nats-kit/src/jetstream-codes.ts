@@ -14,6 +14,8 @@ export const JetStreamCode = {
   MessageNotFound: JetStreamApiCodes.NoMessageFound,
   /** The same, of a sequence that the stream does not hold. */
   SequenceNotFound: 10_043,
+  /** The same, of a message that another request removes at the moment. */
+  MessageDeleteFailed: 10_057,
   MessageTooLarge: 10_054,
   StreamNotFound: JetStreamApiCodes.StreamNotFound,
   /** A stream of that name is there with another configuration. */

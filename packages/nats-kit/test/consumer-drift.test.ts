@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { deadLetterStreamName } from '../src/admin.ts'
 import { createSubscriber, defineHandler, type KitEventMap, type SubscriberOptions } from '../src/index.ts'
 import { waitFor } from '../src/testing.ts'
-import { countMessages, manager, onEnd, open, openWithStreams, useBroker } from './harness.ts'
+import { countMessages, manager, onEnd, open, openWithStreams, startBroker, useBroker } from './harness.ts'
 
 const broker = useBroker()
 const NAME = 'app_to-bot'
@@ -103,7 +103,7 @@ describe('a field that another tool sets on a running consumer', () => {
     const second = await start({ ackWaitMs: 2_000 })
     const updates = said('consumerUpdated').length
     let looks = 0
-    connection.events.on('consumerLooked', () => looks++)
+    connection.events.on('consumerMeasured', () => looks++)
     await waitFor(() => looks > 10)
     expect((await info()).config.ack_wait).toBe(2_000_000_000)
     expect(said('consumerUpdated').length).toBe(updates)
@@ -236,7 +236,7 @@ test.each([
     expect(check()).toMatchObject({ ok, detail: expect.stringContaining(Object.keys(config)[0] as string) })
     await publish(toBot, 'one')
     let looks = 0
-    connection.events.on('consumerLooked', () => looks++)
+    connection.events.on('consumerMeasured', () => looks++)
     const startedAt = performance.now()
     await waitFor(() => looks > 10 || performance.now() - startedAt > 2_000)
     expect(said('watchdogChanged').filter(({ fields }) => fields['condition'] === condition)).toHaveLength(1)
@@ -245,3 +245,23 @@ test.each([
     expect(await countMessages(connection, deadLetterStreamName(stream.name))).toBe(0)
   },
 )
+
+test('what an account’s limits put on every consumer is not another tool’s, and is put right by nobody', async () => {
+  const limited = await startBroker({ configText: 'jetstream { max_file: 1TB, limits { max_request_batch: 100 } }' })
+  const { connection, contracts, toBot, stream } = await openWithStreams(limited)
+  const subscriber = createSubscriber(connection, {
+    contracts,
+    app: 'app',
+    watchdog: { lookMs: 50, idleLookMs: 50 },
+    handlers: [defineHandler(toBot, () => undefined)],
+  })
+  onEnd(() => subscriber.stop(1_000))
+  let looks = 0
+  connection.events.on('consumerMeasured', ({ consumer }) => (looks += consumer === 'app_to-bot' ? 1 : 0))
+  subscriber.start()
+  await waitFor(() => subscriber.checks().every(({ ok }) => ok))
+  await waitFor(() => looks >= 5)
+  expect((await (await manager(connection)).consumers.info(stream.name, 'app_to-bot')).config.max_batch).toBe(100)
+  const said = connection.logs.lines.filter(({ fields }) => /consumer(Repaired|Updated)/.test(String(fields['event'])))
+  expect([said, subscriber.checks().filter(({ warning }) => warning)]).toEqual([[], []])
+})

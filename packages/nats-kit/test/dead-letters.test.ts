@@ -144,4 +144,31 @@ describe('dead letters without a hole', () => {
     expect(await header('Dead-Letter-Sequence')).toBe('1')
     expect(await header('Dead-Letter-Original-Nats-Msg-Id')).toBe('h1')
   })
+
+  test('a consumer that is made anew counts from the first delivery again, and so does the kit', async () => {
+    let isLater = true
+    let asked = 0
+    let failures = 0
+    const { connection, jsm, publisher, stream, toBot, letters } = await setUp(
+      () => {
+        if (isLater) {
+          asked++
+          throw new RetryLater(20)
+        }
+        failures++
+        throw new Error('always')
+      },
+      { retry: { baseMs: 10 } },
+    )
+    await publisher.publish(toBot, { message: 'x' })
+    await waitFor(() => asked >= 5)
+    await jsm.consumers.delete(stream.name, 'app_to-bot')
+    const info = () => jsm.consumers.info(stream.name, 'app_to-bot').catch(() => undefined)
+    await waitFor(async () => (await info())?.delivered.consumer_seq === 1, { deadlineMs: 30_000 })
+    // Where the delivery is by now that was seen on the broker.
+    await connection.client.flush()
+    isLater = false
+    await waitFor(async () => (await countMessages(connection, letters)) === 1, { deadlineMs: 30_000 })
+    expect(failures).toBe(3)
+  })
 })

@@ -143,7 +143,6 @@ describe('beside a real broker', () => {
   const behaviours: Readonly<Record<string, () => void>> = {
     ack: () => undefined,
     nak: () => fail('away'),
-    later: () => raise(new RetryLater(70_000)),
     letter: () => raise(new DeadLetter('gone')),
   }
   const handlerOf = (channel: typeof toBot): MessageHandler =>

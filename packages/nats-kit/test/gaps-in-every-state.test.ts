@@ -67,12 +67,12 @@ async function setUp(channels: 1 | 2, maxMessages = 100_000) {
     })
   const looked = (isSo: (waiting: number) => boolean) =>
     new Promise<void>((resolve) => {
-      const onLook = ({ consumer, pendingMessages }: KitEventMap['consumerLooked']) => {
+      const onLook = ({ consumer, pendingMessages }: KitEventMap['consumerMeasured']) => {
         if (consumer !== NAME || !isSo(pendingMessages)) return
-        connection.events.off('consumerLooked', onLook)
+        connection.events.off('consumerMeasured', onLook)
         resolve()
       }
-      connection.events.on('consumerLooked', onLook)
+      connection.events.on('consumerMeasured', onLook)
     })
   const atLeast = () => missed.reduce((sum, one) => sum + one.atLeast, 0)
   const atMost = () => [...missed, ...maybe].reduce((sum, one) => sum + one.atMost, 0)

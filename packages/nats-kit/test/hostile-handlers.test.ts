@@ -8,7 +8,7 @@ import {
   RetryLater,
 } from '../src/index.ts'
 import { waitFor } from '../src/testing.ts'
-import { manager, onEnd, openWithStreams, useBroker } from './harness.ts'
+import { manager, onEnd, open, openWithStreams, useBroker } from './harness.ts'
 
 const broker = useBroker()
 
@@ -78,7 +78,7 @@ test.each(Object.keys(THROWN))(
   },
 )
 
-test('RetryLater is no failure: past the last delivery the message is redelivered all the same', async () => {
+test('RetryLater is no failure: past the last delivery the message is handled later all the same', async () => {
   const made = await openWithStreams(broker.current)
   const counts: number[] = []
   const subscriber = createSubscriber(made.connection, {
@@ -98,6 +98,81 @@ test('RetryLater is no failure: past the last delivery the message is redelivere
   await createJetStreamPublisher(made.connection, { contracts: made.contracts }).publish(made.toBot, { message: 'x' })
   const jsm = await manager(made.connection)
   await waitFor(async () => (await jsm.streams.info(`${made.stream.name}_DLQ`)).state.messages === 1)
-  // Four waits that it asked for, and then two failures.
+  // Four waits that it asked for, which the broker does not count, and then two failures.
   expect(counts).toEqual([1, 2, 3, 4, 5, 6])
+})
+
+test('waits that handlers ask for are no failures for other instances either', async () => {
+  const made = await openWithStreams(broker.current)
+  const asked = new Map<string, number>()
+  for (let instance = 0; instance < 2; instance++) {
+    const own = await open(broker.current)
+    const subscriber = createSubscriber(own, {
+      contracts: made.contracts,
+      app: 'app',
+      maxDeliver: 2,
+      ackWaitMs: 600,
+      concurrency: 4,
+      handlers: [
+        defineHandler(made.toBot, ({ message }) => {
+          const times = (asked.get(message) ?? 0) + 1
+          asked.set(message, times)
+          if (times <= 20) throw new RetryLater(100)
+        }),
+      ],
+    })
+    onEnd(() => subscriber.stop(1_000))
+    subscriber.start()
+    await waitFor(() => subscriber.checks().every(({ ok }) => ok))
+  }
+  const publisher = createJetStreamPublisher(made.connection, { contracts: made.contracts })
+  for (let i = 0; i < 20; i++) await publisher.publish(made.toBot, { message: `m-${i}` })
+  const jsm = await manager(made.connection)
+  const info = () => jsm.consumers.info(made.stream.name, 'app_to-bot')
+  await waitFor(() => [...asked.values()].length === 20 && [...asked.values()].every((times) => times >= 21), {
+    deadlineMs: 60_000,
+  })
+  await waitFor(async () => (await info()).num_ack_pending === 0)
+  expect((await jsm.streams.info(`${made.stream.name}_DLQ`)).state.messages).toBe(0)
+})
+
+test('a promise that calls back twice settles its own message only; one that throws when it is used is a failure', async () => {
+  const made = await openWithStreams(broker.current)
+  const seen: string[] = []
+  let callAgain = (): void => undefined
+  let fail: (error: Error) => void = () => undefined
+  const subscriber = createSubscriber(made.connection, {
+    contracts: made.contracts,
+    app: 'app',
+    concurrency: 1,
+    maxDeliver: 1,
+    handlers: [
+      defineHandler(made.toBot, ({ message }) => {
+        seen.push(message)
+        if (message === 'fails') return new Promise<void>((_, reject) => (fail = reject))
+        const odd = Promise.resolve()
+        Reflect.defineProperty(odd, String('then'), {
+          get: () => {
+            if (message === 'throws') throw new Error('not to be used')
+            return (done: () => void) => {
+              done()
+              callAgain = done
+            }
+          },
+        })
+        return odd
+      }),
+    ],
+  })
+  onEnd(() => subscriber.stop(1_000))
+  subscriber.start()
+  const publisher = createJetStreamPublisher(made.connection, { contracts: made.contracts })
+  for (const message of ['twice', 'fails', 'throws']) await publisher.publish(made.toBot, { message })
+  await waitFor(() => seen.length === 2)
+  callAgain()
+  fail(new Error('down'))
+  const jsm = await manager(made.connection)
+  await waitFor(async () => (await jsm.streams.info(`${made.stream.name}_DLQ`)).state.messages === 2)
+  const letter = async (seq: number) => (await jsm.streams.getMessage(`${made.stream.name}_DLQ`, { seq }))?.json()
+  expect([await letter(1), await letter(2)]).toEqual([{ message: 'fails' }, { message: 'throws' }])
 })

@@ -40,7 +40,7 @@ async function idle(count: number, options: Partial<SubscriberOptions>) {
   })
   onEnd(() => subscriber.stop(2_000))
   const looks = new Map<string, number>()
-  connection.events.on('consumerLooked', ({ consumer }) => looks.set(consumer, (looks.get(consumer) ?? 0) + 1))
+  connection.events.on('consumerMeasured', ({ consumer }) => looks.set(consumer, (looks.get(consumer) ?? 0) + 1))
   subscriber.start()
   await waitFor(() => subscriber.checks().every(({ ok }) => ok), { deadlineMs: 30_000 })
   // Each has waited for the longest time at least once: 50, 100, 200, 400, 800, 1,000.
@@ -88,7 +88,7 @@ test('messages bring the looks back', async () => {
   const connection = await open(broker.current)
   await ensureStreams(connection, [stream], { mode: 'apply' })
   let looks = 0
-  connection.events.on('consumerLooked', ({ consumer }) => void (consumer === 'app_one' && looks++))
+  connection.events.on('consumerMeasured', ({ consumer }) => void (consumer === 'app_one' && looks++))
   const subscriber = createSubscriber(connection, {
     contracts: defineContracts({ channels: [channel], streams: [stream] }),
     app: 'app',

@@ -42,9 +42,9 @@ async function setUp() {
   const looks = async (count: number) => {
     let seen = 0
     const onLook = ({ consumer }: { readonly consumer: string }) => void (consumer === NAME && seen++)
-    connection.events.on('consumerLooked', onLook)
+    connection.events.on('consumerMeasured', onLook)
     await waitFor(() => seen >= count, { deadlineMs: 30_000 })
-    connection.events.off('consumerLooked', onLook)
+    connection.events.off('consumerMeasured', onLook)
   }
   /** What an operator does who makes the consumer once more. */
   const makeAgain = async (beginning: Partial<ConsumerConfig>, metadata: boolean) => {

@@ -101,6 +101,27 @@ describe('the reader of redriven messages', () => {
     expect(redriven.filter((message) => message === 'hangs')).toHaveLength(2)
   })
 
+  test('is not well while its dead letter cannot be stored, and keeps the message until it can', async () => {
+    const made = await setUpRedrive(broker.current)
+    const app = await made.app('bot', () => {
+      throw new DeadLetter('down')
+    })
+    await made.publisher.publish(made.toBot, { message: 'x' })
+    await made.waitForLetters(1)
+    // No space but for the letter that is there, and that stays.
+    await made.jsm.streams.update(made.letters, { max_msgs: 1 })
+    await expect(made.redrive({}, {}, withoutRemoving(made.connection))).rejects.toThrow(/not removed/)
+    const unwell = () => app.checks().filter(({ ok }) => !ok)
+    await waitFor(() => unwell().length > 0, { deadlineMs: 30_000 })
+    expect(unwell()).toMatchObject([
+      { name: 'consumer:bot_to-bot_redrive', detail: expect.stringContaining('dead letters cannot be stored') },
+    ])
+    await made.jsm.streams.update(made.letters, { max_msgs: 100 })
+    await waitFor(async () => (await made.list()).some(({ redrives }) => redrives === 1), { deadlineMs: 20_000 })
+    await waitFor(() => unwell().length === 0, { deadlineMs: 20_000 })
+    await made.waitForNoRedrives()
+  })
+
   test('retries like the handler’s own consumer, and keeps what does not pass the schema', async () => {
     const made = await setUpRedrive(broker.current)
     const counts: number[] = []

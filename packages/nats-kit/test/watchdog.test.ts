@@ -115,7 +115,7 @@ describe('stalled', () => {
       other.start()
       await made.publish(6)
       let looks = 0
-      made.connection.events.on('consumerLooked', ({ pendingMessages }) => {
+      made.connection.events.on('consumerMeasured', ({ pendingMessages }) => {
         if (pendingMessages > 0) looks++
       })
       await waitFor(() => looks > 20)
@@ -127,7 +127,7 @@ describe('stalled', () => {
     const made = await setUp({ concurrency: 2, watchdog: { ...QUICK, stalledAfterMs: 200 } })
     await made.publish(2)
     let looks = 0
-    made.connection.events.on('consumerLooked', () => looks++)
+    made.connection.events.on('consumerMeasured', () => looks++)
     await waitFor(() => looks > 10)
     await made.jsm.consumers.pause(made.name, 'app_to-bot', new Date(Date.now() + 60_000))
     await made.publish(3)

@@ -30,7 +30,7 @@ export const DeadLetterHeader = {
   Lost: 'Dead-Letter-Lost',
   /** So many of the first bytes are the original's header block as it came, because it is none that can be written again. */
   HeaderBytes: 'Dead-Letter-Header-Bytes',
-  /** The bytes are in so many parts, each a message of its own: together with its headers they exceed the broker's limit. */
+  /** What is stored before the letter, each a message of its own: ranges of bytes, as `0-1000 1000-2000`. */
   Parts: 'Dead-Letter-Parts',
 } as const
 

@@ -1,10 +1,10 @@
 import { AckPolicy, type ConsumerConfig, DeliverPolicy } from '@nats-io/jetstream'
-import { ownerTag } from './owner-tag.ts'
+import { ownerTag } from '../owner-tag.ts'
 import { configHash } from '../streams/config-hash.ts'
 import { HASH_KEY } from './consumer-fields.ts'
 import type { ConsumerSpec } from './consumer-spec.ts'
 import type { SubscriberSettings } from './options.ts'
-import type { StartAt } from './start-at.ts'
+import type { StartAt } from '../handling/start-at.ts'
 import { totalRetryMs } from '../handling/retry-policy.ts'
 
 /** An ephemeral consumer outlives a lost connection by this much. */

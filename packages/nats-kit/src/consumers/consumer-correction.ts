@@ -12,6 +12,8 @@ export class ConsumerCorrection {
   readonly #connection: Connection
   readonly #spec: ConsumerSpec
   readonly #watch: ConsumerWatch
+  /** Values that the server gives by itself, as an account's limit on requests shows in each consumer: by field, as JSON. */
+  readonly #serversOwn = new Map<string, string>()
 
   constructor(connection: Connection, spec: ConsumerSpec, watch: ConsumerWatch) {
     this.#connection = connection
@@ -21,7 +23,9 @@ export class ConsumerCorrection {
 
   /** Of a consumer that was made the declared one a moment before. */
   onStart(declared: Partial<ConsumerConfig>, info: ConsumerInfo): void {
-    this.#nameDifferences(judgeRunning(declared, info).leave)
+    const { repair, leave } = judgeRunning(declared, info)
+    this.#noteServersOwn(repair)
+    this.#nameDifferences(leave)
     this.#watch.set(WatchdogCondition.ConsumerUnfit, false, 'the consumer is as declared')
   }
 
@@ -35,7 +39,11 @@ export class ConsumerCorrection {
     declared: Partial<ConsumerConfig>,
     noteOf: () => Promise<Record<string, string>>,
   ): Promise<ConsumerInfo | undefined> {
-    const { repair, leave } = judgeRunning(declared, live)
+    const judged = judgeRunning(declared, live)
+    const { leave } = judged
+    const repair = judged.repair.filter(
+      ({ field, live: value }) => this.#serversOwn.get(field) !== JSON.stringify(value),
+    )
     if (repair.length === 0) {
       this.#nameDifferences(leave)
       this.#watch.set(WatchdogCondition.ConsumerUnfit, false, 'the consumer is as declared')
@@ -46,6 +54,7 @@ export class ConsumerCorrection {
     const wanted = { ...declared, metadata: { ...declared.metadata, ...(await noteOf()) } }
     try {
       const info = await correctConsumer(manager, this.#spec.stream, wanted, live, repair)
+      this.#noteServersOwn(judgeRunning(declared, info).repair)
       this.#connection.logger[isContent ? 'error' : 'warn'](
         { event: 'consumerRepaired', stream: this.#spec.stream, consumer: this.#spec.name, changes },
         'something else has changed the consumer; it is as declared again',
@@ -59,6 +68,11 @@ export class ConsumerCorrection {
       this.#watch.set(condition, true, `the consumer was changed and cannot be put right: ${why}`)
       return isContent ? undefined : live
     }
+  }
+
+  /** What differs right after it was set is not another tool's, and would be put right for ever. */
+  #noteServersOwn(left: readonly FieldDifference[]): void {
+    for (const { field, live } of left) this.#serversOwn.set(field, JSON.stringify(live))
   }
 
   #nameDifferences(leave: readonly FieldDifference[]): void {

@@ -7,7 +7,7 @@ import type { ConsumerSpec } from './consumer-spec.ts'
 import type { SubscriberSettings } from './options.ts'
 import type { PositionNote } from '../watchdog/position-note.ts'
 import { resumeAt } from './passed-over.ts'
-import type { StartAt } from './start-at.ts'
+import type { StartAt } from '../handling/start-at.ts'
 
 /** What was seen of a consumer, and of the stream before it. */
 interface Seen {

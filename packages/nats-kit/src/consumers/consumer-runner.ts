@@ -9,11 +9,12 @@ import type { StoredSender } from '../publish/stored-sender.ts'
 import { ConsumerWatch } from '../watchdog/consumer-watch.ts'
 import type { LookReason } from '../watchdog/gap-watch.ts'
 import { loopClock } from '../watchdog/loop-clock.ts'
+import { streamLooksOf } from '../watchdog/stream-looks.ts'
 import { ConsumerLooks } from './consumer-looks.ts'
-import { ConsumerNotes, MAX_UNRUN_NOTED, unrunNote } from './consumer-notes.ts'
+import { ConsumerNotes, unrunNote } from './consumer-notes.ts'
 import type { ConsumerSpec } from './consumer-spec.ts'
 import { DeliveryNumbers } from './delivery-numbers.ts'
-import { isDeliverable } from './is-deliverable.ts'
+import { type DeliverableTo, isDeliverable } from './is-deliverable.ts'
 import { LookTimer } from './look-timer.ts'
 import { nextChange } from './next-change.ts'
 import type { SubscriberSettings } from './options.ts'
@@ -45,6 +46,7 @@ export class ConsumerRunner {
   readonly #settings: SubscriberSettings
   readonly #spec: ConsumerSpec
   readonly #stream: string
+  readonly #deliverableTo: DeliverableTo
   readonly #processor: MessageProcessor
   readonly #notes: ConsumerNotes
   readonly #watch: ConsumerWatch
@@ -54,6 +56,7 @@ export class ConsumerRunner {
   readonly #pauses: Pauses
   readonly #stopSignal = new AbortController()
   #source: DeliverySource | undefined
+  #consumerCreated: string | undefined
   #numbers: DeliveryNumbers | undefined
   #state: ConsumerState = 'starting'
   #reason = 'not started'
@@ -79,6 +82,7 @@ export class ConsumerRunner {
     this.#spec = spec
     this.#stream = spec.stream
     this.name = spec.name
+    this.#deliverableTo = { ...spec, filterBytes: Buffer.from(spec.filterSubject) }
     this.#notes = new ConsumerNotes(connection, spec.stream, spec.name)
     this.#processor = new MessageProcessor({
       connection,
@@ -88,7 +92,13 @@ export class ConsumerRunner {
       notes: this.#notes,
       stream: spec.stream,
       consumer: spec.name,
-      onDone: () => this.#source?.onRoom(),
+      onDone: () => this.#source?.askForMore(),
+      leavesInMs: (envelope) => {
+        // By the broker's stream and clock: this release's declaration and this machine's clock may be others.
+        const look = streamLooksOf(connection).latest(spec.stream)
+        if (!look) return envelope.leavesInMs(spec.maxAgeMs, Date.now())
+        return envelope.leavesInMs(look.maxAgeMs, Date.now() - look.clockAheadMs)
+      },
     })
     this.#stale = new StaleDeliveries(connection, spec.name, settings.ackWaitMs)
     this.#watch = new ConsumerWatch(connection, settings, spec, this.#processor)
@@ -96,6 +106,8 @@ export class ConsumerRunner {
       reason: () => this.#lookReason(),
       gone: (detail) => this.#source?.end({ kind: 'gone', detail }),
       began: (info) => {
+        if (info.created !== this.#consumerCreated) this.#processor.unrun.clear()
+        this.#consumerCreated = info.created
         this.#processor.unrun.take(unrunNote(info))
         this.#numbers = new DeliveryNumbers(spec.stream, spec.name, info.delivered.consumer_seq > 0)
       },
@@ -123,7 +135,7 @@ export class ConsumerRunner {
   #check(): HealthCheck {
     const trouble = this.#processor.trouble
     const ok = this.#state === 'running' && this.#connection.state === 'connected' && trouble === undefined
-    const detail = trouble === undefined ? this.#reason : `dead letters cannot be stored: ${trouble}`
+    const detail = trouble ?? this.#reason
     return {
       name: `consumer:${this.name}`,
       ok,
@@ -157,12 +169,19 @@ export class ConsumerRunner {
 
   /** The broker counts deliveries that never ran as well; without a note the next process would take them for failures. */
   async #noteUnrun(): Promise<void> {
-    const unrun = this.#processor.unrun.latest(MAX_UNRUN_NOTED)
+    const unrun = this.#processor.unrun.all()
     if (unrun.size === 0 || this.#settings.lifetime === 'ephemeral' || this.#connection.state !== 'connected') return
-    await this.#notes.noteUnrun(unrun).catch((error: unknown) => {
-      const detail = { event: 'unrunNotNoted', consumer: this.name, messages: unrun.size, error: errorText(error) }
+    const say = (messages: number, error?: unknown): void => {
+      const why = error === undefined ? {} : { error: errorText(error) }
+      const detail = { event: 'unrunNotNoted', consumer: this.name, messages, ...why }
       this.#connection.logger.warn(detail, 'deliveries that never ran cannot be noted; they count as failed')
-    })
+    }
+    try {
+      const left = await this.#notes.noteUnrun(unrun)
+      if (left > 0) say(left)
+    } catch (error) {
+      say(unrun.size, error)
+    }
   }
 
   async #run(): Promise<void> {
@@ -219,7 +238,7 @@ export class ConsumerRunner {
         // Before what it has settled by then hides from where it was moved.
         if (this.#numbers?.beginAgain(message)) this.#lookTimer.nowOrNext()
         if (this.#stale.isStale()) return this.#processor.passOver(message)
-        if (isDeliverable(message, this.#spec, this.#watch.isFit)) return this.#processor.process(message, now)
+        if (isDeliverable(message, this.#deliverableTo, this.#watch.isFit)) return this.#processor.process(message, now)
         this.#processor.passOver(message)
         this.#lookTimer.now()
       },
@@ -263,7 +282,7 @@ export class ConsumerRunner {
       this.#thawing = false
       this.#freezes = loopClock.freezes
       if (this.#pausedFor === undefined) this.#processor.release()
-      this.#source?.onRoom()
+      this.#source?.askForMore()
     })
   }
 

@@ -4,7 +4,7 @@ import type { MessageHandler } from '../handling/handler.ts'
 import type { Handling } from '../handling/handling.ts'
 import { consumerName } from './consumer-name.ts'
 import type { SubscriberSettings } from './options.ts'
-import type { StartAt } from './start-at.ts'
+import type { StartAt } from '../handling/start-at.ts'
 
 /** All that a consumer's runner needs to know of whom it serves: where its messages are, and what they go through. */
 export interface ConsumerSpec extends Handling {

@@ -5,6 +5,7 @@ import {
   redriveFilter,
   redriveStreamName,
 } from '../streams/companion-streams.ts'
+import { nextSubject } from '../sources/next-subject.ts'
 import type { ConsumerSpec } from './consumer-spec.ts'
 import { ACK_PREFIX } from '../handling/envelope.ts'
 import { resetSubject } from './passed-over.ts'
@@ -13,11 +14,6 @@ import { resetSubject } from './passed-over.ts'
 export type ConsumerPlace = Pick<ConsumerSpec, 'stream' | 'name' | 'filterSubject'>
 
 const API_PREFIX = '$JS.API.CONSUMER'
-
-/** Where messages of a consumer are asked for. */
-export function nextSubject(stream: string, consumer: string): string {
-  return `${API_PREFIX}.MSG.NEXT.${stream}.${consumer}`
-}
 
 /**
  * Every subject that the kit publishes on for one handler's consumer, as permissions name them: the consumer itself, its

@@ -1,6 +1,9 @@
 import type { Msg } from '@nats-io/transport-node'
 import { ackHead } from '../handling/envelope.ts'
 
+const ONE = '1'.charCodeAt(0)
+const DOT = '.'.charCodeAt(0)
+
 /**
  * Notices that a consumer counts its deliveries from one again while it is read: something has reset it, or made it
  * again. Cheap, as it is asked of every delivery.
@@ -26,6 +29,7 @@ export class DeliveryNumbers {
   #isFirst(reply: string): boolean {
     if (!reply.startsWith(this.#head)) return reply.split('.')[8] === '1'
     const stream = reply.indexOf('.', this.#head.length) + 1
-    return reply.startsWith('1.', reply.indexOf('.', stream) + 1)
+    const number = reply.indexOf('.', stream) + 1
+    return reply.charCodeAt(number) === ONE && reply.charCodeAt(number + 1) === DOT
   }
 }

@@ -73,8 +73,11 @@ async function updateConsumer(
   if (wrong.length === 0) return { info: live, created: false }
   const metadata = { ...config.metadata, ...noteOf(live) }
   const info = await correctConsumer(manager, stream, { ...config, metadata }, live, wrong)
-  const changes = wrong.map(describeDifference)
-  logger.info({ event: 'consumerUpdated', stream, consumer: live.name, changes }, 'consumer updated')
+  // What the server gives by itself, as an account's limit on requests, is still there.
+  const left = new Set(differences(config, info.config).map(({ field }) => field))
+  const changes = wrong.filter(({ field }) => !left.has(field)).map(describeDifference)
+  if (changes.length > 0)
+    logger.info({ event: 'consumerUpdated', stream, consumer: live.name, changes }, 'consumer updated')
   return { info, created: false }
 }
 

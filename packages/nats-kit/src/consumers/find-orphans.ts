@@ -4,7 +4,7 @@ import type { Connection } from '../connection/connection.ts'
 import { JetStreamCode } from '../jetstream-codes.ts'
 import { withCompanions } from '../streams/companion-streams.ts'
 import { unanswered } from '../streams/ensure-streams.ts'
-import { ownerOf } from './owner-tag.ts'
+import { ownerOf } from '../owner-tag.ts'
 
 /** With deliveries that nobody settled it may be at work for longer: handlers may take their time. */
 const BUSY_MS = 3_600_000

@@ -5,7 +5,7 @@ import { LEAST_ACK_PENDING } from './consumer-config.ts'
 import type { ConsumerSpec } from './consumer-spec.ts'
 import type { EnsuredConsumer } from './ensure-consumer.ts'
 import type { SubscriberSettings } from './options.ts'
-import type { StartAt } from './start-at.ts'
+import type { StartAt } from '../handling/start-at.ts'
 
 /** The server's code for a consumer that asks for a larger max_ack_pending than it allows. */
 const MAX_ACK_PENDING_EXCEEDED = 10121

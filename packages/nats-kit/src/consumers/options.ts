@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { Channel, Contracts } from '@alarm-bus/contracts'
 import { KitError, KitErrorCode } from '../errors.ts'
 import type { MessageHandler } from '../handling/handler.ts'
-import { type StartAt, whyNoStart } from './start-at.ts'
+import { type StartAt, whyNoStart } from '../handling/start-at.ts'
 import { resolveWatchdogOptions, type WatchdogOptions, type WatchdogSettings } from '../watchdog/options.ts'
 import { DEFAULT_RETRY_POLICY, type RetryDelay, totalRetryMs } from '../handling/retry-policy.ts'
 

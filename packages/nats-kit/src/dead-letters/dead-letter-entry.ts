@@ -38,8 +38,8 @@ export interface StoredDeadLetter {
     readonly headerBytes: Uint8Array | undefined
     readonly data: Uint8Array
   }
-  /** How many parts belong to it, each a stored message of its own. */
-  readonly parts: number
+  /** The ranges of bytes that are stored before it, each a message of its own. */
+  readonly parts: readonly string[]
 }
 
 /**
@@ -73,7 +73,13 @@ export function readDeadLetter(stored: StoredMsg, parts: readonly Uint8Array[] =
     size: original.data.length,
     lost: text(DeadLetterHeader.Lost) === 'true',
   }
-  return { entry, subject: stored.subject, headers, original, parts: wholeNumber(text(DeadLetterHeader.Parts)) ?? 0 }
+  return {
+    entry,
+    subject: stored.subject,
+    headers,
+    original,
+    parts: text(DeadLetterHeader.Parts).split(' ').filter(Boolean),
+  }
 }
 
 /** The original's own lines, or its header block where that is part of the body. */

@@ -72,10 +72,10 @@ export class DeadLetterStore {
   /** The letter with the bytes that were stored before it, where there are some. */
   async #read(stored: StoredMsg): Promise<StoredDeadLetter | undefined> {
     const letter = readDeadLetter(stored)
-    if (!letter || letter.parts === 0) return letter
+    if (!letter || letter.parts.length === 0) return letter
     const parts: Uint8Array[] = []
-    for (let part = 1; part <= letter.parts; part++) {
-      const last_by_subj = `${stored.subject}.${part}`
+    for (const range of letter.parts) {
+      const last_by_subj = `${stored.subject}.${range}`
       const found = await this.#ask('be read', () => this.#manager.streams.getMessage(this.#name, { last_by_subj }))
       // One that is gone leaves nothing to redrive.
       if (!found) return { ...letter, entry: { ...letter.entry, lost: true } }
@@ -85,10 +85,10 @@ export class DeadLetterStore {
   }
 
   /** The sequences of a letter's parts that are there. */
-  async #partsOf(subject: string, parts: number): Promise<readonly number[]> {
+  async #partsOf(subject: string, parts: readonly string[]): Promise<readonly number[]> {
     const found: number[] = []
-    for (let part = 1; part <= parts; part++) {
-      const last_by_subj = `${subject}.${part}`
+    for (const range of parts) {
+      const last_by_subj = `${subject}.${range}`
       const stored = await this.#ask('be read', () => this.#manager.streams.getMessage(this.#name, { last_by_subj }))
       if (stored) found.push(stored.seq)
     }
@@ -111,6 +111,9 @@ export class DeadLetterStore {
         return await this.#manager.streams.deleteMessage(this.#name, seq, erase)
       } catch (error) {
         if (error instanceof JetStreamApiError && GONE.has(error.code)) return false
+        // Also the answer where another run removes it at the same time.
+        const isFailed = error instanceof JetStreamApiError && error.code === JetStreamCode.MessageDeleteFailed
+        if (isFailed && !(await this.#manager.streams.getMessage(this.#name, { seq }))) return false
         throw error
       }
     })

@@ -25,6 +25,8 @@ const FEW_CHARACTERS = 200
 const ORIGINAL_LINES_SHARE = 1 / 8
 /** Bytes that the letter's own headers take at most, with few characters of the error. */
 const MAX_OWN_BYTES = 4 * 1024
+/** Bytes of those that are the same for every letter: where it has to be stored, and on which conditions. */
+const OWN_MARGIN_BYTES = 1024
 
 export interface DeadLetterContent {
   readonly reason: DeadLetterReason
@@ -60,21 +62,15 @@ export async function storeDeadLetter(
 ): Promise<void> {
   const { channel, consumer, stream, seq, deliveryCount: deliveries, reason, error, issues } = letter
   const detail = { channel, consumer, stream, seq, deliveries, reason, error }
-  const { headers, bytes, parts } = fitted(connection, letter)
-  try {
-    for (const [index, part] of parts.entries()) {
-      const lines = expected(stream)
-      const subject = deadLetterPartSubject(stream, consumer, seq, letter.letterNanos, index + 1)
-      await storedOnce(sender.send(subject, new EncodedHeaders(lines), part))
-    }
-    if (
-      !(await storedOnce(sender.send(deadLetterSubject(stream, consumer, seq, letter.letterNanos), headers, bytes)))
-    ) {
-      connection.logger.info({ event: 'deadLetterKnown', ...detail }, 'dead letter is stored already')
-      return
-    }
-  } catch (failure) {
-    throw KitError.from(failure)
+  const subject = deadLetterSubject(stream, consumer, seq, letter.letterNanos)
+  const { lines, bytes, parts } = fitted(connection, letter)
+  for (const { range, bytes: part } of parts) {
+    const partSubject = deadLetterPartSubject(stream, consumer, seq, letter.letterNanos, range)
+    await storeOnce(sender, partSubject, '', part, stream)
+  }
+  if (!(await storeOnce(sender, subject, lines, bytes, stream))) {
+    connection.logger.info({ event: 'deadLetterKnown', ...detail }, 'dead letter is stored already')
+    return
   }
   const requestId = letter.original && firstValue(readHeaderBlock(letter.original.headerBytes), HeaderName.RequestId)
   connection.logger.error(
@@ -84,22 +80,36 @@ export async function storeDeadLetter(
   connection.events.emit('deadLetterStored', detail)
 }
 
-/** False when the subject holds a message already. */
-async function storedOnce(sending: Promise<unknown>): Promise<boolean> {
+/**
+ * False when the subject holds a message already: the letter of an earlier delivery, whose end the broker did not hear or
+ * forgot when it was killed. Whatever else stands there was written with this consumer's own right.
+ */
+async function storeOnce(
+  sender: StoredSender,
+  subject: string,
+  lines: string,
+  bytes: Uint8Array,
+  stream: string,
+): Promise<boolean> {
+  const headers = expectedStream(stream) + headerLine(HeaderName.ExpectedLastSubjectSequence, 0) + lines
   try {
-    await sending
+    await sender.send(subject, new EncodedHeaders(headers), bytes)
     return true
   } catch (failure) {
     if (KitError.is(failure) && failure.brokerCode === JetStreamCode.WrongLastSequence) return false
-    throw failure
+    throw KitError.from(failure)
   }
 }
 
+function expectedStream(stream: string): string {
+  return headerLine(HeaderName.ExpectedStream, deadLetterStreamName(stream))
+}
+
 interface Fitted {
-  readonly headers: EncodedHeaders
+  readonly lines: string
   readonly bytes: Uint8Array
   /** What is stored before the letter. */
-  readonly parts: readonly Uint8Array[]
+  readonly parts: readonly { readonly range: string; readonly bytes: Uint8Array }[]
 }
 
 /** The letter within the broker's limit: first with less of the texts, then in parts. */
@@ -107,32 +117,26 @@ function fitted({ client, name }: Connection, letter: DeadLetterContent): Fitted
   const maxPayload = client.info?.max_payload ?? Number.MAX_SAFE_INTEGER
   const { original } = letter
   // Its header block is part of the body where it cannot be written again, or would leave no space for the letter's own.
-  const lines = copiedLines(original?.headerBytes, ORIGINAL_PREFIX, maxPayload * ORIGINAL_LINES_SHARE)
-  const block = lines === undefined ? original?.headerBytes : undefined
+  const copied = copiedLines(original?.headerBytes, ORIGINAL_PREFIX, maxPayload * ORIGINAL_LINES_SHARE)
+  const block = copied === undefined ? original?.headerBytes : undefined
   const data = original?.data ?? new Uint8Array()
   const bytes = block === undefined ? data : Buffer.concat([block, data])
   const blockLine = block === undefined ? '' : headerLine(DeadLetterHeader.HeaderBytes, block.length)
-  const kept = (lines ?? '') + blockLine
-  const headersWith = (characters: number, extra = ''): EncodedHeaders =>
-    new EncodedHeaders(expected(letter.stream) + kept + ownLines(letter, name, characters) + extra)
+  const kept = (copied ?? '') + blockLine
   for (const characters of [MAX_ERROR_CHARACTERS, FEW_CHARACTERS]) {
-    const headers = headersWith(characters)
-    if (headers.byteLength + bytes.length <= maxPayload) return { headers, bytes, parts: [] }
+    const lines = kept + ownLines(letter, name, characters)
+    if (Buffer.byteLength(lines) + OWN_MARGIN_BYTES + bytes.length <= maxPayload) return { lines, bytes, parts: [] }
   }
-  // The same for every attempt at it, whatever the error's text is.
+  // Each part is called after its bytes: those of an attempt under another limit are not taken for these.
   const space = Math.max(1, maxPayload - Buffer.byteLength(kept) - MAX_OWN_BYTES)
-  const pieces: Uint8Array[] = []
-  for (let from = 0; from < bytes.length; from += space) pieces.push(bytes.subarray(from, from + space))
-  const last = pieces.pop() ?? bytes
-  const headers = headersWith(FEW_CHARACTERS, headerLine(DeadLetterHeader.Parts, pieces.length))
-  return { headers, bytes: last, parts: pieces }
-}
-
-function expected(stream: string): string {
-  return (
-    headerLine(HeaderName.ExpectedStream, deadLetterStreamName(stream)) +
-    headerLine(HeaderName.ExpectedLastSubjectSequence, 0)
-  )
+  const parts: { readonly range: string; readonly bytes: Uint8Array }[] = []
+  let from = 0
+  for (; bytes.length - from > space; from += space) {
+    parts.push({ range: `${from}-${from + space}`, bytes: bytes.subarray(from, from + space) })
+  }
+  const ranges = parts.map(({ range }) => range).join(' ')
+  const lines = kept + ownLines(letter, name, FEW_CHARACTERS) + headerLine(DeadLetterHeader.Parts, ranges)
+  return { lines, bytes: bytes.subarray(from), parts }
 }
 
 function ownLines(letter: DeadLetterContent, app: string, characters: number): string {

@@ -1,7 +1,7 @@
 import type { MessageIssue } from '@alarm-bus/contracts'
 import { DeadLetterReason } from '../dead-letters/dead-letter-reason.ts'
 import { errorText } from '../errors.ts'
-import { DeadLetter, RetryLater, UpcastFailed } from './verdicts.ts'
+import { DeadLetter, RetryLater, UpcastFailed } from './handler-errors.ts'
 
 /** How one delivery of a message ended, or why it never began. */
 export type Outcome =

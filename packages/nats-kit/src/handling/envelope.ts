@@ -1,5 +1,5 @@
 import type { Msg } from '@nats-io/transport-node'
-import { firstValue, type HeaderBlock, headerBytesOf, readHeaderBlock } from '../codec/header-block.ts'
+import { copiedMessage, firstValue, type HeaderBlock, headerBytesOf, readHeaderBlock } from '../codec/header-block.ts'
 import { HeaderName } from '../codec/headers.ts'
 import type { Logger } from '../logger.ts'
 import type { MessageContext } from './handler.ts'
@@ -8,6 +8,8 @@ import type { MessageContext } from './handler.ts'
 export const ACK_PREFIX = '$JS.ACK.'
 
 const ABORTED = AbortSignal.abort()
+/** Few handlers hold something for their message: a field would cost every one of them. */
+const onTakenBack = new WeakMap<Envelope, () => void>()
 const ONE = '1'.charCodeAt(0)
 const DOT = '.'.charCodeAt(0)
 
@@ -52,6 +54,8 @@ export interface Redriven {
  * `<domain>.<account>` after `ACK` and one token at the end.
  */
 export class Envelope implements MessageContext {
+  /** How often the message was handled here before, without another delivery. */
+  reruns = 0
   readonly #message: Msg
   readonly #scope: EnvelopeScope
   #reply: string | undefined
@@ -73,13 +77,14 @@ export class Envelope implements MessageContext {
   /** Takes the ack subject of a later delivery of the same message: only the latest one's verdict counts. */
   redelivered(later: Envelope): void {
     this.#reply = later.reply
+    this.#tokens = undefined
   }
 
   /** Whether it is the message's first delivery, told without taking the ack subject apart. */
   get isFirst(): boolean {
     const { reply } = this
     const { ackHead: head } = this.#scope
-    if (!reply.startsWith(head)) return this.deliveryCount === 1
+    if (!reply.startsWith(head)) return this.brokerDeliveries === 1
     return reply.charCodeAt(head.length) === ONE && reply.charCodeAt(head.length + 1) === DOT
   }
 
@@ -103,8 +108,13 @@ export class Envelope implements MessageContext {
     return this.token(1)
   }
 
-  get deliveryCount(): number {
+  /** As the broker counts. */
+  get brokerDeliveries(): number {
     return Number(this.token(2))
+  }
+
+  get deliveryCount(): number {
+    return this.brokerDeliveries + this.reruns
   }
 
   get seq(): number {
@@ -182,10 +192,24 @@ export class Envelope implements MessageContext {
     return this.#abort === 'aborted' || this.#abort?.signal.aborted === true
   }
 
+  onTakenBack(listener: () => void): void {
+    onTakenBack.set(this, listener)
+  }
+
+  /** The message is no longer its handler's. */
+  takeBack(): void {
+    onTakenBack.get(this)?.()
+  }
+
   /** Tells the handler to stop; one that never asked for its signal has none made. */
   abort(reason: Error): void {
     if (this.#abort === undefined) this.#abort = 'aborted'
     else if (this.#abort !== 'aborted') this.#abort.abort(reason)
+  }
+
+  /** The same delivery on bytes of its own: the client's are a part of all that came with them. */
+  copy(): Msg {
+    return copiedMessage(this.#message, this.reply)
   }
 
   protected token(index: number): string {

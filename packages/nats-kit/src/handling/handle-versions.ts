@@ -1,6 +1,6 @@
 import { type Channel, type MessageOf, upcastMessage, versionsOf } from '@alarm-bus/contracts'
 import { defineHandler, type HandlerOptions, type MessageContext, type MessageHandler } from './handler.ts'
-import { UpcastFailed } from './verdicts.ts'
+import { UpcastFailed } from './handler-errors.ts'
 
 /**
  * One handler for a channel and the versions before it that are live beside it: a consumer for each, and the handler sees

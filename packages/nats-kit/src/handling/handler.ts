@@ -1,7 +1,7 @@
 import type { Channel, MessageOf } from '@alarm-bus/contracts'
 import type { Logger } from '../logger.ts'
 import type { ConnectionUser } from './connection-user.ts'
-import type { StartAt } from '../consumers/start-at.ts'
+import type { StartAt } from './start-at.ts'
 import type { RetryDelay } from './retry-policy.ts'
 
 /** What is known of a message besides its content. Read lazily: what a handler does not ask for costs nothing. */
@@ -23,6 +23,11 @@ export interface MessageContext {
   /** Aborts when the handler has run for `maxHandlerMs`, and when shutdown has run out of time. */
   readonly signal: AbortSignal
   readonly logger: Logger
+  /**
+   * Calls `listener` when the message is taken from this handler, which ran past its time and did not heed its signal: what
+   * the handler holds for the message had better be given up. Absent where nothing takes messages back.
+   */
+  onTakenBack?(listener: () => void): void
 }
 
 /** What differs for one channel; the rest is the subscriber's. */

@@ -21,8 +21,9 @@ export interface Handling {
   handle(message: never, context: MessageContext): Promise<void> | void
 }
 
-/** How long one delivery may take, in milliseconds. */
+/** How many handlers run at once, and how long one may take, in milliseconds. */
 export interface HandlingLimits {
+  readonly concurrency: number
   readonly ackWaitMs: number
   /** Then the handler's signal aborts. */
   readonly maxHandlerMs: number

@@ -45,7 +45,7 @@ test('a lease that was taken away decides nothing any more, and is not used agai
   const taken = leases.add(hangs, 1)
   leases.began(taken, 1)
   const own: Lease = leases.retire(taken)
-  expect([own === taken, own.envelope, leases.size, leases.isRunning]).toEqual([false, hangs, 1, false])
+  expect([own === taken, own.envelope, leases.size, leases.runningCount]).toEqual([false, hangs, 1, 0])
   expect(leases.remove(own)).toBe(hangs)
   const next = leases.add(delivery(2), 2)
   expect(next).not.toBe(taken)

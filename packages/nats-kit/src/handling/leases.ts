@@ -23,6 +23,7 @@ type OwnLease = { -readonly [Key in keyof Lease]: Lease[Key] } & { retired: Enve
 export class Leases {
   #leases: OwnLease[] = []
   readonly #free: OwnLease[] = []
+  #runningCount = 0
   readonly #onDone: (lease: Lease) => void
   readonly #onFailed: (lease: Lease, error: unknown) => void
   readonly #onLate: (envelope: Envelope, error: unknown) => void
@@ -52,11 +53,14 @@ export class Leases {
 
   began(lease: Lease, now: number): void {
     ;(lease as OwnLease).runningSince = now
+    this.#runningCount++
   }
 
   /** The handler has ended, and its message is still to be settled. */
   ended(lease: Lease): void {
+    if (lease.runningSince === undefined) return
     ;(lease as OwnLease).runningSince = undefined
+    this.#runningCount--
   }
 
   /** Frees the lease, and returns whose it was; undefined when it is free already. */
@@ -64,8 +68,8 @@ export class Leases {
     const { envelope } = lease
     if (envelope === undefined) return undefined
     const own = lease as OwnLease
+    this.ended(own)
     own.envelope = undefined
-    own.runningSince = undefined
     if (own.retired === undefined) this.#free.push(own)
     return envelope
   }
@@ -76,6 +80,7 @@ export class Leases {
     const { envelope } = own
     if (envelope === undefined) return lease
     this.#leases = this.#leases.filter((each) => each !== own)
+    this.ended(own)
     own.retired = envelope
     own.envelope = undefined
     return this.add(envelope, own.since)
@@ -86,9 +91,9 @@ export class Leases {
     return this.#leases.find(({ envelope }) => envelope?.key === key)
   }
 
-  /** Whether a handler is at work. */
-  get isRunning(): boolean {
-    return this.#leases.some(({ runningSince }) => runningSince !== undefined)
+  /** How many handlers are at work. */
+  get runningCount(): number {
+    return this.#runningCount
   }
 
   forEach(act: (envelope: Envelope, lease: Lease) => void): void {

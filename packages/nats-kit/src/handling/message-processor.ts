@@ -8,14 +8,16 @@ import type { StoredSender } from '../publish/stored-sender.ts'
 import { decide, type Outcome, type SettlePolicy, type Verdict } from './decide.ts'
 import { ackHead, type Envelope, type EnvelopeScope } from './envelope.ts'
 import type { Handling, HandlingLimits } from './handling.ts'
+import { isUnrun, nativePromise } from './handler-result.ts'
+import { LeaseKeeper } from './lease-keeper.ts'
 import { type Lease, Leases } from './leases.ts'
 import { safeDelayOf } from './retry-policy.ts'
+import { ParkedMessages } from './parked-messages.ts'
 import { RetryWaits } from './retry-waits.ts'
-import { RunClock } from './run-clock.ts'
 import { Settler } from './settler.ts'
 import { type TrialNotes, Trials } from './trials.ts'
+import { Turns } from './turns.ts'
 import { UnrunDeliveries } from './unrun-deliveries.ts'
-import { RetryLater } from './verdicts.ts'
 
 /** What shutdown gave up on. */
 export interface AbandonedMessage {
@@ -25,7 +27,7 @@ export interface AbandonedMessage {
   readonly deliveryCount: number
 }
 
-/** Until a message that cannot be run now is redelivered. */
+/** Until a message that could not be settled is redelivered. */
 const LATER_MS = 5_000
 
 export interface ProcessorOf {
@@ -39,6 +41,10 @@ export interface ProcessorOf {
   readonly consumer: string
   /** A message was settled, so one more may be asked for. */
   readonly onDone: () => void
+  /** Milliseconds until a message leaves its stream. Default: by the declared age and this process's clock. */
+  readonly leavesInMs?: (envelope: Envelope) => number
+  /** Every verdict goes to the broker, waits that a handler asks for among them. Default false: those are kept here. */
+  readonly settlesAll?: boolean
 }
 
 /**
@@ -50,28 +56,21 @@ export class MessageProcessor {
   readonly #scope: EnvelopeScope
   readonly #policy: SettlePolicy
   readonly #settler: Settler
-  readonly #trials: Trials
   /** Deliveries that count on the broker and not here. */
   readonly unrun = new UnrunDeliveries()
   readonly #waits = new RetryWaits()
-  readonly #clock: RunClock
-  readonly #keeper: NodeJS.Timeout
+  readonly #parked = new ParkedMessages((envelope) => this.#onDue(envelope))
+  readonly #keeper: LeaseKeeper
   readonly #stopSignal = new AbortController()
   readonly #leases = new Leases({
-    onDone: (lease) => this.#ended(lease, { kind: 'handled' }),
+    onDone: (lease) => this.#ended(lease, RETURNED),
     onFailed: (lease, error) => this.#ended(lease, { kind: 'failed', error }),
     onLate: (envelope, error) => this.#late(envelope, error),
   })
   #idle: (() => void)[] = []
   #settled = 0
   #last: Envelope | undefined
-  /** Deliveries that wait for the end of a pause or of a trial, in order; part of the leases. */
-  #waiting: Lease[] = []
-  /** Those of them that may end the process. */
-  #suspects: Lease[] = []
-  #isHeld = false
-  /** The message that is run alone. */
-  #trial: Lease | undefined
+  readonly #turns: Turns
   #trouble: string | undefined
 
   constructor(of: ProcessorOf) {
@@ -83,13 +82,18 @@ export class MessageProcessor {
       maxDeliver: handling.maxDeliver,
       retryDelayMs: (failures, error) => safeDelayOf(handling.retry, failures, error, handling.channel, logger),
     }
-    this.#settler = new Settler(connection)
-    this.#trials = new Trials(of.notes, logger)
-    const tickMs = limits.ackWaitMs / 3
-    this.#clock = new RunClock(2 * tickMs)
-    // A third of the ack wait: two signals may get lost before the broker redelivers.
-    this.#keeper = setInterval(this.#tick, tickMs)
-    this.#keeper.unref()
+    this.#settler = new Settler(connection, this.#scope.ackHead)
+    this.#turns = new Turns({
+      leases: this.#leases,
+      trials: new Trials(of.notes, logger),
+      concurrency: limits.concurrency,
+      stopped: this.#stopSignal.signal,
+      run: (lease, now) => this.#handle(lease, now),
+      settle: (lease, outcome) => this.#settle(lease, outcome),
+      onBug: (lease, error) => this.#onBug(lease, error),
+    })
+    const kept = { leases: this.#leases, parked: this.#parked, settler: this.#settler }
+    this.#keeper = new LeaseKeeper(limits, kept, (lease, ranMs) => this.#takeBack(lease, ranMs))
   }
 
   /** Messages that were taken and are not settled. */
@@ -112,9 +116,10 @@ export class MessageProcessor {
     return this.#waits.takeLeft(firstSeq, performance.now())
   }
 
-  /** Why dead letters cannot be stored at the moment. */
+  /** Why messages cannot be settled at the moment. */
   get trouble(): string | undefined {
-    return this.#trouble
+    if (this.#trouble !== undefined) return `dead letters cannot be stored: ${this.#trouble}`
+    return this.#settler.trouble ?? this.#turns.trouble
   }
 
   /**
@@ -124,13 +129,13 @@ export class MessageProcessor {
   process(message: Msg, now: number): void {
     try {
       const envelope = this.#of.handling.open(message, this.#scope)
-      if (envelope.isFirst) return this.#begin(this.#take(envelope, now))
+      if (envelope.isFirst) return this.#turns.take(this.#take(envelope, now), now)
       this.#waits.arrived(envelope.streamSeq)
       if (this.#adopt(envelope)) return
+      envelope.reruns = this.#parked.runsOf(envelope.streamSeq)
       const lease = this.#take(envelope, now)
-      if (this.#isSuspect(envelope)) this.#suspects.push(lease)
-      else this.#waiting.push(lease)
-      this.#next()
+      if (this.#isSuspect(envelope)) this.#turns.takeSuspect(lease)
+      else this.#turns.take(lease, now)
     } catch (error) {
       // Nothing was settled, so the broker redelivers it.
       this.#of.connection.logger.error(
@@ -142,21 +147,20 @@ export class MessageProcessor {
 
   /** A delivery that is not to be handled: its message is redelivered, and this one does not count as failed. */
   passOver(message: Msg): void {
-    this.unrun.add(this.#of.handling.open(message, this.#scope).key)
+    this.unrun.add(this.#of.handling.open(message, this.#scope).streamSeq)
   }
 
   /** From now on deliveries wait before their handler, kept alive; for handlers that run, time stands still. */
   hold(): void {
-    this.#isHeld = true
-    this.#clock.pause(performance.now())
+    this.#turns.hold()
+    this.#keeper.pause()
   }
 
   /** What waits is handled, and what comes from now on. */
   release(): void {
-    if (!this.#isHeld) return
-    this.#isHeld = false
-    this.#clock.resume(performance.now())
-    this.#next()
+    if (!this.#turns.isHeld) return
+    this.#keeper.resume()
+    this.#turns.release()
   }
 
   /**
@@ -165,8 +169,9 @@ export class MessageProcessor {
    */
   async stop(timeoutMs: number): Promise<readonly AbandonedMessage[]> {
     this.#stopSignal.abort()
-    for (const lease of [...this.#waiting.splice(0), ...this.#suspects.splice(0)]) {
-      this.#settle(lease, { kind: 'not_run', delayMs: 0 })
+    for (const lease of this.#turns.takeAll()) this.#settle(lease, { kind: 'not_run', delayMs: 0 })
+    for (const { envelope, leftMs } of this.#parked.takeAll()) {
+      this.#settle(this.#leases.add(envelope, performance.now()), { kind: 'not_run', delayMs: leftMs })
     }
     if (this.#leases.size > 0) {
       let timer: NodeJS.Timeout | undefined
@@ -174,7 +179,7 @@ export class MessageProcessor {
       await Promise.race([new Promise<void>((resolve) => this.#idle.push(resolve)), late])
       clearTimeout(timer)
     }
-    clearInterval(this.#keeper)
+    this.#keeper.stop()
     this.#settler.close()
     const abandoned: AbandonedMessage[] = []
     this.#leases.forEach((envelope) => {
@@ -192,53 +197,34 @@ export class MessageProcessor {
 
   /** A message that this process has already keeps its handler; the later delivery is the one that is settled. */
   #adopt(envelope: Envelope): boolean {
-    const held = this.#leases.find(envelope.key)?.envelope
+    const { key } = envelope
+    const held = this.#leases.find(key)?.envelope ?? this.#parked.find(key)
     if (held === undefined) return false
-    this.unrun.add(envelope.key)
+    // A consumer that was made anew counts from the first again.
+    if (envelope.brokerDeliveries > held.brokerDeliveries) this.unrun.add(envelope.streamSeq)
     held.redelivered(envelope)
     return true
   }
 
-  #isSuspect({ deliveryCount, key }: Envelope): boolean {
-    return deliveryCount - 1 - this.unrun.of(key) >= this.#of.handling.maxUnsettled
+  #isSuspect({ brokerDeliveries, streamSeq }: Envelope): boolean {
+    return brokerDeliveries - 1 - this.unrun.of(streamSeq) >= this.#of.handling.maxUnsettled
   }
 
-  #begin(lease: Lease): void {
-    if (this.#isHeld || this.#trial !== undefined || this.#suspects.length > 0) this.#waiting.push(lease)
-    else this.#handle(lease)
+  #onDue(envelope: Envelope): void {
+    const now = performance.now()
+    this.#turns.take(this.#take(envelope, now), now)
   }
 
-  /** Runs what waits: first, one at a time and alone, what may end the process. */
-  #next(): void {
-    if (this.#isHeld || this.#trial !== undefined) return
-    if (this.#suspects.length === 0) {
-      for (const lease of this.#waiting.splice(0)) this.#begin(lease)
-    } else if (!this.#leases.isRunning) {
-      const lease = this.#suspects.shift() as Lease
-      void this.#try(lease).catch(this.#onBug(lease))
-    }
-  }
-
-  async #try(lease: Lease): Promise<void> {
-    const { envelope } = lease
-    if (envelope === undefined) return this.#next()
-    this.#trial = lease
-    const then = await this.#trials.begin(envelope)
-    if (then === 'run' && !this.#stopSignal.signal.aborted) return this.#handle(lease)
-    this.#settle(lease, then === 'unsettled' ? { kind: 'unsettled' } : { kind: 'not_run', delayMs: LATER_MS })
-  }
-
-  #handle(lease: Lease): void {
+  #handle(lease: Lease, now: number): void {
     const envelope = lease.envelope as Envelope
-    this.#leases.began(lease, this.#clock.read(performance.now()))
+    this.#keeper.began(lease, now)
     let promise: Promise<unknown>
     try {
       const decoded = this.#of.handling.decode(envelope.data)
       if (decoded instanceof InvalidMessage) return this.#ended(lease, { kind: 'invalid', issues: decoded.issues })
       const result: unknown = this.#of.handling.handle(decoded as never, envelope)
-      if (result === undefined) return this.#ended(lease, { kind: 'handled' })
-      // A native promise is taken as it is; what only looks like one might call back twice, so it is wrapped.
-      promise = Promise.resolve(result)
+      if (result === undefined) return this.#ended(lease, RETURNED)
+      promise = nativePromise(result)
     } catch (error) {
       return this.#ended(lease, { kind: 'failed', error })
     }
@@ -254,17 +240,26 @@ export class MessageProcessor {
     const { envelope } = lease
     if (envelope === undefined) return
     const verdict = outcome.kind === 'handled' ? HANDLED : this.#decide(envelope, outcome)
-    if (verdict.kind === 'dead_letter') return void this.#keep(lease, envelope, verdict).catch(this.#onBug(lease))
+    if (verdict.kind === 'dead_letter')
+      return void this.#keep(lease, envelope, verdict).catch((error: unknown) => this.#onBug(lease, error))
     if (verdict.kind === 'retry') this.#sayRetry(envelope, verdict, outcome)
+    if (isUnrun(outcome)) {
+      if (verdict.kind === 'retry' && this.#park(envelope, verdict.delayMs)) return this.#freed(lease)
+      this.unrun.add(envelope.streamSeq)
+    }
     this.#finish(lease, verdict)
   }
 
+  /** A wait that the handler asked for is spent here, where it uses up no delivery. */
+  #park(envelope: Envelope, delayMs: number): boolean {
+    if (this.#of.settlesAll === true || this.#stopSignal.signal.aborted) return false
+    return this.#parked.park(envelope, delayMs, () => this.#of.handling.open(envelope.copy(), this.#scope))
+  }
+
   #decide(envelope: Envelope, outcome: Outcome): Verdict {
-    const { deliveryCount, key } = envelope
-    const isUnrun = outcome.kind === 'not_run' || (outcome.kind === 'failed' && isRetryLater(outcome.error))
-    if (isUnrun) this.unrun.add(key)
-    const failures = deliveryCount - this.unrun.of(key)
-    const leavesInMs = envelope.leavesInMs(this.#of.handling.maxAgeMs, Date.now())
+    const { deliveryCount, brokerDeliveries, streamSeq } = envelope
+    const failures = Math.max(1, brokerDeliveries - this.unrun.of(streamSeq))
+    const leavesInMs = this.#of.leavesInMs?.(envelope) ?? envelope.leavesInMs(this.#of.handling.maxAgeMs, Date.now())
     const facts = { deliveryCount, failures, leavesInMs }
     try {
       return decide(facts, outcome, this.#policy)
@@ -293,29 +288,33 @@ export class MessageProcessor {
   }
 
   #finish(lease: Lease, verdict: Verdict): void {
-    const envelope = this.#leases.remove(lease)
+    const { envelope } = lease
     if (envelope === undefined) return
-    this.#settled++
     this.#settler.settle(envelope.reply, verdict)
     if (verdict.kind === 'retry' || verdict.kind === 'give_back') {
       this.#waits.add(envelope.streamSeq, performance.now() + verdict.delayMs)
     }
-    if (!envelope.isFirst && (verdict.kind === 'ack' || verdict.kind === 'dead_letter')) this.unrun.forget(envelope.key)
-    if (lease === this.#trial) {
-      this.#trial = undefined
-      void this.#trials.end(envelope.key).then(() => this.#next())
-    } else if (this.#suspects.length > 0) this.#next()
+    const isEnd = verdict.kind === 'ack' || verdict.kind === 'dead_letter'
+    if (isEnd && this.unrun.size > 0) this.unrun.forget(envelope.streamSeq)
+    if (isEnd && envelope.reruns > 0) this.#parked.ended(envelope.streamSeq)
+    this.#freed(lease)
+  }
+
+  /** Its message has a verdict, or waits for its next run. */
+  #freed(lease: Lease): void {
+    const envelope = this.#leases.remove(lease)
+    if (envelope === undefined) return
+    this.#settled++
+    this.#turns.freed(lease, envelope)
     if (this.#leases.size === 0) for (const resolve of this.#idle.splice(0)) resolve()
     this.#of.onDone()
   }
 
   /** What nothing here foresaw must neither hold a message for ever nor end the process. */
-  #onBug(lease: Lease): (error: unknown) => void {
-    return (error) => {
-      const detail = { event: 'deliveryFailed', consumer: this.#of.consumer, error: errorText(error) }
-      this.#of.connection.logger.error(detail, 'delivery cannot be settled; its message will be redelivered')
-      this.#finish(lease, { kind: 'give_back', delayMs: LATER_MS })
-    }
+  #onBug(lease: Lease, error: unknown): void {
+    const detail = { event: 'deliveryFailed', consumer: this.#of.consumer, error: errorText(error) }
+    this.#of.connection.logger.error(detail, 'delivery cannot be settled; its message will be redelivered')
+    this.#finish(lease, { kind: 'give_back', delayMs: LATER_MS })
   }
 
   #sayRetry(envelope: Envelope, { delayMs, error }: Extract<Verdict, { kind: 'retry' }>, outcome: Outcome): void {
@@ -340,34 +339,20 @@ export class MessageProcessor {
     )
   }
 
-  readonly #tick = (): void => {
-    const now = performance.now()
-    const clock = this.#clock.read(now)
-    const { ackWaitMs, maxHandlerMs, handlerGraceMs } = this.#of.limits
-    const hung: Lease[] = []
-    this.#leases.forEach((envelope, lease) => {
-      const ranMs = lease.runningSince === undefined ? 0 : clock - lease.runningSince
-      // Told first, however late this looks, so that it had its grace.
-      if (ranMs > maxHandlerMs + handlerGraceMs && envelope.isAborted) return void hung.push(lease)
-      if (ranMs > maxHandlerMs) envelope.abort(new Error(`the handler ran for more than ${maxHandlerMs} ms`))
-      if (now - lease.since >= ackWaitMs / 6) this.#settler.keepAlive(envelope)
-    })
-    for (const lease of hung) this.#takeAway(lease, Math.round(clock - (lease.runningSince ?? clock)))
-  }
-
-  #takeAway(lease: Lease, ranMs: number): void {
+  /** The handler hangs: its message goes on without it. */
+  #takeBack(lease: Lease, ranMs: number): void {
+    const { envelope } = lease
     const own = this.#leases.retire(lease)
-    if (lease === this.#trial) this.#trial = own
+    try {
+      envelope?.takeBack()
+    } catch (error) {
+      const detail = { event: 'takenBackFailed', consumer: this.#of.consumer, error: errorText(error) }
+      this.#of.connection.logger.error(detail, 'a listener of a message that was taken back threw')
+    }
+    this.#turns.replaced(lease, own)
     this.#settle(own, { kind: 'hung', ranMs })
   }
 }
 
+const RETURNED: Outcome = { kind: 'handled' }
 const HANDLED: Verdict = { kind: 'ack' }
-
-function isRetryLater(error: unknown): boolean {
-  try {
-    return error instanceof RetryLater
-  } catch {
-    return false
-  }
-}

@@ -4,6 +4,8 @@ import type { Verdict } from './decide.ts'
 import type { Envelope } from './envelope.ts'
 
 const IN_PROGRESS = Buffer.from('+WPI')
+/** After this long without another refusal acks count as taken again. */
+const REFUSED_MS = 30_000
 
 /**
  * Tells the broker what becomes of deliveries. The only file that acknowledges.
@@ -13,11 +15,22 @@ const IN_PROGRESS = Buffer.from('+WPI')
  */
 export class Settler {
   readonly #connection: Connection
+  readonly #ackHead: string
   #unsent: { readonly reply: string; readonly verdict: Verdict }[] = []
+  #refusedAt = Number.NEGATIVE_INFINITY
 
-  constructor(connection: Connection) {
+  /** @param ackHead how the subjects begin on which this consumer's deliveries are answered. */
+  constructor(connection: Connection, ackHead: string) {
     this.#connection = connection
+    this.#ackHead = ackHead
     connection.events.on('connectionStateChanged', this.#onState)
+    connection.events.on('errorOccurred', this.#onBrokerError)
+  }
+
+  /** Why what is said does not count; the broker tells of each refusal, and of nothing that it takes. */
+  get trouble(): string | undefined {
+    const isRefused = performance.now() - this.#refusedAt < REFUSED_MS
+    return isRefused ? "the broker refuses this app's acks; messages are handled again and again" : undefined
   }
 
   settle(reply: string, verdict: Verdict): void {
@@ -35,6 +48,7 @@ export class Settler {
   close(): void {
     this.#connection.frames.flush()
     this.#connection.events.off('connectionStateChanged', this.#onState)
+    this.#connection.events.off('errorOccurred', this.#onBrokerError)
   }
 
   #send(reply: string, verdict: Verdict): void {
@@ -70,6 +84,10 @@ export class Settler {
   #lost(reply: string, error: unknown): void {
     const detail = { event: 'settlementLost', reply, error: errorText(error) }
     this.#connection.logger.warn(detail, 'message cannot be settled; it will be redelivered')
+  }
+
+  readonly #onBrokerError = (error: { readonly operation?: string; readonly subject?: string }): void => {
+    if (error.operation === 'publish' && error.subject?.startsWith(this.#ackHead)) this.#refusedAt = performance.now()
   }
 
   readonly #onState = (): void => {

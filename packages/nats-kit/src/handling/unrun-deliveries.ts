@@ -2,17 +2,22 @@
 const MAX_MESSAGES = 10_000
 
 /**
- * Deliveries that did not fail although the broker counts them: those that were passed over, given back, or ended with a
- * wait that the handler asked for. What this process knows, and what the one before noted when it stopped; those of a
- * process that was killed, or of another instance, count as failures, on the safe side of redelivering for ever.
+ * Deliveries that did not fail although the broker counts them: those that were passed over or given back. What this
+ * process knows, and what the one before noted when it stopped; those of a process that was killed, or of another instance,
+ * count as failures, on the safe side of redelivering for ever.
  */
 export class UnrunDeliveries {
-  readonly #counts = new Map<string, number>()
+  /** By the message's sequence in the stream. */
+  readonly #counts = new Map<number, number>()
 
-  add(key: string): void {
-    const count = this.of(key) + 1
-    this.#counts.delete(key)
-    this.#counts.set(key, count)
+  get size(): number {
+    return this.#counts.size
+  }
+
+  add(seq: number): void {
+    const count = this.of(seq) + 1
+    this.#counts.delete(seq)
+    this.#counts.set(seq, count)
     if (this.#counts.size <= MAX_MESSAGES) return
     for (const oldest of this.#counts.keys()) {
       this.#counts.delete(oldest)
@@ -20,21 +25,26 @@ export class UnrunDeliveries {
     }
   }
 
-  of(key: string): number {
-    return this.#counts.get(key) ?? 0
+  of(seq: number): number {
+    return this.#counts.get(seq) ?? 0
   }
 
-  forget(key: string): void {
-    this.#counts.delete(key)
+  forget(seq: number): void {
+    this.#counts.delete(seq)
   }
 
-  /** The latest ones, for the app's next process. */
-  latest(messages: number): ReadonlyMap<string, number> {
-    return new Map([...this.#counts].slice(-messages))
+  /** The consumer was made anew, and counts deliveries from the first again. */
+  clear(): void {
+    this.#counts.clear()
+  }
+
+  /** For the app's next process. */
+  all(): ReadonlyMap<number, number> {
+    return this.#counts
   }
 
   /** What an earlier process of the app knew. */
-  take(counts: ReadonlyMap<string, number>): void {
-    for (const [key, count] of counts) this.#counts.set(key, Math.max(count, this.of(key)))
+  take(counts: ReadonlyMap<number, number>): void {
+    for (const [seq, count] of counts) this.#counts.set(seq, Math.max(count, this.of(seq)))
   }
 }

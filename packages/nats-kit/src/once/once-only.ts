@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { errorText, KitError, KitErrorCode } from '../errors.ts'
 import type { MessageContext, MessageHandler } from '../handling/handler.ts'
+import { RetryLater } from '../handling/handler-errors.ts'
 import type { LateOnceStore } from './late-once-store.ts'
 import type { OnceClaim, OnceStore } from './once-store.ts'
 
@@ -52,12 +53,12 @@ export function onceOnly(handler: MessageHandler, { store }: OnceOnlyOptions): M
         )
         return
       }
+      // A handler that hangs loses its message; a claim that goes on would keep every other instance from it.
+      context.onTakenBack?.(() => void release(claim, context))
       try {
         await handler.handle(message, context)
       } catch (error) {
-        await claim
-          .release()
-          .catch((cause: unknown) => say(context, 'onceNotReleased', 'claim on a message is left to its end', cause))
+        await release(claim, context)
         throw error
       }
       await claim
@@ -69,11 +70,17 @@ export function onceOnly(handler: MessageHandler, { store }: OnceOnlyOptions): M
   }
 }
 
-/** Waits while another delivery handles the message: to give it back would use up one of its deliveries. */
+async function release(claim: OnceClaim, context: MessageContext): Promise<void> {
+  await claim
+    .release()
+    .catch((cause: unknown) => say(context, 'onceNotReleased', 'claim on a message is left to its end', cause))
+}
+
+/** Waits while another delivery handles the message, and asks for later when its time is over: that is no failure. */
 async function claimOf(store: OnceStore, context: MessageContext): Promise<OnceClaim | 'done'> {
   const { stream, consumer, seq, storedAt, signal } = context
   for (let waitMs = FIRST_LOOK_MS; ; waitMs = Math.min(MAX_LOOK_MS, 2 * waitMs)) {
-    signal.throwIfAborted()
+    if (signal.aborted) throw new RetryLater(MAX_LOOK_MS, 'another delivery of the message is being handled')
     try {
       const claim = await store.claim({ stream, consumer, seq, storedAt })
       if (claim !== 'running') return claim
@@ -81,7 +88,7 @@ async function claimOf(store: OnceStore, context: MessageContext): Promise<OnceC
       if (!KitError.is(error, KitErrorCode.BrokerUnavailable)) throw error
       say(context, 'onceUnavailable', 'whether a message was handled cannot be found out now; it waits', error)
     }
-    await sleep(waitMs, undefined, { signal })
+    await sleep(waitMs, undefined, { signal }).catch(() => undefined)
   }
 }
 

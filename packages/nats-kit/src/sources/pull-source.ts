@@ -1,7 +1,7 @@
 import { type Msg, nuid, type Subscription } from '@nats-io/transport-node'
 import type { Connection } from '../connection/connection.ts'
 import type { ConnectionState } from '../events.ts'
-import { nextSubject } from '../consumers/consumer-subjects.ts'
+import { nextSubject } from './next-subject.ts'
 import { ACK_PREFIX } from '../handling/envelope.ts'
 import { HEARTBEAT_GRACE_MS, LastSequences, reportSilence } from './heartbeat.ts'
 import type { DeliverySource, SourceContext, SourceEnd } from './source.ts'
@@ -53,11 +53,11 @@ export class PullSource implements DeliverySource {
       })
       this.#connection.events.on('connectionStateChanged', this.#onState)
       this.#watch = setInterval(this.#checkHeartbeat, this.#context.idleHeartbeatMs)
-      this.onRoom()
+      this.askForMore()
     })
   }
 
-  onRoom(): void {
+  askForMore(): void {
     if (this.#ended || this.#context.isHeld()) return
     const { concurrency } = this.#context
     const room = concurrency - this.#asked - this.#context.running()
@@ -102,7 +102,7 @@ export class PullSource implements DeliverySource {
     this.#asked--
     this.#sequences.ofMessage(message)
     this.#context.onMessage(message, now)
-    this.onRoom()
+    this.askForMore()
   }
 
   #onStatus(message: Msg): void {
@@ -111,18 +111,18 @@ export class PullSource implements DeliverySource {
     const detail = `${code} ${description}`.trim()
     if (code === 100) return this.#sequences.ofHeartbeat(message)
     this.#asked = Math.max(0, this.#asked - Number(message.headers?.get('Nats-Pending-Messages') || 0))
-    if (code === 404 || code === 408) return this.onRoom()
+    if (code === 404 || code === 408) return this.askForMore()
     if (code === 503) return this.end({ kind: 'gone', detail: 'no consumer answers' })
     if (/consumer deleted|stream deleted|consumer is push/i.test(description)) return this.end({ kind: 'gone', detail })
     if (/leadership change|server shutdown/i.test(description)) return this.end({ kind: 'moved', detail })
-    if (/batch completed/i.test(description)) return this.onRoom()
+    if (/batch completed/i.test(description)) return this.askForMore()
     if (/exceeded maxwaiting/i.test(description)) {
       this.#connection.logger.warn(
         { event: 'pullRefused', consumer: this.#context.consumer, detail },
         'too many pull requests wait; pausing',
       )
       this.#pauseUntil = Date.now() + REFUSED_PAUSE_MS
-      setTimeout(() => this.onRoom(), REFUSED_PAUSE_MS + 10).unref()
+      setTimeout(() => this.askForMore(), REFUSED_PAUSE_MS + 10).unref()
       return
     }
     this.end({ kind: 'refused', detail })

@@ -48,7 +48,7 @@ export class PushSource implements DeliverySource {
     })
   }
 
-  onRoom(): void {
+  askForMore(): void {
     // The broker keeps count by itself.
   }
 
@@ -73,8 +73,6 @@ export class PushSource implements DeliverySource {
     const now = performance.now()
     this.#heardAt = now
     if (message.reply?.startsWith(ACK_PREFIX)) {
-      // A redelivery may pass the broker's count while its first delivery still runs; the bound holds here too.
-      if (this.#context.running() >= this.#context.concurrency) return
       this.#sequences.ofMessage(message)
       this.#context.onMessage(message, now)
     } else if (message.headers?.code === 100) {

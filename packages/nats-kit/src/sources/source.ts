@@ -18,7 +18,7 @@ export interface DeliverySource {
   /** Starts to deliver. Resolves with the reason when it has ended; never rejects. */
   run(): Promise<SourceEnd>
   /** A message was finished, so there may be room for more. */
-  onRoom(): void
+  askForMore(): void
   /** Ends the source from outside, for instance because the consumer turned out to be gone. */
   end(reason: SourceEnd): void
   /** Asks for nothing more and resolves when what was on its way has been delivered. */
@@ -30,7 +30,7 @@ export interface SourceContext {
   readonly onMessage: (message: Msg, now: number) => void
   /** How many messages are with handlers now. */
   readonly running: () => number
-  /** Whether nothing new is to be asked for at the moment; `onRoom` says when that is over. */
+  /** Whether nothing new is to be asked for at the moment; `askForMore` says when that is over. */
   readonly isHeld: () => boolean
   readonly stream: string
   readonly consumer: string

@@ -38,17 +38,17 @@ export function deadLetterSubject(stream: string, consumer: string, seq: number 
 }
 
 /**
- * What does not fit into a letter together with its headers, from 1: `<subject of the letter>.<part>`. Stored before the
- * letter, and no letter by itself.
+ * What does not fit into a letter together with its headers: `<subject of the letter>.<first byte>-<byte after the last>`.
+ * Stored before the letter, and no letter by itself.
  */
 export function deadLetterPartSubject(
   stream: string,
   consumer: string,
   seq: number | string,
   storedNanos: string,
-  part: number | '*',
+  range: string,
 ): string {
-  return `${deadLetterSubject(stream, consumer, seq, storedNanos)}.${part}`
+  return `${deadLetterSubject(stream, consumer, seq, storedNanos)}.${range}`
 }
 
 /** Where dead letters wait that were sent again, each for the one consumer that had failed. */

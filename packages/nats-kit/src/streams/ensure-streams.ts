@@ -4,7 +4,7 @@ import type { Connection } from '../connection/connection.ts'
 import { errorText, KitError, KitErrorCode } from '../errors.ts'
 import { JetStreamCode } from '../jetstream-codes.ts'
 import { withCompanions } from './companion-streams.ts'
-import { incarnationOf, isMigrating, migrationName } from './incarnation.ts'
+import { isMigrating, migrationName } from './incarnation.ts'
 import { describeChange, type FieldChange, type StreamPlan } from './plan.ts'
 import type { DeclaredStreamConfig } from './to-stream-config.ts'
 import { isUndeclared } from './undeclared-fields.ts'
@@ -54,18 +54,6 @@ export async function ensureStreams(
     }
   }
   return plans
-}
-
-/**
- * Which stream of that name there is: one that was deleted and made anew is another stream.
- *
- * @throws KitError `stream_different` while the stream is migrated; also as {@link ensureStreams}.
- */
-export async function streamIncarnation(connection: Connection, stream: string): Promise<string | undefined> {
-  const manager = await jetstreamManager(connection.client, { checkAPI: false, timeout: 5_000 })
-  const info = await findStream(manager, stream)
-  if (info && isMigrating(info)) throw migrating(stream, 'its consumers are carried over')
-  return info && incarnationOf(info)
 }
 
 async function ensureStream(

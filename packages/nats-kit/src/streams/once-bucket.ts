@@ -1,12 +1,18 @@
-import type { OnceKey } from '../once/once-store.ts'
-
 /** The KV bucket that remembers which messages of a stream were handled; made with the stream, as its companions are. */
 export function onceBucketName(stream: string): string {
   return `${stream}_ONCE`
 }
 
+/** Which message, for which consumer. */
+export interface OnceSubjectOf {
+  readonly stream: string
+  readonly consumer: string
+  readonly seq: number
+  readonly storedAt: Date
+}
+
 /** `$KV.<stream>_ONCE.<consumer>.<sequence>.<milliseconds when it was stored>`: an app is held to its own consumers. */
-export function onceSubject({ stream, consumer, seq, storedAt }: OnceKey): string {
+export function onceSubject({ stream, consumer, seq, storedAt }: OnceSubjectOf): string {
   return `$KV.${onceBucketName(stream)}.${consumer}.${seq}.${storedAt.getTime()}`
 }
 

@@ -90,6 +90,7 @@ export async function deliver(
     stream: spec.stream,
     consumer: spec.name,
     onDone: flush,
+    settlesAll: true,
   })
   processor.process(delivery, performance.now())
   const verdict = await settled

@@ -20,6 +20,8 @@ export interface Work {
   readonly running: number
   /** When the broker stored the message that was delivered last, in milliseconds of the Unix epoch. */
   readonly lastStoredMs: number | undefined
+  /** Failed messages that waited for their next delivery, and left the stream, which begins at `firstSeq`; told once. */
+  takeLeftRetries(firstSeq: number): { readonly certain: readonly number[]; readonly possible: readonly number[] }
 }
 
 /** A stream of which this share passed between two looks is one to look at soon: it may drop what nobody saw. */
@@ -129,6 +131,7 @@ export class ConsumerWatch {
     this.#lookAtLag(info)
     this.#tell(info)
     const stream = await this.#harmless.try(async () => this.#gaps?.look(manager, info, reason))
+    if (stream) this.#lookAtRetries(stream)
     const busy = this.#conditions.any || this.#isBusy(info) || this.#passes(stream)
     this.#last = info
     return busy
@@ -144,7 +147,27 @@ export class ConsumerWatch {
 
   #tell({ num_pending: pendingMessages, num_ack_pending: ackPending }: ConsumerInfo): void {
     const { stream, name: consumer, channel } = this.#spec
-    this.#connection.events.emit('consumerLooked', { stream, consumer, channel, pendingMessages, ackPending })
+    this.#connection.events.emit('consumerMeasured', { stream, consumer, channel, pendingMessages, ackPending })
+  }
+
+  /** A message that waits for its next delivery was seen, so it is in no gap; dropped meanwhile, it is missed all the same. */
+  #lookAtRetries({ state }: StreamInfo): void {
+    const { certain, possible } = this.#work.takeLeftRetries(state.first_seq)
+    const sequences = [...certain, ...possible]
+    if (sequences.length === 0) return
+    const { stream, name: consumer, channel } = this.#spec
+    const [from, to] = [Math.min(...sequences), Math.max(...sequences)]
+    const detail = { stream, consumer, channel, from, to, atMost: sequences.length }
+    if (certain.length === 0) {
+      const sentence = 'failed messages left the stream; another instance may have had their next delivery before'
+      this.#connection.logger.warn({ event: 'messagesMayBeMissed', ...detail }, sentence)
+      this.#connection.events.emit('messagesMayBeMissed', detail)
+      return
+    }
+    const missed = { ...detail, atLeast: certain.length }
+    const sentence = 'failed messages left the stream before their next delivery'
+    this.#connection.logger.error({ event: 'messagesMissed', ...missed }, sentence)
+    this.#connection.events.emit('messagesMissed', missed)
   }
 
   #isBusy({ num_pending, num_ack_pending, delivered }: ConsumerInfo): boolean {

@@ -1,5 +1,6 @@
 import type { ConsumerInfo, JetStreamManager } from '@nats-io/jetstream'
-import { ownerTag } from '../consumers/owner-tag.ts'
+import { ownerTag } from '../owner-tag.ts'
+import { changeMetadata } from './consumer-metadata.ts'
 import type { ConsumerIdentity } from './consumer-identity.ts'
 import type { Position } from './missed-messages.ts'
 
@@ -71,7 +72,5 @@ export async function writeNote(
   note: PositionNote,
 ): Promise<void> {
   // Nothing but the metadata, so that what another tool has just set is not set back without a word.
-  await manager.consumers.update(info.stream_name, info.name, {
-    metadata: { ...info.config.metadata, ...ownerTag(app), ...noteText(note) },
-  })
+  await changeMetadata(manager, info.stream_name, info.name, () => ({ ...ownerTag(app), ...noteText(note) }))
 }

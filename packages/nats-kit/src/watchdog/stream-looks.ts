@@ -13,6 +13,7 @@ export interface StreamLook {
  * is content with one that is a little older.
  */
 export class StreamLooks {
+  readonly #latest = new Map<string, LatestLook>()
   readonly #looks = new Map<string, { readonly look: Promise<StreamLook>; askedAt: number }>()
   readonly #last = new Map<string, StreamInfo>()
   readonly #onEdited: (stream: string) => void
@@ -27,6 +28,10 @@ export class StreamLooks {
     return this.#last.get(stream)
   }
 
+  latest(stream: string): LatestLook | undefined {
+    return this.#latest.get(stream)
+  }
+
   /**
    * @param notBefore the oldest that will do, on the clock of `performance.now()`.
    * @throws what the client throws: `JetStreamApiError` with 10059 where the stream is not there.
@@ -39,6 +44,7 @@ export class StreamLooks {
     const look = nextTurn().then(async (): Promise<StreamLook> => {
       asking.askedAt = performance.now()
       const info = await manager.streams.info(stream)
+      this.#latest.set(stream, latestOf(info))
       const before = this.#last.get(stream)
       this.#last.set(stream, info)
       if (before && JSON.stringify(before.config) !== JSON.stringify(info.config)) this.#onEdited(stream)
@@ -50,6 +56,20 @@ export class StreamLooks {
     look.catch(() => this.#looks.get(stream) === entry && this.#looks.delete(stream))
     return look
   }
+}
+
+/** What the stream and the broker's clock were found to be. */
+export interface LatestLook {
+  /** Milliseconds; `Infinity` without a limit. */
+  readonly maxAgeMs: number
+  /** How far this process's clock is ahead of the broker's, in milliseconds. */
+  readonly clockAheadMs: number
+}
+
+function latestOf({ config, ts }: StreamInfo & { readonly ts?: string }): LatestLook {
+  const brokerMs = ts === undefined ? Number.NaN : Date.parse(ts)
+  const clockAheadMs = Number.isNaN(brokerMs) ? 0 : Date.now() - brokerMs
+  return { maxAgeMs: config.max_age > 0 ? config.max_age / 1e6 : Number.POSITIVE_INFINITY, clockAheadMs }
 }
 
 const ofConnection = new WeakMap<Connection, StreamLooks>()

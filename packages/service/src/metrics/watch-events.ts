@@ -28,7 +28,7 @@ export function watchEvents(registry: Registry): (events: KitEvents) => void {
         if (state === 'disconnected') disconnects.inc()
       })
       .on('consumerStateChanged', ({ consumer, state }) => running.set({ consumer }, state === 'running' ? 1 : 0))
-      .on('consumerLooked', ({ consumer, pendingMessages, ackPending: unanswered }) => {
+      .on('consumerMeasured', ({ consumer, pendingMessages, ackPending: unanswered }) => {
         pending.set({ consumer }, pendingMessages)
         ackPending.set({ consumer }, unanswered)
       })
