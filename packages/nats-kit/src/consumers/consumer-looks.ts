@@ -8,10 +8,9 @@ import {
 import type { Connection } from '../connection/connection.ts'
 import { KitError, KitErrorCode } from '../errors.ts'
 import { incarnationOf, isMigrating } from '../streams/incarnation.ts'
-import { identityOf } from '../watchdog/consumer-identity.ts'
 import type { ConsumerWatch } from '../watchdog/consumer-watch.ts'
-import type { LookReason } from '../watchdog/gap-watch.ts'
-import { noteText, type PositionNote, readNote } from '../watchdog/position-note.ts'
+import type { LookReason } from '../watchdog/doubts.ts'
+import { noteText, type PositionNote } from '../watchdog/position-note.ts'
 import { streamLooksOf } from '../watchdog/stream-looks.ts'
 import { settledBeforeNote } from './consumer-beginning.ts'
 import { toConsumerConfig } from './consumer-config.ts'
@@ -25,6 +24,7 @@ import { sayBacklog, withinLimit } from './make-consumer.ts'
 import type { SubscriberSettings } from './options.ts'
 
 const REQUEST_TIMEOUT_MS = 5_000
+const REMOVE_TIMEOUT_MS = 2_000
 
 /** What the runner knows, and is told. */
 export interface LookedAt {
@@ -167,6 +167,19 @@ export class ConsumerLooks {
     }).catch(() => undefined)
   }
 
+  /** Removes an ephemeral consumer sooner than the broker would; never fails. */
+  async remove(): Promise<void> {
+    const { stream, name } = this.#spec
+    try {
+      const manager = await jetstreamManager(this.#connection.client, { checkAPI: false, timeout: REMOVE_TIMEOUT_MS })
+      await manager.consumers.delete(stream, name)
+    } catch (error) {
+      // Not allowed, or not there: the broker removes it by itself after its threshold.
+      const detail = { event: 'ephemeralLeft', consumer: name, error: KitError.from(error).message }
+      this.#connection.logger.debug(detail, 'ephemeral consumer is left to the broker')
+    }
+  }
+
   async #keep(manager: JetStreamManager): Promise<void> {
     this.#keptAt = performance.now()
     const { position } = this.#watch
@@ -205,13 +218,7 @@ export class ConsumerLooks {
     const found = await findConsumer(manager, this.#spec.stream, this.#spec.name)
     // Who deletes a consumer that instances share, and that does not expire, wants it to begin as if it were new.
     if (!found && !this.#expires) return undefined
-    const own = found && readNote(found.config.metadata)
-    const isOwn = found !== undefined && own?.consumer?.created === identityOf(found).created
-    const kept = isOwn ? undefined : await this.#memory.recall(manager)
-    const [note] = [own, kept]
-      .filter((one) => one !== undefined)
-      .filter(({ streamCreated, settledUpTo }) => streamCreated === stream.created && settledUpTo !== undefined)
-      .sort((a, b) => (b.settledUpTo ?? 0) - (a.settledUpTo ?? 0))
+    const note = await this.#memory.recall(manager, found, stream)
     if (note) this.#progress.recall(note, stream)
     if (found || !note) return undefined
     // Of the consumer that it is noted with next.

@@ -3,11 +3,10 @@ import type { Msg } from '@nats-io/transport-node'
 import { connectionChange } from '../connection/connection-change.ts'
 import type { Connection } from '../connection/connection.ts'
 import { errorText, KitError } from '../errors.ts'
-import type { ConsumerState } from '../events.ts'
 import type { HealthCheck } from '../health.ts'
 import type { StoredSender } from '../publish/stored-sender.ts'
 import { ConsumerWatch } from '../watchdog/consumer-watch.ts'
-import type { LookReason } from '../watchdog/gap-watch.ts'
+import type { LookReason } from '../watchdog/doubts.ts'
 import { loopClock } from '../watchdog/loop-clock.ts'
 import { streamLooksOf } from '../watchdog/stream-looks.ts'
 import { ConsumerLooks } from './consumer-looks.ts'
@@ -16,13 +15,13 @@ import type { ConsumerSpec } from './consumer-spec.ts'
 import { DeliveryNumbers } from './delivery-numbers.ts'
 import { type DeliverableTo, isDeliverable } from './is-deliverable.ts'
 import { LookTimer } from './look-timer.ts'
-import { nextChange } from './next-change.ts'
 import type { SubscriberSettings } from './options.ts'
 import type { Pauses } from './pauses.ts'
+import { RunnerState } from './runner-state.ts'
+import { Standstill } from './standstill.ts'
 import { type AbandonedMessage, MessageProcessor } from '../handling/message-processor.ts'
 import { PullSource } from '../sources/pull-source.ts'
 import { PushSource } from '../sources/push-source.ts'
-import { removeEphemeral } from './remove-ephemeral.ts'
 import type { DeliverySource, SourceEnd } from '../sources/source.ts'
 import { StaleDeliveries } from '../handling/stale-deliveries.ts'
 
@@ -33,8 +32,6 @@ const MAX_BACKOFF_MS = 5_000
 const LAST_LOOK_MS = 50
 /** How often a consumer is looked up that sends no heartbeats: nothing else tells that it is gone. */
 const SILENT_LOOK_MS = 10_000
-
-const LEVELS: Partial<Record<ConsumerState, 'error' | 'warn'>> = { recovering: 'error', paused: 'warn' }
 
 /**
  * Keeps one handler's consumer running for as long as the app does: makes it, listens, and begins anew whatever ends
@@ -58,17 +55,21 @@ export class ConsumerRunner {
   #source: DeliverySource | undefined
   #consumerCreated: string | undefined
   #numbers: DeliveryNumbers | undefined
-  #state: ConsumerState = 'starting'
-  #reason = 'not started'
+  readonly #state: RunnerState
+  readonly #standstill = new Standstill({
+    matters: () => this.#watch.countsGaps,
+    hold: () => this.#processor.hold(),
+    look: () => this.#looks.look(),
+    release: () => {
+      if (this.#pausedFor === undefined) this.#processor.release()
+      this.#source?.askForMore()
+    },
+  })
   #loop: Promise<void> = Promise.resolve()
   #isStarted = false
   #stopping: Promise<readonly AbandonedMessage[]> | undefined
   /** Why it is paused; undefined while it is not. */
   #pausedFor: string | undefined
-  /** How often the process had stood still when the stream was last looked at. */
-  #freezes = loopClock.freezes
-  /** After it stood still nothing is asked for and nothing handled before the stream was looked at. */
-  #thawing = false
 
   constructor(
     connection: Connection,
@@ -82,6 +83,7 @@ export class ConsumerRunner {
     this.#spec = spec
     this.#stream = spec.stream
     this.name = spec.name
+    this.#state = new RunnerState(connection, { stream: spec.stream, consumer: spec.name })
     this.#deliverableTo = { ...spec, filterBytes: Buffer.from(spec.filterSubject) }
     this.#notes = new ConsumerNotes(connection, spec.stream, spec.name)
     this.#processor = new MessageProcessor({
@@ -134,12 +136,11 @@ export class ConsumerRunner {
 
   #check(): HealthCheck {
     const trouble = this.#processor.trouble
-    const ok = this.#state === 'running' && this.#connection.state === 'connected' && trouble === undefined
-    const detail = trouble ?? this.#reason
+    const ok = this.#state.isRunning && this.#connection.state === 'connected' && trouble === undefined
     return {
       name: `consumer:${this.name}`,
       ok,
-      detail: ok ? `running${this.#watch.note}` : `${this.#state}: ${detail}`,
+      detail: ok ? `running${this.#watch.note}` : this.#state.describe(trouble),
     }
   }
 
@@ -160,10 +161,10 @@ export class ConsumerRunner {
     this.#stale.stop()
     const abandoned = await this.#processor.stop(Math.max(0, timeoutMs - (performance.now() - startedAt)))
     await Promise.race([this.#noteUnrun(), late])
-    if (this.#settings.lifetime === 'ephemeral') await removeEphemeral(this.#connection, this.#stream, this.name)
+    if (this.#settings.lifetime === 'ephemeral') await this.#looks.remove()
     // Without the time for some requests, the position that was noted last is what the next start compares with.
     else if (timeoutMs - (performance.now() - startedAt) > LAST_LOOK_MS) await Promise.race([this.#looks.end(), late])
-    this.#become('stopped', 'asked to stop')
+    this.#state.become('stopped', 'asked to stop')
     return abandoned
   }
 
@@ -189,23 +190,23 @@ export class ConsumerRunner {
     let failures = 0
     while (!signal.aborted && this.#connection.state !== 'closed') {
       if (this.#connection.state !== 'connected') {
-        this.#become('recovering', 'the broker is away')
+        this.#state.become('recovering', 'the broker is away')
         await connectionChange(this.#connection, signal)
         continue
       }
       if (this.#pausedFor !== undefined) {
-        this.#become('paused', this.#pausedFor)
-        await nextChange(signal, (done) => this.#pauses.onChange(done))
+        this.#state.become('paused', this.#pausedFor)
+        await this.#pauses.changed(signal)
         continue
       }
       try {
         const end = await this.#runOnce(signal, () => (failures = 0))
         // Stopped for good, or for as long as a pause takes: the loop tells.
         if (end.kind === 'stopped') continue
-        this.#become('recovering', end.detail)
+        this.#state.become('recovering', end.detail)
         if (end.kind === 'moved') continue
       } catch (error) {
-        this.#become('recovering', KitError.from(error).message)
+        this.#state.become('recovering', KitError.from(error).message)
       }
       const backoffMs = Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** Math.min(failures++, 8))
       await sleep(backoffMs * (0.5 + Math.random() / 2), undefined, { signal }).catch(() => undefined)
@@ -218,7 +219,7 @@ export class ConsumerRunner {
     const source = this.#makeSource(config.deliver_subject, config.deliver_group)
     this.#source = source
     const ended = source.run()
-    this.#become('running', 'running')
+    this.#state.become('running', 'running')
     onRunning()
     const end = await ended
     this.#watch.onEnd(end)
@@ -233,7 +234,7 @@ export class ConsumerRunner {
       idleHeartbeatMs: this.#settings.idleHeartbeatMs,
       onMessage: (message: Msg, now: number) => {
         loopClock.tell(now)
-        if (loopClock.freezes !== this.#freezes) this.#thaw()
+        this.#standstill.isHeld()
         this.#lookTimer.soon()
         // Before what it has settled by then hides from where it was moved.
         if (this.#numbers?.beginAgain(message)) this.#lookTimer.nowOrNext()
@@ -243,10 +244,7 @@ export class ConsumerRunner {
         this.#lookTimer.now()
       },
       running: () => this.#processor.running,
-      isHeld: () => {
-        if (loopClock.freezes !== this.#freezes) this.#thaw()
-        return this.#thawing
-      },
+      isHeld: () => this.#standstill.isHeld(),
     }
     if (deliverSubject === undefined) return new PullSource(this.#connection, context)
     return new PushSource(this.#connection, { ...context, deliverSubject, deliverGroup })
@@ -262,28 +260,8 @@ export class ConsumerRunner {
   }
 
   #lookReason(): LookReason {
-    const { freezes } = loopClock
-    if (freezes !== this.#freezes) {
-      this.#freezes = freezes
-      return 'freeze'
-    }
-    return this.#state === 'running' ? 'run' : 'pause'
-  }
-
-  /** The process stood still: looks at the stream before new deliveries change the numbers. */
-  #thaw(): void {
-    if (this.#thawing || !this.#watch.countsGaps) {
-      this.#freezes = this.#thawing ? this.#freezes : loopClock.freezes
-      return
-    }
-    this.#thawing = true
-    this.#processor.hold()
-    void this.#looks.look().then(() => {
-      this.#thawing = false
-      this.#freezes = loopClock.freezes
-      if (this.#pausedFor === undefined) this.#processor.release()
-      this.#source?.askForMore()
-    })
+    if (this.#standstill.takeLook()) return 'freeze'
+    return this.#state.isRunning ? 'run' : 'pause'
   }
 
   /** Asks for nothing more while somebody holds a pause; what is on its way is held, for the broker has counted it. */
@@ -291,23 +269,13 @@ export class ConsumerRunner {
     const reason = this.#pauses.reasonOf(this.#spec.channel)
     const was = this.#pausedFor
     this.#pausedFor = reason
-    if (reason !== undefined) this.#become('paused', reason)
+    if (reason !== undefined) this.#state.become('paused', reason)
     if (reason !== undefined && was === undefined) {
       this.#processor.hold()
       void this.#source?.stop()
     } else if (reason === undefined && was !== undefined) {
-      this.#become('starting', 'the pause has ended')
-      if (!this.#thawing) this.#processor.release()
+      this.#state.become('starting', 'the pause has ended')
+      if (!this.#standstill.isHeld()) this.#processor.release()
     }
-  }
-
-  /** Said once per change, however often it is tried. */
-  #become(state: ConsumerState, reason: string): void {
-    if (state === this.#state && reason === this.#reason) return
-    this.#state = state
-    this.#reason = reason
-    const detail = { stream: this.#stream, consumer: this.name, state, reason }
-    this.#connection.logger[LEVELS[state] ?? 'info']({ event: 'consumerStateChanged', ...detail }, `consumer ${state}`)
-    this.#connection.events.emit('consumerStateChanged', detail)
   }
 }

@@ -1,12 +1,13 @@
-import type { ConsumerInfo, JetStreamManager } from '@nats-io/jetstream'
+import type { ConsumerInfo, JetStreamManager, StreamInfo } from '@nats-io/jetstream'
 import { redriveConsumerName, redriveStreamName } from '../streams/companion-streams.ts'
+import { identityOf } from '../watchdog/consumer-identity.ts'
 import { noteText, type PositionNote, readNote } from '../watchdog/position-note.ts'
 import type { ConsumerSpec } from './consumer-spec.ts'
 import { findConsumer } from './ensure-consumer.ts'
 
 /**
- * How far an instance had come whose consumer the broker removes while it is away. It is noted on the instance's
- * consumer of redriven messages, which the broker keeps for longer, so that it goes on there when it returns.
+ * How far a consumer had come that the broker removes while its instance is away, or that another tool makes again. It is
+ * noted on the consumer of redriven messages, which is kept for longer.
  */
 export class InstanceMemory {
   readonly #stream: string
@@ -18,9 +19,25 @@ export class InstanceMemory {
     this.#consumer = redriveConsumerName(name)
   }
 
-  /** What was noted; undefined of an instance that was never here, or for longer than the broker remembers. */
-  async recall(manager: JetStreamManager): Promise<PositionNote | undefined> {
-    return readNote((await this.#find(manager))?.config.metadata)
+  /**
+   * What was noted of the stream as it is, here or with the consumer itself, whichever is further on; undefined of an
+   * instance that was never here, or away for longer than the broker remembers.
+   *
+   * @param found the consumer; its own note is enough where it is of that very consumer.
+   */
+  async recall(
+    manager: JetStreamManager,
+    found: ConsumerInfo | undefined,
+    { created: streamCreated }: StreamInfo,
+  ): Promise<PositionNote | undefined> {
+    const own = found && readNote(found.config.metadata)
+    const isOwn = found !== undefined && own?.consumer?.created === identityOf(found).created
+    const kept = isOwn ? undefined : readNote((await this.#find(manager))?.config.metadata)
+    const [note] = [own, kept]
+      .filter((one) => one !== undefined)
+      .filter((one) => one.streamCreated === streamCreated && one.settledUpTo !== undefined)
+      .sort((a, b) => (b.settledUpTo ?? 0) - (a.settledUpTo ?? 0))
+    return note
   }
 
   async keep(manager: JetStreamManager, note: PositionNote): Promise<void> {

@@ -42,6 +42,20 @@ export class Pauses {
     return () => void this.#listeners.delete(listener)
   }
 
+  /** Resolves at the next change, or when the signal aborts. */
+  async changed(signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        unlisten()
+        signal.removeEventListener('abort', done)
+        resolve()
+      }
+      const unlisten = this.onChange(done)
+      signal.addEventListener('abort', done)
+    })
+  }
+
   #tell(): void {
     for (const listener of [...this.#listeners]) listener()
   }

@@ -1,25 +1,15 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { App, Channel, Contracts } from '@alarm-bus/contracts'
-import { boundedMs, checkedTimeoutMs } from '../checked-options.ts'
-import { prepareConnection } from '../connection/connect.ts'
 import type { ConnectionOptions } from '../connection/options.ts'
-import { resolveSubscriberOptions, type SubscriberOptions } from '../consumers/options.ts'
-import { Pauses, type Resume } from '../consumers/pauses.ts'
-import { createSubscriber } from '../consumers/subscriber.ts'
-import { KitError, KitErrorCode } from '../errors.ts'
-import { KitEvents } from '../events.ts'
-import { type Health, type HealthCheck, healthOf } from '../health.ts'
-import { type Logger, safeLogger } from '../logger.ts'
-import { createCorePublisher } from '../publish/core-publisher.ts'
-import { createJetStreamPublisher } from '../publish/jetstream-publisher.ts'
+import type { SubscriberOptions } from '../consumers/options.ts'
+import type { Resume } from '../consumers/pauses.ts'
+import type { KitError } from '../errors.ts'
+import type { KitEvents } from '../events.ts'
+import type { Health } from '../health.ts'
+import type { Logger } from '../logger.ts'
 import type { MessagePublisher, SentReceipt, StoredPublisher } from '../publish/publisher.ts'
 import type { StoredSenderOptions } from '../publish/stored-ack.ts'
 import type { StreamMode } from '../streams/ensure-streams.ts'
-import { usedStreams } from '../streams/used-streams.ts'
-import { checkedLagMs, EventLoopWatch } from '../watchdog/event-loop-watch.ts'
-import { refuseUndeclared, withDeclaredSettings } from './declared-app.ts'
-import { shutDown, type ShutdownReport } from './shut-down.ts'
-import { StreamKeeper } from './stream-keeper.ts'
+import type { ShutdownReport } from './shut-down.ts'
 
 export interface BusOptions {
   readonly contracts: Contracts
@@ -92,162 +82,4 @@ export interface Bus {
    * NaN and a negative `timeoutMs` count as 0. A second call returns the same promise.
    */
   stop(timeoutMs: number): Promise<ShutdownReport>
-}
-
-/** How often a wait for readiness looks, in milliseconds; looking costs no request to the broker. */
-const LOOK_MS = 50
-const READY_TIMEOUT_MS = 30_000
-
-/**
- * An app's part of the bus; nothing is opened before `start()`.
- *
- * @throws KitError `invalid_options` for options that cannot work, and for what the app does not declare.
- */
-export function createBus(options: BusOptions): Bus {
-  const { contracts, app } = options
-  const events = new KitEvents()
-  const logger = safeLogger(options.logger)
-  if (app) {
-    const handlers = options.subscriber?.handlers ?? []
-    const { publisher } = options
-    const does = { publishes: publisher !== undefined, idempotency: publisher?.idempotency === true, handlers }
-    refuseUndeclared(app, options.connection.name, does)
-  }
-  const subscriberOptions = options.subscriber && {
-    ...options.subscriber,
-    contracts,
-    app: options.connection.name,
-    handlers: app ? withDeclaredSettings(app, options.subscriber.handlers) : options.subscriber.handlers,
-  }
-  if (subscriberOptions) resolveSubscriberOptions(subscriberOptions)
-  if (options.eventLoopLagMs !== undefined) checkedLagMs(options.eventLoopLagMs)
-
-  const { connection, open } = prepareConnection(options.connection, { logger, events })
-  const published = { contracts, ...(app && { app }) }
-  const keeper = new StreamKeeper(connection, contracts.streams, {
-    mode: 'apply',
-    ...options.streams,
-    ...onlyUsed(options),
-  })
-  const publisher = options.publisher && createJetStreamPublisher(connection, { ...options.publisher, ...published })
-  const corePublisher = options.publisher && createCorePublisher(connection, published)
-  const pauses = subscriberOptions && new Pauses(subscriberOptions.handlers.map(({ channel }) => channel.name))
-  const subscriber = subscriberOptions && createSubscriber(connection, subscriberOptions, pauses)
-
-  let eventLoop: EventLoopWatch | undefined
-  let starting: Promise<void> | undefined
-  let stopping: Promise<ShutdownReport> | undefined
-  let isOpen = false
-  let failure: KitError | undefined
-  let fail: (error: KitError) => void
-  const failed = new Promise<KitError>((resolve) => {
-    fail = (error) => {
-      failure ??= error
-      resolve(error)
-    }
-  })
-
-  const run = async (): Promise<void> => {
-    eventLoop = new EventLoopWatch(connection, options.eventLoopLagMs)
-    void connection.closed.then((error) => error && fail(error))
-    try {
-      await open()
-      if (stopping) return
-      isOpen = true
-      keeper.start()
-      subscriber?.start()
-    } catch (error) {
-      if (!stopping) fail(KitError.from(error))
-    }
-  }
-
-  const checks = (): readonly HealthCheck[] => {
-    if (!isOpen) {
-      const detail = starting || connection.state === 'closed' ? connection.state : 'not started'
-      return [{ name: 'connection', ok: false, detail }]
-    }
-    return [
-      { name: 'connection', ok: connection.state === 'connected', detail: connection.state },
-      keeper.check(),
-      ...(publisher?.checks() ?? []),
-      ...(subscriber?.checks() ?? []),
-      ...(eventLoop?.checks() ?? []),
-    ]
-  }
-  const health = (): Health => healthOf(checks())
-  const unwell = (): string =>
-    checks()
-      .filter(({ ok }) => !ok)
-      .map(({ name, detail }) => `${name}: ${detail}`)
-      .join('; ')
-
-  const untilReady = async (timeoutMs: number, signal?: AbortSignal): Promise<void> => {
-    const endsAt = performance.now() + timeoutMs
-    while (!health().ready) {
-      if (failure) throw failure
-      if (stopping) throw stopped()
-      if (signal?.aborted) {
-        throw new KitError(KitErrorCode.Aborted, `no longer waited for; not well: ${unwell()}`, {
-          cause: signal.reason,
-        })
-      }
-      if (performance.now() >= endsAt) {
-        throw new KitError(KitErrorCode.NotReady, `the bus is not ready within ${timeoutMs} ms: ${unwell()}`)
-      }
-      await sleep(LOOK_MS, undefined, signal && { signal }).catch(() => undefined)
-    }
-  }
-
-  return {
-    events,
-    publisher: publisher ?? withoutPublisher(),
-    corePublisher: corePublisher ?? withoutPublisher(),
-    failed,
-    health,
-    start() {
-      if (starting) return starting
-      if (!stopping) void run()
-      starting = untilReady(Infinity)
-      starting.catch(() => undefined)
-      return starting
-    },
-    async ready({ timeoutMs = READY_TIMEOUT_MS, signal } = {}) {
-      await untilReady(checkedTimeoutMs(timeoutMs), signal)
-    },
-    pause(reason, channel) {
-      if (pauses) return pauses.pause(reason, channel)
-      throw new KitError(KitErrorCode.InvalidOptions, 'this bus was made without a subscriber, so nothing can pause')
-    },
-    stop(timeoutMs) {
-      stopping ??= shutDown(
-        { connection, keeper, publisher, corePublisher, subscriber, eventLoop },
-        boundedMs(timeoutMs),
-        logger,
-      )
-      return stopping
-    },
-  }
-}
-
-/** What an app does not use is others' to look after, and its user may not look at it. */
-function onlyUsed({ contracts, app, publisher, subscriber }: BusOptions): { readonly only?: readonly string[] } {
-  if (!publisher && !subscriber) return {}
-  const only = usedStreams(contracts, {
-    publishes: publisher ? (app?.publishes ?? contracts.channels) : [],
-    idempotency: publisher?.idempotency === true,
-    handles: (subscriber?.handlers ?? []).map(({ channel }) => channel),
-    onceOnly: app?.onceOnly === true,
-  })
-  return { only }
-}
-
-/** Of a bus that only subscribes. */
-function withoutPublisher(): StoredPublisher {
-  const refuse = (): Promise<never> =>
-    Promise.reject(new KitError(KitErrorCode.InvalidOptions, 'this bus was made without a publisher; nothing was sent'))
-  return { publish: refuse, publishMany: refuse, publishStream: refuse, close: () => Promise.resolve() }
-}
-
-function stopped(): KitError {
-  return new KitError(KitErrorCode.Closed, 'the bus was stopped')
 }

@@ -1,5 +1,6 @@
 import type { NatsServer } from '@alarm-bus/nats-server'
-import { type Bus, type BusOptions, createBus } from '../lifecycle/bus.ts'
+import type { Bus, BusOptions } from '../lifecycle/bus.ts'
+import { createBus } from '../lifecycle/create-bus.ts'
 import { collectLogs, type LogLine } from './collect-logs.ts'
 import { startTestBroker } from './start-test-broker.ts'
 
