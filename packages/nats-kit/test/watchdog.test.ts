@@ -193,6 +193,27 @@ test('delayed retries at the cap, so that nothing new is delivered: not ready, u
   expect(made.of(WatchdogCondition.DeliveryBlocked)[0]).toMatchObject({ on: true, consumer: 'app_to-bot' })
 })
 
+test('push: retries at the cap and no handler that runs: not ready; handlers that run at the cap are work', async () => {
+  const made = await setUp({
+    mode: 'push',
+    concurrency: 4,
+    retry: { baseMs: 6_000, capMs: 6_000 },
+    watchdog: QUICK,
+  })
+  await made.publish(10)
+  await waitFor(() => made.check(WatchdogCondition.AckPendingAtCap))
+  // The handlers run.
+  expect(made.of(WatchdogCondition.DeliveryBlocked)).toEqual([])
+  made.letGo(new Error('the service is away'))
+  await waitFor(() => made.check(WatchdogCondition.DeliveryBlocked))
+  expect(made.check(WatchdogCondition.DeliveryBlocked)).toMatchObject({
+    ok: false,
+    detail: expect.stringMatching(/^4 deliveries are without an ack, 4 may be: 6 messages wait .*concurrency/),
+  })
+  made.letGo()
+  await waitFor(() => made.check(WatchdogCondition.DeliveryBlocked) === undefined, { deadlineMs: 20_000 })
+})
+
 test('the cap follows from concurrency and retries, and is an option', async () => {
   const capOf = async (options: Partial<SubscriberOptions>) => {
     const { jsm, name } = await setUp(options)

@@ -16,6 +16,8 @@ import type { PositionNote } from './position-note.ts'
 export interface Work {
   /** Deliveries that this process settled. */
   readonly settled: number
+  /** Deliveries that are with a handler of this process, or wait for one. */
+  readonly running: number
   /** When the broker stored the message that was delivered last, in milliseconds of the Unix epoch. */
   readonly lastStoredMs: number | undefined
   /** Told when the broker is seen to take acks. */
@@ -219,17 +221,17 @@ export class ConsumerWatch {
     const busy = this.#settings.mode === 'push' && moved
     const detail = `${open} deliveries are without an ack, ${cap} may be`
     this.#conditions.set(WatchdogCondition.AckPendingAtCap, isAtCap && !busy, detail)
-    // What runs is not what blocks: all else is sent back and waits for its next delivery.
-    const isBlocked =
-      isAtCap &&
-      this.#settings.mode === 'pull' &&
-      waiting > 0 &&
-      info.paused !== true &&
-      delivered.stream_seq === this.#last?.delivered.stream_seq
+    const isStuck =
+      isAtCap && waiting > 0 && info.paused !== true && delivered.stream_seq === this.#last?.delivered.stream_seq
+    // What runs is not what blocks: all else is sent back and waits for its next delivery. With push the cap is what may
+    // run, so it blocks only while none of it does; one that comes back and fails again ends nothing.
+    const was = this.#conditions.has(WatchdogCondition.DeliveryBlocked)
+    const isPush = this.#settings.mode === 'push'
+    const remedy = `raise ${isPush ? 'concurrency' : 'maxAckPending'} or shorten the retries`
     this.#conditions.set(
       WatchdogCondition.DeliveryBlocked,
-      isBlocked,
-      `${detail}: ${waiting} messages wait until some of them are settled; raise maxAckPending or shorten the retries`,
+      isStuck && (!isPush || was || this.#work.running === 0),
+      `${detail}: ${waiting} messages wait until some of them are settled; ${remedy}`,
     )
   }
 
