@@ -111,6 +111,11 @@ export class MessageProcessor {
     return this.#last?.storedAt.getTime()
   }
 
+  /** The broker was seen to have taken this consumer's acks. */
+  acksTaken(): void {
+    this.#settler.acksTaken()
+  }
+
   /** Messages that waited for their next delivery and have left the stream, which begins at `firstSeq`; told once. */
   takeLeftRetries(firstSeq: number): ReturnType<RetryWaits['takeLeft']> {
     return this.#waits.takeLeft(firstSeq, performance.now())

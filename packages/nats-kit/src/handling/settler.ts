@@ -4,7 +4,7 @@ import type { Verdict } from './decide.ts'
 import type { Envelope } from './envelope.ts'
 
 const IN_PROGRESS = Buffer.from('+WPI')
-/** After this long without another refusal acks count as taken again. */
+/** After this long without another refusal acks count as taken again, unless that is seen before. */
 const REFUSED_MS = 30_000
 
 /**
@@ -31,6 +31,11 @@ export class Settler {
   get trouble(): string | undefined {
     const isRefused = performance.now() - this.#refusedAt < REFUSED_MS
     return isRefused ? "the broker refuses this app's acks; messages are handled again and again" : undefined
+  }
+
+  /** The broker was seen to have taken acks since. */
+  acksTaken(): void {
+    this.#refusedAt = Number.NEGATIVE_INFINITY
   }
 
   settle(reply: string, verdict: Verdict): void {

@@ -21,6 +21,8 @@ export interface Work {
   readonly running: number
   /** When the broker stored the message that was delivered last, in milliseconds of the Unix epoch. */
   readonly lastStoredMs: number | undefined
+  /** Told when the broker is seen to take acks. */
+  acksTaken(): void
   /** Failed messages that waited for their next delivery, and left the stream, which begins at `firstSeq`; told once. */
   takeLeftRetries(firstSeq: number): { readonly certain: readonly number[]; readonly possible: readonly number[] }
 }
@@ -126,6 +128,8 @@ export class ConsumerWatch {
     const heard = now - this.#runningSince > 3 * this.#settings.idleHeartbeatMs + HEARTBEAT_GRACE_MS
     if (heard) this.#conditions.set(WatchdogCondition.MissedHeartbeats, false, 'heartbeats come again')
     const moved = this.#moved(info, now)
+    const before = this.#last?.ack_floor.consumer_seq ?? Number.POSITIVE_INFINITY
+    if (info.num_ack_pending === 0 || info.ack_floor.consumer_seq > before) this.#work.acksTaken()
     this.#lookAtStall(info, now)
     this.#lookAtPause(info)
     this.#lookAtCap(info, moved)

@@ -65,3 +65,19 @@ test.each(['pull', 'push'] as const)(
     expect(judge(`rights of a consumer revoked, ${mode}`, journal).acked).toBe(40)
   },
 )
+
+test('the right to acknowledge is taken away and given back: not ready in between, with the reason', async () => {
+  const { broker, scene, publishing, consuming, publish } = await setUp()
+  const { journal } = scene
+  const subscriber = await subscribe(scene, consuming, { onEnd, ackWaitMs: 500, watchdog: { lookMs: 100 } })
+  const unwell = () => subscriber.checks().flatMap(({ ok, detail }) => (ok ? [] : [detail]))
+  broker.reload(
+    FREE.map((user) => (user.user === 'in' ? { ...user, permissions: '{ publish: { deny: "$JS.ACK.>" } }' } : user)),
+  )
+  expect(await attempt('handled', publish, journal)).toBeUndefined()
+  await waitFor(() => unwell().some((detail) => detail.includes('refuses this app')), { deadlineMs: 20_000 })
+  broker.reload(FREE)
+  await waitFor(() => unwell().length === 0, { what: 'the consumer to be well again', deadlineMs: 20_000 })
+  await drained(scene, publishing)
+  judge('right to acknowledge revoked', journal)
+})
