@@ -34,9 +34,11 @@ export class Turns {
     this.#of = of
   }
 
-  /** Why a message that may end its process is not tried. */
+  /** Why messages wait that should run: the one that may end its process is not tried, or is, and keeps the others. */
   get trouble(): string | undefined {
-    return this.#trouble
+    const behind = this.#waiting.length + this.#suspects.length
+    if (this.#trial === undefined || behind === 0) return this.#trouble
+    return `a message that may end its process is run alone; ${behind} messages wait for it`
   }
 
   take(lease: Lease, now: number): void {

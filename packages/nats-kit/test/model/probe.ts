@@ -19,8 +19,11 @@ export async function probe(bus: ModelBus, stream: number, violated: (what: stri
   await isHandled.catch(async () => {
     // A process that dies takes what it has with it, and a dead letter is an end too.
     const dead = await bus.deadLetters()
+    // One that says by now that it is not ready, for its dead letters find no space, is not silent.
+    const still = await readyApps(bus)
     const deaf = left().filter(
       (app) =>
+        still.includes(app) &&
         !dead.some(({ consumer, original }) => consumer === bus.consumerOf(app, stream) && original.seq === stored.seq),
     )
     for (const { name } of deaf) {
