@@ -9,7 +9,7 @@ export type LateOnceStore = OnceStore & ConnectionUser
 
 /**
  * The store of `createKvOnceStore` for whoever has no connection yet, as an app that writes its handlers down before
- * `startBus` connects. The subscriber opens it before the first message and closes it after the last; handlers of one
+ * `createBus` connects. The subscriber opens it before the first message and closes it after the last; handlers of one
  * connection may share it. What the app's user needs on the broker is the same.
  *
  * @throws KitError `invalid_options`. A claim before a subscriber opened it rejects with that too.

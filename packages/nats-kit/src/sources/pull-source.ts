@@ -1,5 +1,6 @@
 import { type Msg, nuid, type Subscription } from '@nats-io/transport-node'
 import type { Connection } from '../connection/connection.ts'
+import { errorText } from '../errors.ts'
 import type { ConnectionState } from '../events.ts'
 import { nextSubject } from './next-subject.ts'
 import { ACK_PREFIX } from '../handling/envelope.ts'
@@ -48,7 +49,7 @@ export class PullSource implements DeliverySource {
       this.#subscription = this.#connection.client.subscribe(`${this.#inbox}*`, {
         callback: (error, message) => {
           if (error) this.end({ kind: 'refused', detail: error.message })
-          else this.#onMessage(message)
+          else this.#take(message)
         },
       })
       this.#connection.events.on('connectionStateChanged', this.#onState)
@@ -92,6 +93,19 @@ export class PullSource implements DeliverySource {
     this.#asked = Number.POSITIVE_INFINITY
     if (this.#connection.state === 'connected') await subscription.drain().catch(() => undefined)
     this.end({ kind: 'stopped', detail: 'asked to stop' })
+  }
+
+  /** Never throws: an exception would end the client's reader, and another client may write what it cannot read. */
+  #take(message: Msg): void {
+    try {
+      this.#onMessage(message)
+    } catch (error) {
+      const detail = { event: 'statusUnreadable', consumer: this.#context.consumer, error: errorText(error) }
+      this.#connection.logger.warn(
+        detail,
+        'what came to the inbox is neither a delivery nor a status; it is passed over',
+      )
+    }
   }
 
   #onMessage(message: Msg): void {

@@ -1,5 +1,6 @@
 import type { Msg, Subscription } from '@nats-io/transport-node'
 import type { Connection } from '../connection/connection.ts'
+import { errorText } from '../errors.ts'
 import type { ConnectionState } from '../events.ts'
 import { ACK_PREFIX } from '../handling/envelope.ts'
 import { HEARTBEAT_GRACE_MS, LastSequences, reportSilence } from './heartbeat.ts'
@@ -40,7 +41,7 @@ export class PushSource implements DeliverySource {
         ...(deliverGroup === undefined ? {} : { queue: deliverGroup }),
         callback: (error, message) => {
           if (error) this.end({ kind: 'refused', detail: error.message })
-          else this.#onMessage(message)
+          else this.#take(message)
         },
       })
       this.#connection.events.on('connectionStateChanged', this.#onState)
@@ -66,6 +67,19 @@ export class PushSource implements DeliverySource {
     if (this.#ended || !this.#subscription) return
     if (this.#connection.state === 'connected') await this.#subscription.drain().catch(() => undefined)
     this.end({ kind: 'stopped', detail: 'asked to stop' })
+  }
+
+  /** Never throws: an exception would end the client's reader, and another client may write what it cannot read. */
+  #take(message: Msg): void {
+    try {
+      this.#onMessage(message)
+    } catch (error) {
+      const detail = { event: 'statusUnreadable', consumer: this.#context.consumer, error: errorText(error) }
+      this.#connection.logger.warn(
+        detail,
+        'what came to the inbox is neither a delivery nor a status; it is passed over',
+      )
+    }
   }
 
   #onMessage(message: Msg): void {
