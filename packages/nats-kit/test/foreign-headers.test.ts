@@ -113,3 +113,21 @@ test('headers that the client cannot read cost neither the connection, nor their
   expect(states).toEqual([])
   expect(subscriber.checks().filter(({ ok }) => !ok)).toEqual([])
 })
+
+test('headers on a push consumer’s own subject that the client cannot read end no reader', async () => {
+  const { connection, contracts, toBot, stream } = await openWithStreams(broker.current)
+  const handled: string[] = []
+  const handlers = [defineHandler(toBot, ({ message }) => void handled.push(message))]
+  const subscriber = createSubscriber(connection, { contracts, app: 'app', mode: 'push', handlers })
+  onEnd(() => subscriber.stop(2_000))
+  subscriber.start()
+  await waitFor(() => subscriber.checks().every(({ ok }) => ok))
+  const { config } = await (await manager(connection)).consumers.info(stream.name, 'app_to-bot')
+  const odd = BLOCKS['a blank in a name'] as string
+  await writeRaw(broker.current.url, [frame(config.deliver_subject as string, odd, 'x')])
+  const said = () => connection.logs.lines.some(({ fields }) => fields['event'] === 'statusUnreadable')
+  await waitFor(said)
+  await writeRaw(broker.current.url, [frame(toBot.subject, 'NATS/1.0\r\n\r\n', '{"message":"behind"}')])
+  await waitFor(() => handled.length === 1)
+  expect([handled, connection.state]).toEqual([['behind'], 'connected'])
+})
