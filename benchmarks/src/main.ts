@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { type HttpScale, httpTable, runHttp } from './http/run-http.ts'
@@ -6,7 +8,9 @@ import { othersCores } from './report/figures.ts'
 import { ProgressLine } from './report/progress.ts'
 import { RESULTS_FILE, writeResults } from './report/results-file.ts'
 import { tableOf, verdictText } from './report/table.ts'
+import { againstBefore } from './rows/against.ts'
 import { ALL_ROWS, selectRows } from './rows/all-rows.ts'
+import { WORKER } from './run/contender-process.ts'
 import { runBenchmark } from './run/run-benchmark.ts'
 import { SCALES } from './run/scale.ts'
 
@@ -30,6 +34,7 @@ const IDLE_SCALES: Readonly<Record<'quick' | 'full', IdleScale>> = {
 }
 
 const HELP = `pnpm bench [--quick] [--profile] [row …]
+pnpm bench --against <checkout> [--quick] [--profile] [row …]
 pnpm bench http [--quick] [--profile]
 pnpm bench idle [--quick]
 
@@ -38,6 +43,7 @@ ratios of one run mean anything. With idle it counts what apps of 1, 10 and 100 
 is published.
 
   --quick   less of everything, one payload; under a minute
+  --against directory of another checkout with its dependencies installed: the kit there, in turns with the one here
   --profile each contender leaves a CPU profile in profiles/; the figures are not to be quoted
   row       only rows whose name begins so: ${ALL_ROWS.map((row) => row.name).join(', ')}
 `
@@ -50,6 +56,7 @@ function readCommandLine() {
     options: {
       quick: { type: 'boolean', default: false },
       profile: { type: 'boolean', default: false },
+      against: { type: 'string' },
       help: { type: 'boolean', short: 'h', default: false },
     },
   })
@@ -57,14 +64,25 @@ function readCommandLine() {
   const isIdle = positionals.length === 1 && positionals[0] === IDLE
   const unknown = isHttp || isIdle ? [] : positionals.filter((filter) => selectRows([filter]).length === 0)
   if (unknown.length > 0) throw new Error(`there is no row ${unknown.join(', ')}\n\n${HELP}`)
+  const selected = isHttp || isIdle ? [] : selectRows(positionals)
+  const against = values.against === undefined ? undefined : checkoutAt(values.against)
   return {
     help: values.help,
     http: isHttp ? HTTP_SCALES[values.quick ? 'quick' : 'full'] : undefined,
     idle: isIdle ? IDLE_SCALES[values.quick ? 'quick' : 'full'] : undefined,
-    scale: SCALES[values.quick ? 'quick' : 'full'],
-    rows: isHttp || isIdle ? [] : selectRows(positionals),
+    scale: SCALES[values.quick ? 'quick' : against === undefined ? 'full' : 'against'],
+    rows: against === undefined ? selected : selected.map(againstBefore),
+    against,
     nodeOptions: values.profile ? ['--cpu-prof', `--cpu-prof-dir=${PROFILES}`] : [],
   }
+}
+
+function checkoutAt(path: string): string {
+  // pnpm runs this in the package's folder; the path is meant from where the command was typed.
+  const directory = resolve(process.env['INIT_CWD'] ?? '.', path)
+  if (!existsSync(join(directory, WORKER)) || !existsSync(join(directory, 'benchmarks/node_modules')))
+    throw new Error(`${directory} is no checkout of this repository with its dependencies installed (pnpm install)`)
+  return directory
 }
 
 async function main(): Promise<void> {

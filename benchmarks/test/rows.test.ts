@@ -1,8 +1,12 @@
+import { tmpdir } from 'node:os'
+import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { isFailure } from '../src/report/figures.ts'
 import type { RowReport } from '../src/report/row-report.ts'
 import { tableOf } from '../src/report/table.ts'
+import { againstBefore } from '../src/rows/against.ts'
 import { ALL_ROWS, selectRows } from '../src/rows/all-rows.ts'
+import type { Row } from '../src/rows/row.ts'
 import { runBenchmark } from '../src/run/run-benchmark.ts'
 import { SCALES } from '../src/run/scale.ts'
 
@@ -14,6 +18,7 @@ describe('every row runs and verifies what it did', () => {
       rows: [row],
       scale: SCALES.smoke,
       nodeOptions: [],
+      against: undefined,
       onProgress: () => undefined,
       onReport: (report) => seen.push(report),
     })
@@ -32,6 +37,44 @@ describe('every row runs and verifies what it did', () => {
       expect(contender.clientCores).toBeGreaterThan(0)
       expect(tableOf(report as RowReport)).toContain(contender.title)
     }
+  })
+})
+
+test('a row against another checkout runs that one’s kit', async () => {
+  const [row] = selectRows(['pull'])
+  const seen: string[] = []
+  const checkout = fileURLToPath(new URL('../..', import.meta.url))
+  const results = await runBenchmark({
+    rows: [againstBefore(row as Row)],
+    scale: { ...SCALES.smoke, starts: 2 },
+    nodeOptions: [],
+    against: checkout,
+    onProgress: (what) => seen.push(what),
+    onReport: () => undefined,
+  })
+  const [report] = results.rows
+  expect(report?.verdict.ratios['rate']).toBeGreaterThan(0)
+  expect(report?.contenders.map(({ name }) => name)).toEqual(['kit', 'before'])
+  for (const contender of report?.contenders ?? []) {
+    if (isFailure(contender)) throw new Error(`${contender.name}: ${contender.error}`)
+    expect(contender.rounds).toHaveLength(2)
+  }
+  expect(seen.filter((what) => what.endsWith('starting before'))).toHaveLength(2)
+})
+
+test('a directory that is no checkout fails as a contender, and says so', async () => {
+  const [row] = selectRows(['pull'])
+  const results = await runBenchmark({
+    rows: [againstBefore(row as Row)],
+    scale: SCALES.smoke,
+    nodeOptions: [],
+    against: tmpdir(),
+    onProgress: () => undefined,
+    onReport: () => undefined,
+  })
+  expect(results.rows[0]?.contenders[1]).toMatchObject({
+    name: 'before',
+    error: expect.stringMatching(/Cannot find module/),
   })
 })
 

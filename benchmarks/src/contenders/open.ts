@@ -8,16 +8,21 @@ const LOADERS = {
   nest: async () => (await import('./nest.ts')).openNest,
 } as const satisfies Record<string, () => Promise<OpenContender>>
 
-export type ContenderName = keyof typeof LOADERS
+/** What a process runs. */
+export type Loadable = keyof typeof LOADERS
+
+/** `before` is the kit of another checkout, run by that checkout's own worker. */
+export type ContenderName = Loadable | 'before'
 
 /** How a contender is called in tables. */
 export const CONTENDER_TITLE: Readonly<Record<ContenderName, string>> = {
   kit: 'kit',
+  before: 'kit of the other checkout',
   raw: 'raw client',
   moleculer: '@moleculer/channels',
   nest: '@nestjs-plugins/…-jetstream-transport',
 }
 
-export function loadContender(name: ContenderName): Promise<OpenContender> {
+export function loadContender(name: Loadable): Promise<OpenContender> {
   return LOADERS[name]()
 }

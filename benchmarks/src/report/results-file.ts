@@ -22,7 +22,7 @@ export function resultsOf(rows: readonly RowReport[], scale: Scale, natsServer: 
   return {
     finishedAt: new Date().toISOString(),
     scale: scale.name,
-    rounds: scale.rounds,
+    rounds: scale.starts * scale.rounds,
     node: process.version,
     natsServer,
     platform: `${process.platform} ${process.arch}`,

@@ -1,9 +1,12 @@
 import { type ChildProcess, fork } from 'node:child_process'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Answer, Assignment, Order } from '../worker/protocol.ts'
 import type { RoundResult } from '../worker/task.ts'
 
-const WORKER = fileURLToPath(new URL('../worker/main.ts', import.meta.url))
+const CHECKOUT = fileURLToPath(new URL('../../..', import.meta.url))
+/** In a checkout. What a worker is asked and answers stays the same, so that an older one can be run. */
+export const WORKER = 'benchmarks/src/worker/main.ts'
 /** A process that does not end when it is asked to is killed after this. */
 const END_TIMEOUT_MS = 10_000
 const KEPT_ERROR_CHARACTERS = 2_000
@@ -15,8 +18,8 @@ export class ContenderProcess {
   #stderr = ''
   #waiting: { resolve(answer: Answer): void; reject(error: Error): void } | undefined
 
-  private constructor(assignment: Assignment, nodeOptions: readonly string[]) {
-    this.#child = fork(WORKER, [JSON.stringify(assignment)], {
+  private constructor(assignment: Assignment, nodeOptions: readonly string[], checkout: string) {
+    this.#child = fork(join(checkout, WORKER), [JSON.stringify(assignment)], {
       execArgv: ['--conditions=@alarm-bus/source', '--no-warnings', ...nodeOptions],
       // A profiler or a coverage tool of whoever runs this would be measured too.
       env: { ...process.env, NODE_OPTIONS: '' },
@@ -34,9 +37,16 @@ export class ContenderProcess {
     })
   }
 
-  /** @throws Error saying why the contender cannot be started. */
-  static async start(assignment: Assignment, nodeOptions: readonly string[]): Promise<ContenderProcess> {
-    const started = new ContenderProcess(assignment, nodeOptions)
+  /**
+   * @param checkout whose worker and kit run; this one by default.
+   * @throws Error saying why the contender cannot be started.
+   */
+  static async start(
+    assignment: Assignment,
+    nodeOptions: readonly string[],
+    checkout = CHECKOUT,
+  ): Promise<ContenderProcess> {
+    const started = new ContenderProcess(assignment, nodeOptions, checkout)
     try {
       await started.#answer()
       return started

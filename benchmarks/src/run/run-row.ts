@@ -38,6 +38,8 @@ export interface RunOptions {
   readonly onProgress: OnProgress
   /** Further options for the contenders' Node, a profiler's for instance. */
   readonly nodeOptions: readonly string[]
+  /** Directory of the checkout whose kit is the contender `before`. */
+  readonly against: string | undefined
 }
 
 /** Runs one row on brokers of its own, one payload after the other. */
@@ -65,8 +67,29 @@ interface PayloadRun extends RunOptions {
 }
 
 async function runPayload(run: PayloadRun): Promise<RowRun> {
-  const { row, scale, payloadBytes, brokers, stage, onProgress } = run
+  const { row, scale, payloadBytes, brokers } = run
   const messages = messagesOf(row, scale, payloadBytes)
+  const contenders = new Map<ContenderName, ContenderRun>()
+  for (let start = 0; start < scale.starts; start++) {
+    for (const { name, rounds, error } of await runOnce(run, messages)) {
+      const before = contenders.get(name)
+      const failed = before?.error ?? error
+      const all = [...(before?.rounds ?? []), ...rounds]
+      contenders.set(name, { name, rounds: all, ...(failed === undefined ? {} : { error: failed }) })
+    }
+  }
+  return {
+    row,
+    payloadBytes,
+    messages,
+    natsServer: brokers.servers[0]?.version ?? '',
+    contenders: [...contenders.values()],
+  }
+}
+
+/** One process for each contender, for its warm-ups and the rounds that count. */
+async function runOnce(run: PayloadRun, messages: number): Promise<readonly Runner[]> {
+  const { row, scale, payloadBytes, stage, onProgress } = run
   const runners = await startRunners(run, messages)
   try {
     for (let round = -scale.warmUps; round < scale.rounds; round++) {
@@ -79,21 +102,15 @@ async function runPayload(run: PayloadRun): Promise<RowRun> {
         if (row.stream === 'emptied') await stage.empty(runner.key)
       }
     }
+    return runners
   } finally {
     await Promise.all(runners.map((runner) => runner.process?.end()))
     for (const key of new Set(runners.map((runner) => runner.key))) await stage.empty(key)
   }
-  return {
-    row,
-    payloadBytes,
-    messages,
-    natsServer: brokers.servers[0]?.version ?? '',
-    contenders: runners.map(({ name, rounds, error }) => ({ name, rounds, ...(error === undefined ? {} : { error }) })),
-  }
 }
 
 async function startRunners(
-  { row, payloadBytes, brokers, stage, onProgress, nodeOptions }: PayloadRun,
+  { row, payloadBytes, brokers, stage, onProgress, nodeOptions, against }: PayloadRun,
   messages: number,
 ): Promise<readonly Runner[]> {
   const runners: Runner[] = []
@@ -110,10 +127,11 @@ async function startRunners(
     const runner: Runner = { name, key, rounds: [], process: undefined, error: undefined }
     const work = { ...row.work, url, key, payloadBytes, brokerPids: brokers.servers.map((server) => server.pid) }
     try {
-      runner.process = await ContenderProcess.start({ contender: name, task: row.task, work }, [
-        ...row.nodeOptions,
-        ...nodeOptions,
-      ])
+      const options = [...row.nodeOptions, ...nodeOptions]
+      runner.process =
+        name === 'before'
+          ? await ContenderProcess.start({ contender: 'kit', task: row.task, work }, options, against)
+          : await ContenderProcess.start({ contender: name, task: row.task, work }, options)
     } catch (error) {
       runner.error = (error as Error).message
     }

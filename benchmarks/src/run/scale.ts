@@ -3,7 +3,10 @@ import type { Row } from '../rows/row.ts'
 
 /** How much of each row is done. */
 export interface Scale {
-  readonly name: 'full' | 'quick' | 'smoke'
+  readonly name: 'full' | 'against' | 'quick' | 'smoke'
+  /** How often each contender's process is started: two processes of the same code differ by a tenth. */
+  readonly starts: number
+  /** That count, of each process. */
   readonly rounds: number
   /** Rounds before those that count: code is compiled and caches are filled in them. */
   readonly warmUps: number
@@ -15,10 +18,12 @@ export interface Scale {
 const mainPayload = (): readonly number[] => [MAIN_PAYLOAD]
 
 export const SCALES: Readonly<Record<Scale['name'], Scale>> = {
-  full: { name: 'full', rounds: 5, warmUps: 2, share: 1, payloadsOf: (row) => row.payloads },
-  quick: { name: 'quick', rounds: 5, warmUps: 1, share: 0.1, payloadsOf: mainPayload },
+  full: { name: 'full', starts: 1, rounds: 5, warmUps: 2, share: 1, payloadsOf: (row) => row.payloads },
+  /** Two checkouts differ by little: many short rounds of several processes. */
+  against: { name: 'against', starts: 7, rounds: 3, warmUps: 2, share: 0.5, payloadsOf: mainPayload },
+  quick: { name: 'quick', starts: 1, rounds: 5, warmUps: 1, share: 0.1, payloadsOf: mainPayload },
   /** For a test: everything happens, nothing is measured well. */
-  smoke: { name: 'smoke', rounds: 1, warmUps: 0, share: 0.003, payloadsOf: mainPayload },
+  smoke: { name: 'smoke', starts: 1, rounds: 1, warmUps: 0, share: 0.003, payloadsOf: mainPayload },
 }
 
 const SMALL_PAYLOAD_BYTES = 1_024

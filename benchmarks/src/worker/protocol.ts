@@ -1,4 +1,4 @@
-import type { ContenderName } from '../contenders/open.ts'
+import type { Loadable } from '../contenders/open.ts'
 import type { Work } from '../work/work.ts'
 import type { RoundResult } from './task.ts'
 
@@ -6,7 +6,7 @@ export type TaskName = 'publish' | 'publish-many' | 'publish-stream' | 'consume'
 
 /** What a contender's process is started with, as JSON in its first argument. */
 export interface Assignment {
-  readonly contender: ContenderName
+  readonly contender: Loadable
   readonly task: TaskName
   readonly work: Work
 }
