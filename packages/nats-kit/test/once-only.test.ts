@@ -13,7 +13,7 @@ import {
   onceOnly,
   type OnceStore,
 } from '../src/index.ts'
-import { ackHead, Envelope } from '../src/handling/envelope.ts'
+import { Envelope } from '../src/handling/envelope.ts'
 import { onceBucketName } from '../src/admin.ts'
 import { waitFor } from '../src/testing.ts'
 import { makeContracts, manager, onEnd, open, openWithStreams, type TestContracts, useBroker } from './harness.ts'
@@ -202,7 +202,7 @@ describe('onceOnly', () => {
       defineHandler(toBot, () => void calls++),
       { store },
     )
-    const scope = { channel: 'to-bot', logger: connection.logs, ackHead: ackHead(stream.name, 'app_to-bot') }
+    const scope = { channel: 'to-bot', logger: connection.logs }
     await first.handle({ message: 'x' } as never, new Envelope(message, scope))
     start()
     await waitFor(() => passedOver().length === 1)

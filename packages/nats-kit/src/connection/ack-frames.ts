@@ -1,7 +1,5 @@
 const HEAD = Buffer.from('PUB ')
 const TAIL = Buffer.from(' 4\r\n+ACK\r\n')
-/** Bytes of a character in UTF-8, at most. */
-const CHARACTER_BYTES = 3
 const INITIAL_BYTES = 4 * 1024
 
 /** Bytes of a positive ack's body. */
@@ -20,14 +18,15 @@ export class AckFrames {
     return this.#length
   }
 
-  add(reply: string): void {
-    const atMost = this.#length + HEAD.length + CHARACTER_BYTES * reply.length + TAIL.length
+  add(reply: Uint8Array): void {
+    const atMost = this.#length + HEAD.length + reply.length + TAIL.length
     if (atMost > this.#bytes.length) this.#grow(2 * atMost)
     const bytes = this.#bytes
     let at = this.#length
-    // By hand, since they are shorter than what a call costs.
+    // By hand, since it is shorter than what a call costs.
     for (let i = 0; i < HEAD.length; i++) bytes[at++] = HEAD[i] as number
-    at += bytes.write(reply, at)
+    bytes.set(reply, at)
+    at += reply.length
     for (let i = 0; i < TAIL.length; i++) bytes[at++] = TAIL[i] as number
     this.#length = at
   }

@@ -54,8 +54,8 @@ export class FrameWriter {
     if (this.#messages.length >= MAX_WAITING) this.flush()
   }
 
-  /** A positive ack, which is most of what a consumer sends. @throws ClosedConnectionError. */
-  ack(reply: string): void {
+  /** A positive ack on this subject, which is most of what a consumer sends. @throws ClosedConnectionError. */
+  ack(reply: Uint8Array): void {
     this.#count(ACK_BYTES)
     if (this.#acks.byteLength === 0) setImmediate(this.flush)
     this.#acks.add(reply)

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Msg } from '@nats-io/transport-node'
+import { replyBytesOf } from '../codec/received.ts'
 import { connectionChange } from '../connection/connection-change.ts'
 import type { Connection } from '../connection/connection.ts'
 import { errorText, KitError } from '../errors.ts'
@@ -12,13 +13,13 @@ import { streamLooksOf } from '../watchdog/stream-looks.ts'
 import { ConsumerLooks } from './consumer-looks.ts'
 import { ConsumerNotes, unrunNote } from './consumer-notes.ts'
 import type { ConsumerSpec } from './consumer-spec.ts'
-import { DeliveryNumbers } from './delivery-numbers.ts'
 import { type DeliverableTo, isDeliverable } from './is-deliverable.ts'
 import { LookTimer } from './look-timer.ts'
 import type { SubscriberSettings } from './options.ts'
 import type { Pauses } from './pauses.ts'
 import { RunnerState } from './runner-state.ts'
 import { Standstill } from './standstill.ts'
+import { AckNumbers, FIRST_OF_CONSUMER, FIRST_OF_MESSAGE } from '../handling/ack-subject.ts'
 import { type AbandonedMessage, MessageProcessor } from '../handling/message-processor.ts'
 import { PullSource } from '../sources/pull-source.ts'
 import { PushSource } from '../sources/push-source.ts'
@@ -54,7 +55,8 @@ export class ConsumerRunner {
   readonly #stopSignal = new AbortController()
   #source: DeliverySource | undefined
   #consumerCreated: string | undefined
-  #numbers: DeliveryNumbers | undefined
+  /** Whether the consumer has delivered anything. */
+  #hasDelivered = false
   readonly #state: RunnerState
   readonly #standstill = new Standstill({
     matters: () => this.#watch.countsGaps,
@@ -111,7 +113,7 @@ export class ConsumerRunner {
         if (info.created !== this.#consumerCreated) this.#processor.unrun.clear()
         this.#consumerCreated = info.created
         this.#processor.unrun.take(unrunNote(info))
-        this.#numbers = new DeliveryNumbers(spec.stream, spec.name, info.delivered.consumer_seq > 0)
+        this.#hasDelivered = info.delivered.consumer_seq > 0
       },
     })
     const { lookMs, idleLookMs } = settings.watchdog
@@ -226,7 +228,15 @@ export class ConsumerRunner {
     return end
   }
 
+  /** Its consumer counts its deliveries from one again: something has reset it, or made it again. */
+  #beginsAgain(firsts: number): boolean {
+    const again = this.#hasDelivered && (firsts & FIRST_OF_CONSUMER) !== 0
+    this.#hasDelivered = true
+    return again
+  }
+
   #makeSource(deliverSubject: string | undefined, deliverGroup: string | undefined): DeliverySource {
+    const numbers = new AckNumbers()
     const context = {
       stream: this.#stream,
       consumer: this.name,
@@ -236,10 +246,12 @@ export class ConsumerRunner {
         loopClock.tell(now)
         this.#standstill.isHeld()
         this.#lookTimer.soon()
+        const firsts = numbers.firstsOf(replyBytesOf(message))
         // Before what it has settled by then hides from where it was moved.
-        if (this.#numbers?.beginAgain(message)) this.#lookTimer.nowOrNext()
-        if (this.#stale.isStale()) return this.#processor.passOver(message)
-        if (isDeliverable(message, this.#deliverableTo, this.#watch.isFit)) return this.#processor.process(message, now)
+        if (this.#beginsAgain(firsts)) this.#lookTimer.nowOrNext()
+        if (this.#stale.isStale(now)) return this.#processor.passOver(message)
+        if (isDeliverable(message, this.#deliverableTo, this.#watch.isFit))
+          return this.#processor.process(message, now, (firsts & FIRST_OF_MESSAGE) !== 0)
         this.#processor.passOver(message)
         this.#lookTimer.now()
       },

@@ -7,7 +7,7 @@ import {
 } from '../streams/companion-streams.ts'
 import { nextSubject } from '../sources/next-subject.ts'
 import type { ConsumerSpec } from './consumer-spec.ts'
-import { ACK_PREFIX } from '../handling/envelope.ts'
+import { ACK_PREFIX } from '../handling/ack-subject.ts'
 import { resetSubject } from './passed-over.ts'
 
 /** Where a consumer is and what it is held to. */

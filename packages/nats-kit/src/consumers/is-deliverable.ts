@@ -1,5 +1,6 @@
 import type { Msg } from '@nats-io/transport-node'
-import { bodyLengthOf, firstValue, headerBytesOf, isOnSubject, readHeaderBlock } from '../codec/header-block.ts'
+import { firstValue, readHeaderBlock } from '../codec/header-block.ts'
+import { bodyLengthOf, headerBytesOf, isOnSubject } from '../codec/received.ts'
 import { matches } from './consumer-fields.ts'
 import type { ConsumerSpec } from './consumer-spec.ts'
 

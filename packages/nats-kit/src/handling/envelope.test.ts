@@ -1,22 +1,21 @@
 import type { Msg } from '@nats-io/transport-node'
 import { expect, test } from 'vitest'
 import { collectLogs } from '../testing.ts'
-import { ackHead, Envelope } from './envelope.ts'
+import { Envelope } from './envelope.ts'
 import { LastSequences } from '../sources/heartbeat.ts'
 
-const SCOPE = { channel: 'channel', logger: collectLogs(), ackHead: ackHead('STREAM', 'consumer') }
+const SCOPE = { channel: 'channel', logger: collectLogs() }
 const FIRST_SHAPE = '$JS.ACK.STREAM.consumer.3.17.5.1700000000123456789.9'
 const SECOND_SHAPE = '$JS.ACK.hub.ACCOUNTHASH.STREAM.consumer.3.17.5.1700000000123456789.9.token'
 
 test.each([FIRST_SHAPE, SECOND_SHAPE])('reads the metadata of %s', (reply) => {
   const delivery = new Envelope({ reply, subject: 's' } as Msg, SCOPE)
-  const { stream, consumer, deliveryCount, seq, isFirst } = delivery
-  expect({ stream, consumer, deliveryCount, seq, isFirst }).toEqual({
+  const { stream, consumer, deliveryCount, seq } = delivery
+  expect({ stream, consumer, deliveryCount, seq }).toEqual({
     stream: 'STREAM',
     consumer: 'consumer',
     deliveryCount: 3,
     seq: 17,
-    isFirst: false,
   })
   expect(delivery.storedAt.toISOString()).toBe('2023-11-14T22:13:20.123Z')
   const sequences = new LastSequences()
@@ -33,14 +32,6 @@ test('the signal aborts whether it was asked for before or after', () => {
   const after = make()
   after.abort(new Error('time is up'))
   expect(after.signal.aborted).toBe(true)
-})
-
-test.each([
-  ['$JS.ACK.STREAM.consumer.1.17.5.1700000000123456789.9', true],
-  ['$JS.ACK.STREAM.consumer.11.17.5.1700000000123456789.9', false],
-  ['$JS.ACK.hub.HASH.STREAM.consumer.1.17.5.1700000000123456789.9.token', true],
-])('%s is a first delivery: %s', (reply, isFirst) => {
-  expect(new Envelope({ reply, subject: 's' } as Msg, SCOPE).isFirst).toBe(isFirst)
 })
 
 const received = (headerBlock: string | Uint8Array, body = ''): Msg => {

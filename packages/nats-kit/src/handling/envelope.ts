@@ -1,26 +1,25 @@
 import type { Msg } from '@nats-io/transport-node'
-import { copiedMessage, firstValue, type HeaderBlock, headerBytesOf, readHeaderBlock } from '../codec/header-block.ts'
+import { firstValue, type HeaderBlock, readHeaderBlock } from '../codec/header-block.ts'
+import { copiedMessage, headerBytesOf, replyBytesOf } from '../codec/received.ts'
 import { HeaderName } from '../codec/headers.ts'
 import type { Logger } from '../logger.ts'
 import type { MessageContext } from './handler.ts'
 
-/** A JetStream delivery is answered on a subject that begins with this; anything else is a status of the broker's. */
-export const ACK_PREFIX = '$JS.ACK.'
-
 const ABORTED = AbortSignal.abort()
 /** Few handlers hold something for their message: a field would cost every one of them. */
 const onTakenBack = new WeakMap<Envelope, () => void>()
-const ONE = '1'.charCodeAt(0)
-const DOT = '.'.charCodeAt(0)
 
 /** What all deliveries of a consumer have in common: told once, not kept by each. */
-export interface EnvelopeScope extends Pick<MessageContext, 'channel' | 'logger'> {
-  /** How the ack subject of this consumer's deliveries begins, up to the count of deliveries. */
-  readonly ackHead: string
-}
+export type EnvelopeScope = Pick<MessageContext, 'channel' | 'logger'>
 
-export function ackHead(stream: string, consumer: string): string {
-  return `${ACK_PREFIX}${stream}.${consumer}.`
+/** What few handlers ask for, and few deliveries have: made when it is needed. */
+interface Details {
+  /** Of the latest delivery, when the broker delivered the message again meanwhile. */
+  reply: Uint8Array | undefined
+  /** Of the ack subject. */
+  tokens: string[] | undefined
+  headers: HeaderBlock | undefined
+  reruns: number
 }
 
 const UNIT_MS: Readonly<Record<string, number>> = { h: 3_600_000, m: 60_000, s: 1_000, ms: 1 }
@@ -47,20 +46,13 @@ export interface Redriven {
 
 /**
  * One delivery of one message, and the only place that reads what others wrote. No getter throws: what cannot be read is
- * an empty or undefined value. Read lazily, since most handlers ask for little.
- *
- * The metadata is in the reply subject, which has two shapes:
- * `$JS.ACK.<stream>.<consumer>.<deliveries>.<stream seq>.<consumer seq>.<nanos>.<pending>`, and the same with
- * `<domain>.<account>` after `ACK` and one token at the end.
+ * an empty or undefined value. Read lazily, since most handlers ask for little. The metadata is in the reply subject,
+ * the ack subject.
  */
 export class Envelope implements MessageContext {
-  /** How often the message was handled here before, without another delivery. */
-  reruns = 0
   readonly #message: Msg
   readonly #scope: EnvelopeScope
-  #reply: string | undefined
-  #tokens: string[] | undefined
-  #headers: HeaderBlock | undefined
+  #details: Details | undefined
   /** Made when it is asked for; `'aborted'` when the end came before. */
   #abort: AbortController | 'aborted' | undefined
 
@@ -70,22 +62,24 @@ export class Envelope implements MessageContext {
   }
 
   /** Where the verdict is sent: of the latest delivery, when the broker delivered the message again meanwhile. */
-  get reply(): string {
-    return (this.#reply ??= this.#message.reply ?? '')
+  get reply(): Uint8Array {
+    return this.#details?.reply ?? replyBytesOf(this.#message)
   }
 
   /** Takes the ack subject of a later delivery of the same message: only the latest one's verdict counts. */
   redelivered(later: Envelope): void {
-    this.#reply = later.reply
-    this.#tokens = undefined
+    const details = this.#detailed()
+    details.reply = Buffer.from(later.reply)
+    details.tokens = undefined
   }
 
-  /** Whether it is the message's first delivery, told without taking the ack subject apart. */
-  get isFirst(): boolean {
-    const { reply } = this
-    const { ackHead: head } = this.#scope
-    if (!reply.startsWith(head)) return this.brokerDeliveries === 1
-    return reply.charCodeAt(head.length) === ONE && reply.charCodeAt(head.length + 1) === DOT
+  /** How often the message was handled here before, without another delivery. */
+  get reruns(): number {
+    return this.#details?.reruns ?? 0
+  }
+
+  set reruns(count: number) {
+    if (count > 0 || this.#details) this.#detailed().reruns = count
   }
 
   get channel(): string {
@@ -175,7 +169,7 @@ export class Envelope implements MessageContext {
   }
 
   get headers(): HeaderBlock {
-    return (this.#headers ??= readHeaderBlock(this.headerBytes))
+    return (this.#detailed().headers ??= readHeaderBlock(this.headerBytes))
   }
 
   header(name: string): string | undefined {
@@ -213,10 +207,15 @@ export class Envelope implements MessageContext {
   }
 
   protected token(index: number): string {
-    if (!this.#tokens) {
-      const tokens = this.reply.split('.')
-      this.#tokens = tokens.slice(tokens.length >= 11 ? 4 : 2)
+    const details = this.#detailed()
+    if (!details.tokens) {
+      const tokens = Buffer.from(this.reply).toString().split('.')
+      details.tokens = tokens.slice(tokens.length >= 11 ? 4 : 2)
     }
-    return this.#tokens[index] ?? ''
+    return details.tokens[index] ?? ''
+  }
+
+  #detailed(): Details {
+    return (this.#details ??= { reply: undefined, tokens: undefined, headers: undefined, reruns: 0 })
   }
 }

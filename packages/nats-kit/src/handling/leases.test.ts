@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
 import { collectLogs } from '../testing.ts'
-import { ackHead, Envelope } from './envelope.ts'
+import { Envelope } from './envelope.ts'
 import { type Lease, Leases } from './leases.ts'
 
-const scope = { channel: 'channel', logger: collectLogs(), ackHead: ackHead('S', 'c') }
+const scope = { channel: 'channel', logger: collectLogs() }
 const delivery = (seq: number) => new Envelope({ subject: 's', reply: `$JS.ACK.S.c.1.${seq}.1.7.0` } as never, scope)
 
 const make = () => {

@@ -6,7 +6,8 @@ import { keepDeadLetter } from '../dead-letters/keep-dead-letter.ts'
 import { errorText } from '../errors.ts'
 import type { StoredSender } from '../publish/stored-sender.ts'
 import { decide, type Outcome, type SettlePolicy, type Verdict } from './decide.ts'
-import { ackHead, type Envelope, type EnvelopeScope } from './envelope.ts'
+import { ackHead } from './ack-subject.ts'
+import type { Envelope, EnvelopeScope } from './envelope.ts'
 import type { Handling, HandlingLimits } from './handling.ts'
 import { isUnrun, nativePromise } from './handler-result.ts'
 import { LeaseKeeper } from './lease-keeper.ts'
@@ -77,12 +78,12 @@ export class MessageProcessor {
     this.#of = of
     const { connection, handling, limits, stream, consumer } = of
     const { logger } = connection
-    this.#scope = { channel: handling.channel, logger, ackHead: ackHead(stream, consumer) }
+    this.#scope = { channel: handling.channel, logger }
     this.#policy = {
       maxDeliver: handling.maxDeliver,
       retryDelayMs: (failures, error) => safeDelayOf(handling.retry, failures, error, handling.channel, logger),
     }
-    this.#settler = new Settler(connection, this.#scope.ackHead)
+    this.#settler = new Settler(connection, ackHead(stream, consumer))
     this.#turns = new Turns({
       leases: this.#leases,
       trials: new Trials(of.notes, logger),
@@ -130,11 +131,14 @@ export class MessageProcessor {
   /**
    * Takes one delivery, received at `now` of `performance.now()`. Never throws: what calls it is the client's reader,
    * which an exception would end.
+   *
+   * @param isFirst whether it is known to be its message's first delivery, which spares the questions that only a later
+   *   one raises.
    */
-  process(message: Msg, now: number): void {
+  process(message: Msg, now: number, isFirst = false): void {
     try {
       const envelope = this.#of.handling.open(message, this.#scope)
-      if (envelope.isFirst) return this.#turns.take(this.#take(envelope, now), now)
+      if (isFirst) return this.#turns.take(this.#take(envelope, now), now)
       this.#waits.arrived(envelope.streamSeq)
       if (this.#adopt(envelope)) return
       envelope.reruns = this.#parked.runsOf(envelope.streamSeq)

@@ -16,7 +16,7 @@ const REFUSED_MS = 30_000
 export class Settler {
   readonly #connection: Connection
   readonly #ackHead: string
-  #unsent: { readonly reply: string; readonly verdict: Verdict }[] = []
+  #unsent: { readonly reply: Uint8Array; readonly verdict: Verdict }[] = []
   #refusedAt = Number.NEGATIVE_INFINITY
 
   /** @param ackHead how the subjects begin on which this consumer's deliveries are answered. */
@@ -38,9 +38,9 @@ export class Settler {
     this.#refusedAt = Number.NEGATIVE_INFINITY
   }
 
-  settle(reply: string, verdict: Verdict): void {
+  settle(reply: Uint8Array, verdict: Verdict): void {
     if (this.#connection.state === 'connected') this.#send(reply, verdict)
-    else this.#unsent.push({ reply, verdict })
+    else this.#unsent.push({ reply: Buffer.from(reply), verdict })
   }
 
   /** Starts the broker's ack wait again. */
@@ -56,7 +56,7 @@ export class Settler {
     this.#connection.events.off('errorOccurred', this.#onBrokerError)
   }
 
-  #send(reply: string, verdict: Verdict): void {
+  #send(reply: Uint8Array, verdict: Verdict): void {
     switch (verdict.kind) {
       case 'ack':
         return this.#ack(reply)
@@ -69,7 +69,7 @@ export class Settler {
     }
   }
 
-  #ack(reply: string): void {
+  #ack(reply: Uint8Array): void {
     try {
       this.#connection.frames.ack(reply)
     } catch (error) {
@@ -77,17 +77,17 @@ export class Settler {
     }
   }
 
-  #publish(reply: string, body: Uint8Array): void {
+  #publish(reply: Uint8Array, body: Uint8Array): void {
     try {
-      this.#connection.client.publish(reply, body)
+      this.#connection.client.publish(textOf(reply), body)
     } catch (error) {
       this.#lost(reply, error)
     }
   }
 
   /** Closed for good: the broker redelivers the message to this app's next process. */
-  #lost(reply: string, error: unknown): void {
-    const detail = { event: 'settlementLost', reply, error: errorText(error) }
+  #lost(reply: Uint8Array, error: unknown): void {
+    const detail = { event: 'settlementLost', reply: textOf(reply), error: errorText(error) }
     this.#connection.logger.warn(detail, 'message cannot be settled; it will be redelivered')
   }
 
@@ -99,6 +99,10 @@ export class Settler {
     if (this.#connection.state !== 'connected') return
     for (const { reply, verdict } of this.#unsent.splice(0)) this.#send(reply, verdict)
   }
+}
+
+function textOf(reply: Uint8Array): string {
+  return Buffer.from(reply).toString()
 }
 
 function giveBack(delayMs: number): Uint8Array {

@@ -26,9 +26,13 @@ export class StaleDeliveries {
     this.#clock.unref()
   }
 
-  /** Whether the delivery that is here now is to be left to the broker, which delivers it again. */
-  isStale(): boolean {
-    if (this.#passedOver === undefined && performance.now() - this.#tickedAt < this.#ackWaitMs) return false
+  /**
+   * Whether the delivery that is here now is to be left to the broker, which delivers it again.
+   *
+   * @param now of `performance.now()`.
+   */
+  isStale(now: number): boolean {
+    if (this.#passedOver === undefined && now - this.#tickedAt < this.#ackWaitMs) return false
     this.#tick()
     if (this.#passedOver === undefined) return false
     this.#passedOver++

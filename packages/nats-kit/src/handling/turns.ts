@@ -70,10 +70,10 @@ export class Turns {
   }
 
   /** A message has its verdict, or waits for its next run. */
-  freed(lease: Lease, { key }: Envelope): void {
+  freed(lease: Lease, envelope: Envelope): void {
     if (lease === this.#trial) {
       this.#trial = undefined
-      void this.#of.trials.end(key).then(() => this.#next())
+      void this.#of.trials.end(envelope.key).then(() => this.#next())
     } else if (this.#waiting.length > 0 || this.#suspects.length > 0) this.#next()
   }
 

@@ -1,4 +1,5 @@
 import type { Msg } from '@nats-io/transport-node'
+import { replyBytesOf } from '../codec/received.ts'
 import type { Connection } from '../connection/connection.ts'
 
 /** A busy event loop may look at its socket this late. */
@@ -6,24 +7,24 @@ export const HEARTBEAT_GRACE_MS = 500
 
 /** The last sequences that a consumer mentioned. A message's are read only when somebody asks. */
 export class LastSequences {
-  #reply = ''
+  #reply: Uint8Array | undefined
   #stream = 0
   #consumer = 0
 
   ofMessage(message: Msg): void {
-    this.#reply = message.reply ?? ''
+    this.#reply = replyBytesOf(message)
   }
 
   ofHeartbeat(message: Msg): void {
-    this.#reply = ''
+    this.#reply = undefined
     this.#stream = Number(message.headers?.get('Nats-Last-Stream') || 0)
     this.#consumer = Number(message.headers?.get('Nats-Last-Consumer') || 0)
   }
 
   read(): { readonly lastStreamSequence: number; readonly lastConsumerSequence: number } {
-    if (this.#reply === '') return { lastStreamSequence: this.#stream, lastConsumerSequence: this.#consumer }
+    if (this.#reply === undefined) return { lastStreamSequence: this.#stream, lastConsumerSequence: this.#consumer }
     // From the end, where both shapes of the subject are alike but for one token.
-    const tokens = this.#reply.split('.')
+    const tokens = Buffer.from(this.#reply).toString().split('.')
     const first = tokens.length >= 11 ? 7 : 5
     return { lastStreamSequence: Number(tokens[first]), lastConsumerSequence: Number(tokens[first + 1]) }
   }

@@ -3,7 +3,8 @@ import type { Connection } from '../connection/connection.ts'
 import { errorText } from '../errors.ts'
 import type { ConnectionState } from '../events.ts'
 import { nextSubject } from './next-subject.ts'
-import { ACK_PREFIX } from '../handling/envelope.ts'
+import { isAckSubject } from '../handling/ack-subject.ts'
+import { replyBytesOf } from '../codec/received.ts'
 import { HEARTBEAT_GRACE_MS, LastSequences, reportSilence } from './heartbeat.ts'
 import type { DeliverySource, SourceContext, SourceEnd } from './source.ts'
 
@@ -112,7 +113,7 @@ export class PullSource implements DeliverySource {
     if (this.#ended) return
     const now = performance.now()
     this.#heardAt = now
-    if (!message.reply?.startsWith(ACK_PREFIX)) return this.#onStatus(message)
+    if (!isAckSubject(replyBytesOf(message))) return this.#onStatus(message)
     this.#asked--
     this.#sequences.ofMessage(message)
     this.#context.onMessage(message, now)

@@ -2,7 +2,8 @@ import type { Msg, Subscription } from '@nats-io/transport-node'
 import type { Connection } from '../connection/connection.ts'
 import { errorText } from '../errors.ts'
 import type { ConnectionState } from '../events.ts'
-import { ACK_PREFIX } from '../handling/envelope.ts'
+import { isAckSubject } from '../handling/ack-subject.ts'
+import { replyBytesOf } from '../codec/received.ts'
 import { HEARTBEAT_GRACE_MS, LastSequences, reportSilence } from './heartbeat.ts'
 import type { DeliverySource, SourceContext, SourceEnd } from './source.ts'
 
@@ -86,7 +87,7 @@ export class PushSource implements DeliverySource {
     if (this.#ended) return
     const now = performance.now()
     this.#heardAt = now
-    if (message.reply?.startsWith(ACK_PREFIX)) {
+    if (isAckSubject(replyBytesOf(message))) {
       this.#sequences.ofMessage(message)
       this.#context.onMessage(message, now)
     } else if (message.headers?.code === 100) {
