@@ -125,7 +125,7 @@ test('headers on a push consumer’s own subject that the client cannot read end
   const { config } = await (await manager(connection)).consumers.info(stream.name, 'app_to-bot')
   const odd = BLOCKS['a blank in a name'] as string
   await writeRaw(broker.current.url, [frame(config.deliver_subject as string, odd, 'x')])
-  const said = () => connection.logs.lines.some(({ fields }) => fields['event'] === 'statusUnreadable')
+  const said = () => connection.logs.lines.some(({ fields }) => fields['event'] === 'messageUnreadable')
   await waitFor(said)
   await writeRaw(broker.current.url, [frame(toBot.subject, 'NATS/1.0\r\n\r\n', '{"message":"behind"}')])
   await waitFor(() => handled.length === 1)

@@ -2,6 +2,7 @@ import { type Msg, nuid, type Subscription } from '@nats-io/transport-node'
 import { errorText } from '../errors.ts'
 import type { ConnectionState } from '../events.ts'
 import type { Connection } from './connection.ts'
+import { guarded } from './guarded.ts'
 
 /** First wait before a subscription that was refused is tried again, doubled each time up to the second. */
 const FIRST_RETRY_MS = 250
@@ -67,10 +68,11 @@ export class Inbox {
     clearTimeout(this.#retry)
     if (this.#closed || this.#connection.state !== 'connected') return
     this.#triedAt = performance.now()
+    const take = guarded(this.#connection, { inbox: this.prefix }, this.#options.onMessage)
     const subscription = this.#connection.client.subscribe(this.prefix + this.#options.tokens, {
       callback: (error, message) => {
         if (error) this.#onEnded(subscription, error)
-        else this.#options.onMessage(message)
+        else take(message)
       },
     })
     this.#subscription = subscription

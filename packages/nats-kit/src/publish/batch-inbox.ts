@@ -7,7 +7,7 @@ import { KitError, KitErrorCode } from '../errors.ts'
 import type { ConnectionState } from '../events.ts'
 import { isTransient, JetStreamCode } from '../jetstream-codes.ts'
 import { BatchHeader } from './batch-headers.ts'
-import { type PubAck, readAck, rejection } from './classify.ts'
+import { answeredByAnother, isStored, type PubAck, readAck, rejection } from './classify.ts'
 import { indexedError } from './indexed-error.ts'
 import type { Route } from './message-route.ts'
 
@@ -41,6 +41,7 @@ export interface Trouble {
 
 interface Attempt {
   readonly route: Route
+  readonly batchId: string
   readonly settle: (outcome: Outcome | KitError) => void
 }
 
@@ -101,7 +102,7 @@ export class BatchInbox {
     try {
       const outcome = await new Promise<Outcome | KitError>((resolve) => {
         timer = setTimeout(() => resolve(late()), options.timeoutMs)
-        this.#attempts.set(token, { route, settle: resolve })
+        this.#attempts.set(token, { route, batchId, settle: resolve })
         for (const [i, { payload }] of messages.entries()) {
           const hears = options.explain || i === messages.length - 1
           const reply = hears ? `${this.#inbox.prefix}${token}.${i}` : ''
@@ -129,8 +130,10 @@ export class BatchInbox {
       return attempt.settle({ kind: 'trouble', text: `no stream answered on ${subject}` })
     }
     const ack = readAck(message)
-    if (ack.error) return attempt.settle(afterError(subject, Number(index), ack.error))
-    if (ack.batch !== undefined) return attempt.settle({ kind: 'stored', lastSeq: ack.seq ?? 0 })
+    if (ack?.error) return attempt.settle(afterError(subject, Number(index), ack.error))
+    if (ack === undefined || !isStored(ack))
+      return attempt.settle({ kind: 'trouble', text: answeredByAnother(subject) })
+    if (ack.batch === attempt.batchId) return attempt.settle({ kind: 'stored', lastSeq: ack.seq ?? 0 })
     const why = `the broker of stream ${stream} does not know atomic batches`
     attempt.settle(new KitError(KitErrorCode.BatchesDisabled, why))
   }

@@ -4,7 +4,7 @@ import type { Connection } from '../connection/connection.ts'
 import { JetStreamCode } from '../jetstream-codes.ts'
 import { BatchHeader } from './batch-headers.ts'
 import type { Batch } from './batch-inbox.ts'
-import { type PubAck, readAck } from './classify.ts'
+import { isStored, type PubAck, readAck } from './classify.ts'
 
 const NOTHING = new Uint8Array(0)
 
@@ -57,7 +57,7 @@ async function isKnown(id: string, connection: Connection, { route }: Batch, ask
 /** The sequence of a stored id: the broker looks for duplicates before it looks at what else is expected. */
 async function sequenceOf(id: string, ask: Ask): Promise<number> {
   const ack = await ask(headerLine(HeaderName.MessageId, id) + impossible())
-  if (ack.duplicate === true && ack.seq !== undefined) return ack.seq
+  if (ack.duplicate === true && ack.seq !== undefined && isStored(ack)) return ack.seq
   throw new Error(`where ${JSON.stringify(id)} is stored cannot be told: ${ack.error?.description ?? 'an odd answer'}`)
 }
 
@@ -71,5 +71,5 @@ async function request(connection: Connection, subject: string, lines: string, t
     timeout: Math.max(1, timeoutMs),
     headers: headers as never,
   })
-  return readAck(answer)
+  return readAck(answer) ?? {}
 }

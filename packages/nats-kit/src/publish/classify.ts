@@ -14,13 +14,29 @@ export interface PubAck {
   readonly error?: JetStreamFailure
 }
 
-/** What the broker answered; an answer that cannot be read is an error like any other. */
-export function readAck<Ack extends PubAck = PubAck>(message: Msg): Ack | PubAck {
+/**
+ * What the broker answered; undefined for what is no answer of its: whoever else hears a subject may answer there as well.
+ * Without an error it is an ack only where `isStored`.
+ */
+export function readAck<Ack extends PubAck = PubAck>(message: Msg): Ack | undefined {
   try {
-    return message.json<Ack>()
+    const answer = message.json<Ack | null>()
+    if (typeof answer !== 'object' || answer === null) return undefined
+    const { error } = answer as { readonly error?: unknown }
+    return error === undefined || (typeof error === 'object' && error !== null) ? answer : undefined
   } catch {
-    return { error: { description: 'the answer is not JSON' } }
+    return undefined
   }
+}
+
+/** Whether a stream says that it holds the message. */
+export function isStored({ stream, seq }: PubAck): boolean {
+  return typeof stream === 'string' && stream !== '' && Number.isSafeInteger(seq) && (seq as number) > 0
+}
+
+/** Why an answer counts for nothing. */
+export function answeredByAnother(subject: string): string {
+  return `what answers on ${subject} is no stream`
 }
 
 const KIT_CODES: ReadonlyMap<number, KitErrorCode> = new Map([

@@ -1,10 +1,11 @@
 import { type Msg, nuid, type Subscription } from '@nats-io/transport-node'
 import type { SizedText } from '../codec/sized-text.ts'
 import type { Connection } from '../connection/connection.ts'
+import { guarded } from '../connection/guarded.ts'
 import { errorText, KitError, KitErrorCode } from '../errors.ts'
 import type { ConnectionState } from '../events.ts'
 import { JetStreamCode } from '../jetstream-codes.ts'
-import { type PubAck, readAck, rejection } from './classify.ts'
+import { answeredByAnother, isStored, type PubAck, readAck, rejection } from './classify.ts'
 
 export interface FastIngestOptions {
   readonly subject: string
@@ -61,6 +62,8 @@ export class FastIngest {
   /** One message until the broker has granted more. */
   #window = 1
   #silentTicks = 0
+  /** What came in place of the broker's words. */
+  #silence: string | undefined
   #isEnding = false
   #failure: KitError | undefined
   #end: IngestEnd | undefined
@@ -73,10 +76,11 @@ export class FastIngest {
     const inbox = `${connection.inboxPrefix}.ingest.${nuid.next()}`
     const ackInterval = Math.max(1, Math.min(MAX_ACK_INTERVAL, Math.floor(options.maxInFlight / INTERVALS_IN_FLIGHT)))
     this.#replyHead = `${inbox}.${ackInterval}.fail.`
+    const take = guarded(connection, { inbox }, (message) => this.#onWord(message))
     this.#subscription = connection.client.subscribe(`${inbox}.>`, {
       callback: (error, message) => {
         if (error) this.#fail(unavailable(`the broker refuses the inbox of its answers: ${errorText(error)}`), true)
-        else this.#onWord(message)
+        else take(message)
       },
     })
     this.#ticker = setInterval(this.#tick, this.#tickMs)
@@ -155,13 +159,18 @@ export class FastIngest {
 
   #onWord(message: Msg): void {
     if (this.#end) return
-    this.#silentTicks = 0
     const { subject } = this.#options
     if (message.data.length === 0) {
       if (message.headers?.code === NO_RESPONDERS) this.#fail(unavailable(`no stream answered on ${subject}`), true)
+      else this.#silence = answeredByAnother(subject)
       return
     }
-    const word: FlowWord = readAck<FlowWord>(message)
+    const word = readAck<FlowWord>(message)
+    if (word === undefined || !isWord(word)) {
+      this.#silence = answeredByAnother(subject)
+      return
+    }
+    this.#silentTicks = 0
     if (word.error) {
       const brokerCode = word.error.err_code ?? 0
       const isGivenUp = brokerCode === JetStreamCode.IngestUnknown
@@ -197,7 +206,8 @@ export class FastIngest {
   readonly #tick = (): void => {
     if (this.#sent === 0) return
     if (++this.#silentTicks * this.#tickMs > this.#options.silenceMs) {
-      return this.#fail(unavailable(`the broker said nothing for ${this.#options.silenceMs} ms`), true)
+      const { silenceMs } = this.#options
+      return this.#fail(unavailable(this.#silence ?? `the broker said nothing for ${silenceMs} ms`), true)
     }
     if (!this.#isEnding) this.#say(this.#sent, Op.Ping)
   }
@@ -217,6 +227,13 @@ export class FastIngest {
   #wake(): void {
     for (const resume of this.#waiting.splice(0)) resume()
   }
+}
+
+/** The broker's own, or another version's ack of a single message. */
+function isWord(word: FlowWord): boolean {
+  const { error, type, msgs, batch, count } = word
+  if (error || type === 'gap') return true
+  return batch === undefined ? Number.isSafeInteger(msgs) || isStored(word) : Number.isSafeInteger(count)
 }
 
 function unavailable(why: string): KitError {

@@ -7,7 +7,7 @@ import { Inbox } from '../connection/inbox.ts'
 import { KitErrorCode } from '../errors.ts'
 import type { ConnectionState } from '../events.ts'
 import { isTransient, JetStreamCode } from '../jetstream-codes.ts'
-import { readAck, rejection } from './classify.ts'
+import { answeredByAnother, isStored, readAck, rejection } from './classify.ts'
 import { InFlightTable } from './in-flight-table.ts'
 import { outOfTime, type PendingMessage, retryWaitMs } from './pending-message.ts'
 import type { StoreOutcomes } from './publisher-health.ts'
@@ -158,6 +158,10 @@ export class StoredSender {
       return this.#retryLater(pending, `no stream answered on ${pending.subject}`)
     }
     const ack = readAck(message)
+    // A stream that stores it as well answers still, this attempt or the next.
+    if (ack === undefined || (!ack.error && !isStored(ack))) {
+      return this.#retryLater(pending, answeredByAnother(pending.subject))
+    }
     if (ack.error) {
       if (isTransient(ack.error)) return this.#retryLater(pending, ack.error.description ?? 'the broker said “not now”')
       this.#settle(pending)

@@ -1,6 +1,6 @@
 import { type Msg, nuid, type Subscription } from '@nats-io/transport-node'
 import type { Connection } from '../connection/connection.ts'
-import { errorText } from '../errors.ts'
+import { guarded } from '../connection/guarded.ts'
 import type { ConnectionState } from '../events.ts'
 import { nextSubject } from './next-subject.ts'
 import { isAckSubject } from '../handling/ack-subject.ts'
@@ -47,10 +47,13 @@ export class PullSource implements DeliverySource {
   run(): Promise<SourceEnd> {
     return new Promise((resolve) => {
       this.#resolve = resolve
+      const take = guarded(this.#connection, { consumer: this.#context.consumer }, (message) =>
+        this.#onMessage(message),
+      )
       this.#subscription = this.#connection.client.subscribe(`${this.#inbox}*`, {
         callback: (error, message) => {
           if (error) this.end({ kind: 'refused', detail: error.message })
-          else this.#take(message)
+          else take(message)
         },
       })
       this.#connection.events.on('connectionStateChanged', this.#onState)
@@ -94,19 +97,6 @@ export class PullSource implements DeliverySource {
     this.#asked = Number.POSITIVE_INFINITY
     if (this.#connection.state === 'connected') await subscription.drain().catch(() => undefined)
     this.end({ kind: 'stopped', detail: 'asked to stop' })
-  }
-
-  /** Never throws: an exception would end the client's reader, and another client may write what it cannot read. */
-  #take(message: Msg): void {
-    try {
-      this.#onMessage(message)
-    } catch (error) {
-      const detail = { event: 'statusUnreadable', consumer: this.#context.consumer, error: errorText(error) }
-      this.#connection.logger.warn(
-        detail,
-        'what came to the inbox is neither a delivery nor a status; it is passed over',
-      )
-    }
   }
 
   #onMessage(message: Msg): void {

@@ -1,6 +1,6 @@
 import type { Msg, Subscription } from '@nats-io/transport-node'
 import type { Connection } from '../connection/connection.ts'
-import { errorText } from '../errors.ts'
+import { guarded } from '../connection/guarded.ts'
 import type { ConnectionState } from '../events.ts'
 import { isAckSubject } from '../handling/ack-subject.ts'
 import { replyBytesOf } from '../codec/received.ts'
@@ -36,13 +36,16 @@ export class PushSource implements DeliverySource {
   run(): Promise<SourceEnd> {
     return new Promise((resolve) => {
       this.#resolve = resolve
+      const take = guarded(this.#connection, { consumer: this.#context.consumer }, (message) =>
+        this.#onMessage(message),
+      )
       const { deliverSubject, deliverGroup } = this.#context
       this.#heardAt = performance.now()
       this.#subscription = this.#connection.client.subscribe(deliverSubject, {
         ...(deliverGroup === undefined ? {} : { queue: deliverGroup }),
         callback: (error, message) => {
           if (error) this.end({ kind: 'refused', detail: error.message })
-          else this.#take(message)
+          else take(message)
         },
       })
       this.#connection.events.on('connectionStateChanged', this.#onState)
@@ -68,19 +71,6 @@ export class PushSource implements DeliverySource {
     if (this.#ended || !this.#subscription) return
     if (this.#connection.state === 'connected') await this.#subscription.drain().catch(() => undefined)
     this.end({ kind: 'stopped', detail: 'asked to stop' })
-  }
-
-  /** Never throws: an exception would end the client's reader, and another client may write what it cannot read. */
-  #take(message: Msg): void {
-    try {
-      this.#onMessage(message)
-    } catch (error) {
-      const detail = { event: 'statusUnreadable', consumer: this.#context.consumer, error: errorText(error) }
-      this.#connection.logger.warn(
-        detail,
-        'what came to the inbox is neither a delivery nor a status; it is passed over',
-      )
-    }
   }
 
   #onMessage(message: Msg): void {
