@@ -3,9 +3,10 @@ import { readApps } from '../src/apps/read-apps.ts'
 import { brokerNames, type ClusterService, clusterServices, environmentOf, readCompose } from './cluster-harness.ts'
 
 const single = readCompose<{ services: Readonly<Record<string, ClusterService>> }>('docker-compose.yml').services
-const cluster = readCompose<{ volumes: Readonly<Record<string, unknown>>; configs: Readonly<Record<string, unknown>> }>(
-  'docker-compose.cluster.yml',
-)
+const cluster =
+  readCompose<Readonly<Record<'volumes' | 'configs' | 'networks', Readonly<Record<string, unknown>>>>>(
+    'docker-compose.cluster.yml',
+  )
 const healthy = { condition: 'service_healthy' }
 const everyServer = brokerNames.map((name) => `nats://${name}:4222`).join()
 
@@ -37,17 +38,22 @@ describe('docker-compose.cluster.yml', () => {
     // Not js-enabled-only: it has to have caught up before the next one may be restarted.
     expect(healthcheck?.test.at(-1)).toBe('http://127.0.0.1:8222/healthz')
     expect(environmentOf(name)).toMatchObject({ NATS_SERVER_NAME: name, NATS_SYNC_INTERVAL: 'always' })
-    for (const port of ports ?? []) expect(port).toMatch(/^127\.0\.0\.1:\$\{[A-Z0-9_]+:-\d+\}:(4222|8222)$/)
+    for (const port of ports ?? []) expect(port).toMatch(/^127\.0\.0\.1:\$\{[A-Z0-9_]+:-\d+\}:4222$/)
   })
 
   test('no two brokers share a name, a zone or a port of this machine, and all know each other', () => {
     const distinct = (values: readonly unknown[]): number => new Set(values).size
     expect(distinct(brokerNames.map((name) => environmentOf(name)['NATS_ZONE']))).toBe(3)
-    expect(distinct(brokerNames.flatMap((name) => clusterServices[name]?.ports ?? []))).toBe(6)
+    expect(distinct(brokerNames.flatMap((name) => clusterServices[name]?.ports ?? []))).toBe(3)
     for (const name of brokerNames) {
       const routes = JSON.parse(environmentOf(name)['NATS_ROUTES'] as string) as string[]
       expect(routes).toEqual(brokerNames.map((other) => `tls://route:dev-only-route@${other}:6222`))
     }
+  })
+
+  test('has the networks of docker-compose.yml, which its services take from there', () => {
+    expect(cluster.networks).toEqual(readCompose<{ networks: unknown }>('docker-compose.yml').networks)
+    for (const service of Object.values(clusterServices)) expect(service).not.toHaveProperty('networks')
   })
 
   test('three copies of the streams, and apps that know all three brokers', async () => {

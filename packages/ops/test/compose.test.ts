@@ -19,6 +19,8 @@ interface Service {
   readonly cap_drop?: readonly string[]
   readonly security_opt?: readonly string[]
   readonly read_only?: boolean
+  readonly networks?: readonly string[]
+  readonly profiles?: readonly string[]
 }
 
 const text = readFileSync(`${repository}docker-compose.yml`, 'utf8')
@@ -41,6 +43,18 @@ describe('docker-compose.yml', () => {
       for (const port of service.ports ?? []) expect(port).toMatch(/^127\.0\.0\.1:\$\{[A-Z0-9_]+:-\d+\}:\d+$/)
     },
   )
+
+  test('what has no login is out of reach: NUI runs when asked for, beside the broker alone, and the monitor answers the broker’s own container', () => {
+    expect(nui.profiles).toEqual(['nui'])
+    const onNetwork = (network: string): readonly string[] =>
+      Object.entries(services).flatMap(([name, service]) => (service?.networks?.includes(network) ? [name] : []))
+    for (const network of nui.networks ?? []) expect(onNetwork(network)).toEqual(['nats', 'nui'])
+    expect(onNetwork('database')).toEqual(['log-consumer', 'postgres'])
+    // One without would be on the network that all of those share.
+    for (const [name, service] of Object.entries(services)) expect(service?.networks?.length, name).toBeGreaterThan(0)
+    expect(nats.environment).toHaveProperty('NATS_HTTP', '127.0.0.1:8222')
+    expect(nats.ports).toHaveLength(1)
+  })
 
   test('images are pinned to one release', () => {
     expect(nats.image).toBe(`nats:${PINNED_VERSION}-alpine`)
