@@ -59,6 +59,7 @@ test(
         'apps/billing/Dockerfile',
         'apps/billing/src/handlers/order-placed.ts',
         'apps/web-shop/src/http/publish-routes.ts',
+        'nats.accounts.conf',
         'nats.permissions.conf',
         'packages/contracts/src/order-placed.ts',
         'pnpm-lock.yaml',

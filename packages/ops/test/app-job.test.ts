@@ -15,8 +15,18 @@ import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream'
 import { describe, expect, test } from 'vitest'
 import { readApps } from '../src/apps/read-apps.ts'
 import { applyStreams } from '../src/index.ts'
+import { appPermissions } from '../src/permissions/app-permissions.ts'
+import { renderAccounts } from '../src/permissions/render-accounts.ts'
 import { filled, filledApp, filledContracts } from './any-message.ts'
-import { authOf, devEnvironment, startBroker, type TestBroker, type TestBrokerOptions, wholeConf } from './harness.ts'
+import {
+  authOf,
+  devEnvironment,
+  oneAccount,
+  startBroker,
+  type TestBroker,
+  type TestBrokerOptions,
+  wholeConf,
+} from './harness.ts'
 
 // Of every app there is, so that a new one is covered without a test of its own.
 const apps = await readApps()
@@ -26,10 +36,22 @@ const publishing = apps.filter(({ publishes }) => publishes.length > 0)
 /** What the file said when kits before 1.0 were released: an app is deployed before the broker is given the new one. */
 const OLD_USERS = readFileSync(new URL('before-1.0/nats.permissions.conf', import.meta.url), 'utf8')
 
+const FILES = {
+  now: {},
+  'one account': {
+    files: renderAccounts(
+      apps.map((app) => appPermissions(app, contracts)),
+      { oneAccount: true },
+    ),
+  },
+  'before 1.0': { files: oneAccount(OLD_USERS) },
+}
+
 const WAYS = (['pull', 'push'] as const).flatMap((mode) => [
   { mode, acks: 'v1' as const, users: 'now' as const },
   { mode, acks: 'v2' as const, users: 'now' as const },
   { mode, acks: 'v1' as const, users: 'before 1.0' as const },
+  { mode, acks: 'v1' as const, users: 'one account' as const },
 ])
 const CASES = handling.flatMap((app) => WAYS.map((way) => ({ name: app.name, app, ...way })))
 
@@ -71,8 +93,8 @@ async function startInstance(
         defineHandler(
           filled(channel),
           ({ text }, context) => {
-            const { reply } = context as unknown as { readonly reply: string }
-            seen.shapes.add(reply.split('.').length)
+            const { reply } = context as unknown as { readonly reply: Uint8Array }
+            seen.shapes.add(String.fromCharCode(...reply).split('.').length)
             if (text === 'twice' && context.deliveryCount === 1) throw new Error('not yet')
             if (text === 'not now' && context.header(RedriveHeader.Count) === undefined) throw new DeadLetter(text)
             seen.handled.push(`${channel.name} ${text} ${context.deliveryCount}`)
@@ -102,7 +124,7 @@ describe('an app that handles does its whole job', () => {
   test.each(CASES)('$name, $mode, acks $acks, permissions of $users', async ({ app, mode, acks, users }) => {
     await using broker = await prepare({
       ...(acks === 'v2' ? { extra: 'feature_flags { js_ack_fc_v2: true }' } : {}),
-      ...(users === 'now' ? {} : { users: OLD_USERS }),
+      ...FILES[users],
     })
     const { manager } = broker
     const shared = await startInstance(broker, app, { mode, delivery: 'queue-group' })
@@ -164,7 +186,7 @@ describe('an app that handles does its whole job', () => {
   })
 })
 
-test.each(publishing.flatMap((app) => [{}, { users: OLD_USERS }].map((options) => ({ name: app.name, app, options }))))(
+test.each(publishing.flatMap((app) => [{}, FILES['before 1.0']].map((options) => ({ name: app.name, app, options }))))(
   '$name publishes in every way on every channel that it declares, with the permissions of now and before 1.0',
   async ({ app: declared, options }) => {
     await using broker = await prepare(options)
@@ -204,7 +226,7 @@ test.each(publishing.flatMap((app) => [{}, { users: OLD_USERS }].map((options) =
 test('with the permissions of before 1.0 a dead letter that needs parts waits for those of now, and others do not', async () => {
   const MAX_PAYLOAD = 40_000
   const extra = `max_payload: ${MAX_PAYLOAD}`
-  await using broker = await prepare({ users: OLD_USERS, extra })
+  await using broker = await prepare({ ...FILES['before 1.0'], extra })
   const app = handling[0] as App
   const { channel } = app.handles[0] as App['handles'][number]
   const instance = await startInstance(broker, app, { mode: 'pull', delivery: 'queue-group' })

@@ -2,7 +2,7 @@ import { alarmToBot, alarmToLog, contracts, defineApp } from '@alarm-bus/contrac
 import { expect, test } from 'vitest'
 import { readApps } from '../src/apps/read-apps.ts'
 import { appPermissions } from '../src/permissions/app-permissions.ts'
-import { renderPermissions } from '../src/permissions/render-permissions.ts'
+import { renderAccounts } from '../src/permissions/render-accounts.ts'
 import { mayDo } from './neighbours.ts'
 
 const apps = await readApps()
@@ -45,11 +45,16 @@ test('instances, ids and streams follow the declaration', () => {
 
 test('what people write in a declaration stays a comment', () => {
   const app = defineApp({ ...declare, description: 'One.\n} # "two"', owner: 'a\nteam', handles: [alarmToBot] })
-  const text = renderPermissions([appPermissions(app, contracts)])
-  expect(text).toContain('  # new-app: One. } # "two" Owner: a team.\n  {\n')
+  const permissions = [appPermissions(app, contracts)]
+  const comment = '# new-app: One. } # "two" Owner: a team.\n'
+  expect(renderAccounts(permissions)['nats.accounts.conf']).toContain(`${comment}ALARM_BUS_NEW_APP {\n`)
+  expect(renderAccounts(permissions, { oneAccount: true })['nats.permissions.conf']).toContain(`${comment}  {\n`)
 })
 
 test('no app takes the place of another user', () => {
   const app = defineApp({ ...declare, name: 'admin', handles: [alarmToBot] })
-  expect(() => renderPermissions([appPermissions(app, contracts)])).toThrow('no app can be called "admin"')
+  for (const oneAccount of [false, true])
+    expect(() => renderAccounts([appPermissions(app, contracts)], { oneAccount })).toThrow(
+      'no app can be called "admin"',
+    )
 })

@@ -62,7 +62,13 @@ describe('docker-compose.yml', () => {
   })
 
   test('the broker runs on nats.setup.conf, keeps its files, syncs always, and gets time to end', () => {
-    const files = ['nats.setup.conf', 'nats.permissions.conf', 'nats.admin.conf', 'nats.migrator.conf']
+    const files = [
+      'nats.setup.conf',
+      'nats.permissions.conf',
+      'nats.accounts.conf',
+      'nats.admin.conf',
+      'nats.migrator.conf',
+    ]
     expect(nats.volumes).toEqual([...files.map((file) => `./${file}:/etc/nats/${file}:ro`), 'nats-data:/data'])
     // Each file that another includes is beside it in the container.
     const included = files.flatMap((file) =>

@@ -4,17 +4,23 @@ import { parseEnv } from 'node:util'
 import { connect as connectKit, type Connection } from '@alarm-bus/nats-kit'
 import { collectLogs, type NatsServer, startTestBroker } from '@alarm-bus/nats-kit/testing'
 import { connect, type NatsConnection } from '@nats-io/transport-node'
+import type { BrokerFiles } from '../src/permissions/render-accounts.ts'
 import { passwordVariable } from '../src/permissions/user-variables.ts'
 
 export const repository = fileURLToPath(new URL('../../..', import.meta.url))
 export const confPath = `${repository}nats.setup.conf`
 
-/** nats.setup.conf with what it includes in place, so that it can stand anywhere; `users` for nats.permissions.conf. */
-export function wholeConf(users?: string): string {
+/** nats.setup.conf with what it includes in place, so that it can stand anywhere; `files` for the generated ones. */
+export function wholeConf(files?: BrokerFiles): string {
   const read = (file: string): string =>
-    file === 'nats.permissions.conf' && users !== undefined ? users : readFileSync(`${repository}${file}`, 'utf8')
+    files && file in files ? files[file as keyof BrokerFiles] : readFileSync(`${repository}${file}`, 'utf8')
   const put = (text: string): string => text.replaceAll(/^ *include "([^"]+)"$/gm, (_, file: string) => put(read(file)))
   return put(read('nats.setup.conf'))
+}
+
+/** All users in the bus's account. */
+export function oneAccount(users: string): BrokerFiles {
+  return { 'nats.permissions.conf': users, 'nats.accounts.conf': '' }
 }
 
 /** The development values: what .env.example says is what the tests run on. */
@@ -40,8 +46,8 @@ export interface TestBroker extends AsyncDisposable {
 export interface TestBrokerOptions {
   /** Put at the end of nats.setup.conf. */
   readonly extra?: string
-  /** In place of nats.permissions.conf. */
-  readonly users?: string
+  /** In place of those that are generated. */
+  readonly files?: BrokerFiles
   /** Default a free one. */
   readonly port?: number
   /** Beside the development values. */
@@ -49,9 +55,9 @@ export interface TestBrokerOptions {
 }
 
 /** The real broker on nats.setup.conf. */
-export async function startBroker({ extra, users, port = 0, env = {} }: TestBrokerOptions = {}): Promise<TestBroker> {
-  const isPlain = extra === undefined && users === undefined
-  const conf = isPlain ? { config: confPath } : { configText: `${wholeConf(users)}\n${extra ?? ''}` }
+export async function startBroker({ extra, files, port = 0, env = {} }: TestBrokerOptions = {}): Promise<TestBroker> {
+  const isPlain = extra === undefined && files === undefined
+  const conf = isPlain ? { config: confPath } : { configText: `${wholeConf(files)}\n${extra ?? ''}` }
   const environment = { ...devEnvironment, ...env }
   const server = await startTestBroker({ ...conf, port, env: environment })
   const opened: (() => Promise<unknown>)[] = []

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 import { readApps } from '../src/apps/read-apps.ts'
 import { applyStreams } from '../src/index.ts'
 import { appPermissions } from '../src/permissions/app-permissions.ts'
-import { renderPermissions } from '../src/permissions/render-permissions.ts'
+import { renderAccounts } from '../src/permissions/render-accounts.ts'
 import { authOf, startBroker } from './harness.ts'
 import { consumersOf, mayDo, mayNotDo, onceAttempts } from './neighbours.ts'
 import { allOf, refused } from './permissions.ts'
@@ -19,11 +19,11 @@ const app = defineApp({
   fanOutInstances: 1,
 })
 const apps = [...(await readApps()), app]
-const users = renderPermissions(apps.map((one) => appPermissions(one, contracts)))
+const files = renderAccounts(apps.map((one) => appPermissions(one, contracts)))
 
 test('a new app has its user by its declaration, remembers what it handled, and is held to its own', async () => {
   const env = { NATS_NEW_APP_PASSWORD: 'dev-only-new-app' }
-  await using broker = await startBroker({ users, env })
+  await using broker = await startBroker({ files, env })
   const servers = [broker.server.url]
   await applyStreams({ servers, auth: authOf('admin'), streams: contracts.streams })
 

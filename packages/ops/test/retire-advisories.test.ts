@@ -11,7 +11,7 @@ import { afterAll, afterEach, beforeEach, expect, test } from 'vitest'
 import { applyStreams } from '../src/index.ts'
 import type { Plan } from '../src/plan/plan.ts'
 import { retireAdvisories } from '../src/plan/retire-advisories.ts'
-import { authOf, repository, startBroker, type TestBroker, type TestBrokerOptions } from './harness.ts'
+import { authOf, repository, startBroker, type TestBroker, type TestBrokerOptions, oneAccount } from './harness.ts'
 import { opsOf } from './in-process.ts'
 
 const STREAM = 'BASQUIAT_STREAM'
@@ -192,7 +192,8 @@ test('what the advisories say becomes dead letters with the original’s bytes, 
 
 test('while an instance with an older kit reads it, it is left, and plan and apply say so', async () => {
   await broker[Symbol.asyncDispose]()
-  await setUp({ users: readFileSync(new URL('before-1.0/nats.permissions.conf', import.meta.url), 'utf8') })
+  const users = readFileSync(new URL('before-1.0/nats.permissions.conf', import.meta.url), 'utf8')
+  await setUp({ files: oneAccount(users) })
   const next = `$JS.API.CONSUMER.MSG.NEXT.${ADVISORIES}.${READER}`
   const waits = app.subscribe('_INBOX_alarm-consumer.waits', { callback() {} })
   app.publish(next, '{"batch":1}', { reply: '_INBOX_alarm-consumer.waits' })
@@ -288,8 +289,15 @@ test('a migrator without the new rights is told which one, and what is there sta
     .split('\n')
     .filter((line) => !/MSG\.GET|dead-letter/.test(line))
     .join('\n')
-  const users = readFileSync(`${repository}nats.permissions.conf`, 'utf8').replace('include "nats.migrator.conf"', old)
-  await setUp({ users })
+  const [permissions, accounts] = ['nats.permissions.conf', 'nats.accounts.conf'].map((file) =>
+    readFileSync(`${repository}${file}`, 'utf8'),
+  ) as [string, string]
+  await setUp({
+    files: {
+      'nats.permissions.conf': permissions.replace('include "nats.migrator.conf"', old),
+      'nats.accounts.conf': accounts,
+    },
+  })
   await givenUp('given up')
   const { code, err } = await ops('apply', '--yes')
   expect(code).toBe(1)

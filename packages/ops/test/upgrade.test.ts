@@ -11,7 +11,7 @@ import { jetstreamManager, RetentionPolicy } from '@nats-io/jetstream'
 import { expect, onTestFinished, test } from 'vitest'
 import { applyStreams } from '../src/index.ts'
 import type { OldAppSettings } from './before-1.0/old-app.ts'
-import { authOf, devEnvironment, repository, startBroker, type TestBroker, wholeConf } from './harness.ts'
+import { authOf, devEnvironment, oneAccount, repository, startBroker, type TestBroker, wholeConf } from './harness.ts'
 import { opsOf } from './in-process.ts'
 import { startConsumer } from './traffic.ts'
 
@@ -65,7 +65,7 @@ test(
     timeout: 240_000,
   },
   async () => {
-    await using broker = await startBroker({ users: OLD_USERS })
+    await using broker = await startBroker({ files: oneAccount(OLD_USERS) })
     const admin = await jetstreamManager(await broker.raw('admin'), { checkAPI: false })
     await applyStreams({ servers: [broker.server.url], auth: authOf('admin'), streams: contracts.streams })
     await admin.streams.add({

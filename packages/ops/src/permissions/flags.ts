@@ -6,7 +6,8 @@ export interface PermissionsCommand {
   readonly check: boolean
   readonly json: boolean
   readonly nkeys: boolean
-  /** Not given: the file beside nats.setup.conf. */
+  readonly oneAccount: boolean
+  /** Folder; not given: where nats.setup.conf is. */
   readonly out?: string
   /** Given: what this app may do is printed. */
   readonly app?: string
@@ -16,6 +17,7 @@ const OPTIONS = {
   check: { type: 'boolean', default: false },
   json: { type: 'boolean', default: false },
   nkeys: { type: 'boolean', default: false },
+  'one-account': { type: 'boolean', default: false },
   out: { type: 'string' },
   app: { type: 'string' },
   help: { type: 'boolean', default: false },
@@ -23,15 +25,24 @@ const OPTIONS = {
 
 /** The command, or undefined where help was asked for. @throws UsageError saying what cannot be used. */
 export function readCommand(argv: readonly string[]): PermissionsCommand | undefined {
-  const { check, json, nkeys, out, app, help } = parse(argv)
+  const { check, json, nkeys, 'one-account': oneAccount, out, app, help } = parse(argv)
   if (help) return undefined
   const shows = json || app !== undefined
   if (shows && (check || out !== undefined))
     throw new UsageError('--json and --app print; they go with neither --check nor --out')
-  if (nkeys && out === undefined) {
-    throw new UsageError('--nkeys needs --out FILE: the repository’s own file has passwords, for development')
+  if ((nkeys || oneAccount) && out === undefined) {
+    const flag = nkeys ? '--nkeys' : '--one-account'
+    throw new UsageError(`${flag} needs --out FOLDER: the repository’s own files are for development`)
   }
-  return { check, json, nkeys, ...(out === undefined ? {} : { out }), ...(app === undefined ? {} : { app }) }
+  if (out?.endsWith('.conf')) throw new UsageError(`--out takes the folder that the two files go to, not ${out}`)
+  return {
+    check,
+    json,
+    nkeys,
+    oneAccount,
+    ...(out === undefined ? {} : { out }),
+    ...(app === undefined ? {} : { app }),
+  }
 }
 
 function parse(argv: readonly string[]) {

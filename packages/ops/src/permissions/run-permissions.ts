@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { contracts } from '@alarm-bus/contracts'
 import { readApps, REPOSITORY } from '../apps/read-apps.ts'
@@ -8,11 +8,8 @@ import { appPermissions, type AppPermissions } from './app-permissions.ts'
 import { differenceOf } from './difference.ts'
 import { type PermissionsCommand, readCommand } from './flags.ts'
 import { HELP } from './help.ts'
-import { renderPermissions } from './render-permissions.ts'
+import { type BrokerFiles, renderAccounts } from './render-accounts.ts'
 
-/** Beside nats.setup.conf, since the server looks for an include in the folder of the file that has it. */
-const NAME = 'nats.permissions.conf'
-const FILE = join(REPOSITORY, NAME)
 /** Lines of a difference that are shown; a renamed channel touches hundreds. */
 const SHOWN_LINES = 60
 
@@ -29,22 +26,40 @@ export async function runPermissions(argv: readonly string[], output: Output = c
       print(command.app === undefined ? all : [find(all, command.app)], command.json, output)
       return 0
     }
-    return bringAbout(renderPermissions(all, command.nkeys ? 'nkey' : 'password'), command, output)
+    const kind = command.nkeys ? 'nkey' : 'password'
+    return bringAbout(renderAccounts(all, { kind, oneAccount: command.oneAccount }), command, output)
   } catch (error) {
     output.error(`ops permissions: ${(error as Error).message}`)
     return 1
   }
 }
 
-function bringAbout(wanted: string, { check, out = FILE }: PermissionsCommand, output: Output): number {
-  const shown = out === FILE ? NAME : out
-  const lines = differenceOf(existsSync(out) ? readFileSync(out, 'utf8') : '', wanted)
+/** Looks at both files before it says how it went. */
+function bringAbout(wanted: BrokerFiles, command: PermissionsCommand, output: Output): number {
+  const folder = command.out ?? REPOSITORY
+  if (!command.check) mkdirSync(folder, { recursive: true })
+  const codes = Object.entries(wanted).map(([name, text]) => {
+    const shown = command.out === undefined ? name : join(folder, name)
+    return bringFile({ path: join(folder, name), shown, text }, command.check, output)
+  })
+  return Math.max(...codes)
+}
+
+interface WantedFile {
+  readonly path: string
+  /** How it is called in what is said. */
+  readonly shown: string
+  readonly text: string
+}
+
+function bringFile({ path, shown, text }: WantedFile, check: boolean, output: Output): number {
+  const lines = differenceOf(existsSync(path) ? readFileSync(path, 'utf8') : '', text)
   if (lines.length === 0) {
     output.log(`${shown} is what the apps declare`)
     return 0
   }
   if (!check) {
-    writeFileSync(out, wanted)
+    writeFileSync(path, text)
     output.log(`${shown} written: ${lines.length} lines changed`)
     return 0
   }

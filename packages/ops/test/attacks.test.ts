@@ -1,0 +1,182 @@
+import { readFileSync } from 'node:fs'
+import { type App, contracts } from '@alarm-bus/contracts'
+import { findNatsServer } from '@alarm-bus/nats-server'
+import type { NatsConnection } from '@nats-io/transport-node'
+import { expect, test } from 'vitest'
+import { readApps } from '../src/apps/read-apps.ts'
+import { applyStreams } from '../src/index.ts'
+import { appPermissions } from '../src/permissions/app-permissions.ts'
+import { renderAccounts } from '../src/permissions/render-accounts.ts'
+import { API_REQUESTS, attack, targetsOf } from './attacks.ts'
+import { authOf, startBroker, type TestBroker, type TestBrokerOptions } from './harness.ts'
+import { consumersOf } from './neighbours.ts'
+import { STREAM_NAMES } from './permissions.ts'
+
+const apps = await readApps()
+const NAMED = apps.map((app) => ({ name: app.name, app }))
+const grantedTo = (app: App): readonly string[] =>
+  appPermissions(app, contracts).publish.flatMap(({ subjects }) => subjects)
+
+/** Whether a message on the subject is one on the pattern. */
+function covers(pattern: string, subject: string): boolean {
+  const given = subject.split('.')
+  const wanted = pattern.split('.')
+  if (wanted.at(-1) === '>' ? given.length < wanted.length : given.length !== wanted.length) return false
+  return wanted.every((token, i) => token === '>' || token === '*' || token === given[i])
+}
+
+/** A bus that runs: each app's consumers are there, and something lies in every stream. */
+async function startBus(options: TestBrokerOptions = {}): Promise<TestBroker> {
+  const broker = await startBroker(options)
+  await applyStreams({ servers: [broker.server.url], auth: authOf('admin'), streams: contracts.streams })
+  const clients = new Map<App, NatsConnection>()
+  for (const app of apps) clients.set(app, await broker.raw(app.name))
+  for (const [app, client] of clients) {
+    for (const { durable, channel, stream } of consumersOf(app)) {
+      const config = { name: durable, durable_name: durable, ack_policy: 'explicit', filter_subject: channel.subject }
+      const create = `$JS.API.CONSUMER.CREATE.${stream}.${durable}.${channel.subject}`
+      const made = await client.request(create, JSON.stringify({ stream_name: stream, config }))
+      expect(made.json()).not.toHaveProperty('error')
+      await client.request(`dead-letter.${stream}.${durable}.1.1`, 'x')
+      if (app.onceOnly) await client.request(`$KV.${stream}_ONCE.${durable}.1`, 'x')
+    }
+    for (const { subject } of app.publishes) await client.request(subject, '{}')
+    if (app.idempotency) await client.request(`idempotency.${STREAM_NAMES[0]}.first`, 'x')
+  }
+  const admin = await broker.raw('admin')
+  for (const { durable, stream } of apps.flatMap(consumersOf))
+    await admin.request(`redrive.${stream}.${durable}.1.1.1`, 'x')
+  return broker
+}
+
+/** All that the broker holds apart from what the app may write: its subjects and its consumers. */
+async function stateFor(app: App, admin: NatsConnection): Promise<unknown> {
+  const granted = grantedTo(app)
+  const own = new Set(consumersOf(app).flatMap(({ durable }) => [durable, `${durable}_redrive`]))
+  const ask = async <T>(subject: string, body: object): Promise<T> =>
+    (await admin.request(`$JS.API.${subject}`, JSON.stringify(body))).json<T>()
+  const { streams } = await ask<{ readonly streams: readonly string[] | null }>('STREAM.NAMES', {})
+  const state: Record<string, unknown> = {}
+  for (const name of (streams ?? []).toSorted()) {
+    const {
+      created,
+      config,
+      state: stored,
+    } = await ask<{
+      readonly created: string
+      readonly config: object
+      readonly state: { readonly subjects?: Readonly<Record<string, number>> }
+    }>(`STREAM.INFO.${name}`, { subjects_filter: '>' })
+    const others = Object.entries(stored.subjects ?? {}).filter(
+      ([subject]) => !granted.some((pattern) => covers(pattern, subject)),
+    )
+    const { consumers } = await ask<{
+      readonly consumers: readonly { readonly name: string; readonly delivered: object; readonly ack_floor: object }[]
+    }>(`CONSUMER.LIST.${name}`, {})
+    const theirs = consumers.flatMap(({ name: consumer, delivered, ack_floor: floor, ...rest }) => {
+      const { created: made, config: set, paused } = rest as Readonly<Record<string, unknown>>
+      return own.has(consumer) ? [] : [{ consumer, delivered, floor, made, set, paused }]
+    })
+    state[name] = { created, config, subjects: Object.fromEntries(others.toSorted()), theirs }
+  }
+  return state
+}
+
+/** Attacks as the app, and tells what was there before and after, and what others heard. */
+async function attacked(broker: TestBroker, app: App) {
+  const admin = await broker.raw('admin')
+  const heard: string[] = []
+  for (const other of [...apps.filter((one) => one !== app).map(({ name }) => name), 'admin', 'migrator']) {
+    const client = await broker.raw(other)
+    client.subscribe(`_INBOX_${other}.forged`, { callback: (_, { subject }) => void heard.push(subject) })
+    await client.flush()
+  }
+  const before = await stateFor(app, admin)
+  const sent = await attack(await broker.raw(app.name), app, targetsOf(app, apps))
+  let after = await stateFor(app, admin)
+  // What the server is still at is over when nothing changes any more.
+  for (let again = await stateFor(app, admin); JSON.stringify(again) !== JSON.stringify(after);) {
+    after = again
+    again = await stateFor(app, admin)
+  }
+  return { before, after, heard, sent }
+}
+
+test.each(NAMED)(
+  'whatever $name asks for, and wherever it has that answered, nothing changes that is not its own',
+  async ({ app }) => {
+    await using broker = await startBus()
+    const { before, after, heard, sent } = await attacked(broker, app)
+    expect(sent).toBeGreaterThan(1_000)
+    expect(after).toEqual(before)
+    expect(heard).toEqual([])
+  },
+  120_000,
+)
+
+test.each(NAMED)(
+  'in one account $name destroys what is not its own by the same requests',
+  async ({ app }) => {
+    const files = renderAccounts(
+      apps.map((one) => appPermissions(one, contracts)),
+      { oneAccount: true },
+    )
+    await using broker = await startBus({ files })
+    const { before, after } = await attacked(broker, app)
+    expect(after).not.toEqual(before)
+  },
+  120_000,
+)
+
+test.each(NAMED.filter(({ app }) => app.handles.length > 0))(
+  'a consumer of $name that is to deliver onto the API, or into a stream, delivers nothing there',
+  async ({ app }) => {
+    await using broker = await startBroker()
+    await applyStreams({ servers: [broker.server.url], auth: authOf('admin'), streams: contracts.streams })
+    const [admin, client] = [await broker.raw('admin'), await broker.raw(app.name)]
+    const writer = await broker.raw('producer')
+    for (const { subject } of contracts.channels) await writer.request(subject, '{}')
+    const before = await stateFor(app, admin)
+    const consumers = consumersOf(app)
+    const [other] = apps.filter((one) => one !== app).flatMap(consumersOf)
+    const elsewhere = [
+      `$JS.API.STREAM.PURGE.${STREAM_NAMES[0]}`,
+      `dead-letter.${other?.stream}.${other?.durable}.1.1`,
+      `redrive.${other?.stream}.${other?.durable}.1.1.1`,
+      `$KV.${other?.stream}_ONCE.${other?.durable}.1`,
+    ]
+    for (const [i, to] of elsewhere.slice(0, consumers.length - 1).entries()) {
+      const { durable, channel, stream } = consumers[i] as (typeof consumers)[number]
+      const set = { name: durable, durable_name: durable, ack_policy: 'explicit', filter_subject: channel.subject }
+      const config = { ...set, deliver_subject: to, headers_only: i % 2 === 0 }
+      await client.request(
+        `$JS.API.CONSUMER.CREATE.${stream}.${durable}.${channel.subject}`,
+        JSON.stringify({ stream_name: stream, config }),
+      )
+    }
+    // A consumer that does deliver has by then delivered what those would.
+    const { durable, channel, stream } = consumers.at(-1) as (typeof consumers)[number]
+    const inbox = `_INBOX_${app.name}.push`
+    const delivered = new Promise<void>((resolve) => client.subscribe(inbox, { callback: () => resolve() }))
+    const set = { name: durable, durable_name: durable, ack_policy: 'explicit', filter_subject: channel.subject }
+    await client.request(
+      `$JS.API.CONSUMER.CREATE.${stream}.${durable}.${channel.subject}`,
+      JSON.stringify({ stream_name: stream, config: { ...set, deliver_subject: inbox } }),
+    )
+    await delivered
+    await writer.flush()
+    expect(await stateFor(app, admin)).toEqual(before)
+  },
+)
+
+test('the requests are all that this server knows', async () => {
+  const { path } = await findNatsServer()
+  const known = new Set(API_REQUESTS.map((request) => request.replace(/\.(S|OTHER|ALARM_BUS)(\.[SC])?$/, '')))
+  const found = new Set<string>()
+  for (const [, request = ''] of readFileSync(path, 'latin1').matchAll(/\$JS\.API\.([A-Z]+(?:\.[A-Z]+)+)/g))
+    found.add(request)
+  expect(found.size).toBeGreaterThan(20)
+  // Texts lie side by side in the binary, so a name may seem to go on.
+  const unknown = [...found].filter((request) => ![...known].some((one) => request.startsWith(one)))
+  expect(unknown).toEqual([])
+})
