@@ -11,6 +11,7 @@ import { tableOf, verdictText } from './report/table.ts'
 import { againstBefore } from './rows/against.ts'
 import { ALL_ROWS, selectRows } from './rows/all-rows.ts'
 import { WORKER } from './run/contender-process.ts'
+import { inAccounts } from './rows/in-accounts.ts'
 import { runBenchmark } from './run/run-benchmark.ts'
 import { SCALES } from './run/scale.ts'
 
@@ -34,6 +35,7 @@ const IDLE_SCALES: Readonly<Record<'quick' | 'full', IdleScale>> = {
 }
 
 const HELP = `pnpm bench [--quick] [--profile] [row …]
+pnpm bench --accounts [--quick] [--profile] [row …]
 pnpm bench --against <checkout> [--quick] [--profile] [row …]
 pnpm bench http [--quick] [--profile]
 pnpm bench idle [--quick]
@@ -43,6 +45,7 @@ ratios of one run mean anything. With idle it counts what apps of 1, 10 and 100 
 is published.
 
   --quick   less of everything, one payload; under a minute
+  --accounts the contenders are in another account than the streams, as the configuration that ships has it
   --against directory of another checkout with its dependencies installed: the kit there, in turns with the one here
   --profile each contender leaves a CPU profile in profiles/; the figures are not to be quoted
   row       only rows whose name begins so: ${ALL_ROWS.map((row) => row.name).join(', ')}
@@ -56,6 +59,7 @@ function readCommandLine() {
     options: {
       quick: { type: 'boolean', default: false },
       profile: { type: 'boolean', default: false },
+      accounts: { type: 'boolean', default: false },
       against: { type: 'string' },
       help: { type: 'boolean', short: 'h', default: false },
     },
@@ -65,13 +69,15 @@ function readCommandLine() {
   const unknown = isHttp || isIdle ? [] : positionals.filter((filter) => selectRows([filter]).length === 0)
   if (unknown.length > 0) throw new Error(`there is no row ${unknown.join(', ')}\n\n${HELP}`)
   const selected = isHttp || isIdle ? [] : selectRows(positionals)
+  if (values.accounts && values.against !== undefined) throw new Error(`--accounts or --against, not both\n\n${HELP}`)
   const against = values.against === undefined ? undefined : checkoutAt(values.against)
   return {
     help: values.help,
     http: isHttp ? HTTP_SCALES[values.quick ? 'quick' : 'full'] : undefined,
     idle: isIdle ? IDLE_SCALES[values.quick ? 'quick' : 'full'] : undefined,
     scale: SCALES[values.quick ? 'quick' : against === undefined ? 'full' : 'against'],
-    rows: against === undefined ? selected : selected.map(againstBefore),
+    rows: values.accounts ? inAccounts(selected) : against === undefined ? selected : selected.map(againstBefore),
+    accounts: values.accounts,
     against,
     nodeOptions: values.profile ? ['--cpu-prof', `--cpu-prof-dir=${PROFILES}`] : [],
   }

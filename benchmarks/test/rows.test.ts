@@ -6,6 +6,7 @@ import type { RowReport } from '../src/report/row-report.ts'
 import { tableOf } from '../src/report/table.ts'
 import { againstBefore } from '../src/rows/against.ts'
 import { ALL_ROWS, selectRows } from '../src/rows/all-rows.ts'
+import { inAccounts } from '../src/rows/in-accounts.ts'
 import type { Row } from '../src/rows/row.ts'
 import { runBenchmark } from '../src/run/run-benchmark.ts'
 import { SCALES } from '../src/run/scale.ts'
@@ -19,6 +20,7 @@ describe('every row runs and verifies what it did', () => {
       scale: SCALES.smoke,
       nodeOptions: [],
       against: undefined,
+      accounts: false,
       onProgress: () => undefined,
       onReport: (report) => seen.push(report),
     })
@@ -49,6 +51,7 @@ test('a row against another checkout runs that one’s kit', async () => {
     scale: { ...SCALES.smoke, starts: 2 },
     nodeOptions: [],
     against: checkout,
+    accounts: false,
     onProgress: (what) => seen.push(what),
     onReport: () => undefined,
   })
@@ -69,6 +72,7 @@ test('a directory that is no checkout fails as a contender, and says so', async 
     scale: SCALES.smoke,
     nodeOptions: [],
     against: tmpdir(),
+    accounts: false,
     onProgress: () => undefined,
     onReport: () => undefined,
   })
@@ -77,6 +81,25 @@ test('a directory that is no checkout fails as a contender, and says so', async 
     error: expect.stringMatching(/Cannot find module/),
   })
 })
+
+test.for(inAccounts(ALL_ROWS).map((row) => [row.name, row] as const))(
+  '%s from an account of its own, beside the raw client there and in the account of the streams',
+  async ([, row]) => {
+    const results = await runBenchmark({
+      rows: [row],
+      scale: SCALES.smoke,
+      nodeOptions: [],
+      against: undefined,
+      accounts: true,
+      onProgress: () => undefined,
+      onReport: () => undefined,
+    })
+    const contenders = results.rows[0]?.contenders ?? []
+    expect(contenders.map(({ name }) => name)).toEqual(['kit', 'raw', 'raw-one-account'])
+    for (const contender of contenders)
+      if (isFailure(contender)) throw new Error(`${contender.name}: ${contender.error}`)
+  },
+)
 
 describe('choosing rows', () => {
   test('without a filter all, else those whose name begins so', () => {

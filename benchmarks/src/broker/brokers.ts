@@ -1,4 +1,5 @@
 import { createServer } from 'node:net'
+import { ACCOUNTS_CONF } from './accounts.ts'
 import { type NatsServer, startNatsServer } from '@alarm-bus/nats-server'
 
 /** The brokers of one row. Whoever starts them stops them. */
@@ -8,8 +9,9 @@ export interface Brokers {
 }
 
 /** Storage is a file with the server's default of syncing every two minutes, as a deployment without changes has it. */
-export async function startBrokers(count: 1 | 3): Promise<Brokers> {
-  const servers = count === 1 ? [await startNatsServer({ jetstream: true })] : await startCluster()
+export async function startBrokers(count: 1 | 3, accounts = false): Promise<Brokers> {
+  const conf = accounts ? { configText: ACCOUNTS_CONF } : {}
+  const servers = count === 1 ? [await startNatsServer({ jetstream: true, ...conf })] : await startCluster()
   return { servers, stop: async () => void (await Promise.all(servers.map((server) => server.stop()))) }
 }
 

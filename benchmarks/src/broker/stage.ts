@@ -4,6 +4,7 @@ import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream'
 import { benchContracts } from '../work/contracts.ts'
 import { inFlight } from '../work/in-flight.ts'
 import { messageMaker } from '../work/messages.ts'
+import { BUS_USER } from './accounts.ts'
 import type { Brokers } from './brokers.ts'
 
 const CLUSTER_TIMEOUT_MS = 30_000
@@ -22,9 +23,13 @@ export class Stage {
     this.#brokers = brokers
   }
 
-  static async open(brokers: Brokers): Promise<Stage> {
+  static async open(brokers: Brokers, accounts = false): Promise<Stage> {
     const connection = await connect(
-      { servers: brokers.servers.map((server) => server.url), name: 'bench-stage' },
+      {
+        servers: brokers.servers.map((server) => server.url),
+        name: 'bench-stage',
+        ...(accounts ? { auth: BUS_USER } : {}),
+      },
       { logger: silent },
     )
     const manager = await jetstreamManager(connection.client, { checkAPI: false })

@@ -21,10 +21,11 @@ const PULL_MAX_ACK_PENDING = 1_000
 /** The client's documented idiom: `js.publish` with an id and an expected stream, and `for await` over `consume()`. */
 export const openRaw: OpenContender = async (work): Promise<Contender> => {
   const { channel, stream } = benchContracts(work.key)
-  const client = await connect({ servers: [work.url], name: 'bench-raw' })
+  const user = work.auth && { user: work.auth.user, pass: work.auth.password }
+  const client = await connect({ servers: [work.url], name: 'bench-raw', ...user })
   const js = jetstream(client)
   const manager = await jetstreamManager(client)
-  const name = `raw_${work.key}`
+  const name = `raw${work.auth ? '-one' : ''}_${work.key}`
   const expect = { streamName: stream.name }
   const target = { subject: channel.subject, stream: stream.name }
   return {

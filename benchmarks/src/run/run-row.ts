@@ -1,8 +1,10 @@
+import { BUS_USER } from '../broker/accounts.ts'
 import type { Brokers } from '../broker/brokers.ts'
 import { startBrokers } from '../broker/brokers.ts'
 import { Stage } from '../broker/stage.ts'
 import type { ContenderName } from '../contenders/open.ts'
 import type { Row } from '../rows/row.ts'
+import type { Assignment } from '../worker/protocol.ts'
 import type { RoundResult } from '../worker/task.ts'
 import { ContenderProcess } from './contender-process.ts'
 import { messagesOf, type Scale } from './scale.ts'
@@ -40,13 +42,15 @@ export interface RunOptions {
   readonly nodeOptions: readonly string[]
   /** Directory of the checkout whose kit is the contender `before`. */
   readonly against: string | undefined
+  /** Brokers on which the contenders are in another account than the streams. */
+  readonly accounts: boolean
 }
 
 /** Runs one row on brokers of its own, one payload after the other. */
 export async function* runRow(row: Row, options: RunOptions): AsyncGenerator<RowRun> {
-  const brokers = await startBrokers(row.brokers)
+  const brokers = await startBrokers(row.brokers, options.accounts)
   try {
-    const stage = await Stage.open(brokers)
+    const stage = await Stage.open(brokers, options.accounts)
     try {
       for (const payloadBytes of options.scale.payloadsOf(row)) {
         yield await runPayload({ ...options, row, payloadBytes, brokers, stage })
@@ -128,16 +132,24 @@ async function startRunners(
     const work = { ...row.work, url, key, payloadBytes, brokerPids: brokers.servers.map((server) => server.pid) }
     try {
       const options = [...row.nodeOptions, ...nodeOptions]
-      runner.process =
-        name === 'before'
-          ? await ContenderProcess.start({ contender: 'kit', task: row.task, work }, options, against)
-          : await ContenderProcess.start({ contender: name, task: row.task, work }, options)
+      runner.process = await start(name, { task: row.task, work }, options, against)
     } catch (error) {
       runner.error = (error as Error).message
     }
     runners.push(runner)
   }
   return runners
+}
+
+function start(
+  name: ContenderName,
+  { task, work }: Omit<Assignment, 'contender'>,
+  options: readonly string[],
+  against: string | undefined,
+): Promise<ContenderProcess> {
+  if (name === 'before') return ContenderProcess.start({ contender: 'kit', task, work }, options, against)
+  if (name !== 'raw-one-account') return ContenderProcess.start({ contender: name, task, work }, options)
+  return ContenderProcess.start({ contender: 'raw', task, work: { ...work, auth: BUS_USER } }, options)
 }
 
 async function doRound(runner: Runner, messages: number, counts: boolean): Promise<void> {

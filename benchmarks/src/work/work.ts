@@ -2,6 +2,8 @@
 export interface Work {
   /** The broker that leads the stream, so that no contender pays for a detour. */
   readonly url: string
+  /** Not given: as whoever the broker takes without. */
+  readonly auth?: { readonly user: string; readonly password: string }
   /** Processes whose processor time counts as the broker's. */
   readonly brokerPids: readonly number[]
   /** Names the stream and its subject. Contenders that only publish or only read share one; others have their own. */
