@@ -1,7 +1,7 @@
 import { connect } from 'node:net'
 import { expect, test } from 'vitest'
 import { listDeadLetters, redriveDeadLetters, showDeadLetter } from '../src/admin.ts'
-import { createSubscriber, defineHandler } from '../src/index.ts'
+import { createJetStreamPublisher, createSubscriber, defineHandler } from '../src/index.ts'
 import { waitFor } from '../src/testing.ts'
 import { manager, onEnd, openWithStreams, useBroker } from './harness.ts'
 
@@ -130,4 +130,34 @@ test('headers on a push consumer’s own subject that the client cannot read end
   await writeRaw(broker.current.url, [frame(toBot.subject, 'NATS/1.0\r\n\r\n', '{"message":"behind"}')])
   await waitFor(() => handled.length === 1)
   expect([handled, connection.state]).toEqual([['behind'], 'connected'])
+})
+
+test('what another consumer delivers to a push consumer’s subject reaches no handler and is not acknowledged', async () => {
+  const { connection, contracts, stream, toBot } = await openWithStreams(broker.current)
+  const handled: string[] = []
+  const handlers = [defineHandler(toBot, ({ message }, { consumer }) => void handled.push(`${consumer} ${message}`))]
+  const subscriber = createSubscriber(connection, { contracts, app: 'app', mode: 'push', handlers })
+  onEnd(() => subscriber.stop(1_000))
+  subscriber.start()
+  const jsm = await manager(connection)
+  const own = `app_${toBot.name}`
+  await waitFor(async () => (await jsm.consumers.info(stream.name, own).catch(() => undefined))?.push_bound)
+  const { config } = await jsm.consumers.info(stream.name, own)
+  const to = config.deliver_subject as string
+  await jsm.consumers.add(stream.name, {
+    ...config,
+    name: 'another',
+    durable_name: 'another',
+    deliver_subject: to,
+  })
+  const publisher = createJetStreamPublisher(connection, { contracts })
+  onEnd(() => publisher.close())
+  for (const message of ['first', 'second']) await publisher.publish(toBot, { message })
+  const said = () => connection.logs.lines.filter(({ fields }) => fields['event'] === 'foreignDelivery')
+  await waitFor(() => said().length > 0 && handled.length === 2)
+  await waitFor(async () => (await jsm.consumers.info(stream.name, own)).ack_floor.stream_seq === 2)
+  const other = await jsm.consumers.info(stream.name, 'another')
+  expect({ acks: other.ack_floor.stream_seq, delivered: other.delivered.stream_seq }).toEqual({ acks: 0, delivered: 2 })
+  expect(handled).toEqual([`${own} first`, `${own} second`])
+  expect(said()).toHaveLength(1)
 })

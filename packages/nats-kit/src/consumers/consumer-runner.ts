@@ -236,7 +236,9 @@ export class ConsumerRunner {
   }
 
   #makeSource(deliverSubject: string | undefined, deliverGroup: string | undefined): DeliverySource {
-    const numbers = new AckNumbers()
+    const numbers = new AckNumbers(this.#stream, this.name)
+    // To an inbox of its own a pull request is answered by its consumer alone.
+    const isPush = deliverSubject !== undefined
     const context = {
       stream: this.#stream,
       consumer: this.name,
@@ -246,7 +248,9 @@ export class ConsumerRunner {
         loopClock.tell(now)
         this.#standstill.isHeld()
         this.#lookTimer.soon()
-        const firsts = numbers.firstsOf(replyBytesOf(message))
+        const reply = replyBytesOf(message)
+        const firsts = numbers.firstsOf(reply)
+        if (isPush && !numbers.isOwn(reply)) return this.#state.sayForeign()
         // Before what it has settled by then hides from where it was moved.
         if (this.#beginsAgain(firsts)) this.#lookTimer.nowOrNext()
         if (this.#stale.isStale(now)) return this.#processor.passOver(message)

@@ -9,6 +9,7 @@ export class RunnerState {
   readonly #of: { readonly stream: string; readonly consumer: string }
   #state: ConsumerState = 'starting'
   #reason = 'not started'
+  #hasSaidForeign = false
 
   constructor(connection: Connection, of: { readonly stream: string; readonly consumer: string }) {
     this.#connection = connection
@@ -22,6 +23,17 @@ export class RunnerState {
   /** For people, with `reason` or why it is in that state. */
   describe(reason = this.#reason): string {
     return `${this.#state}: ${reason}`
+  }
+
+  /** Another consumer's delivery came to this one's subject: passed over, and said once. */
+  sayForeign(): void {
+    if (this.#hasSaidForeign) return
+    this.#hasSaidForeign = true
+    const detail = { event: 'foreignDelivery', ...this.#of }
+    this.#connection.logger.warn(
+      detail,
+      'another consumer delivers to the subject of this one; its messages are passed over',
+    )
   }
 
   become(state: ConsumerState, reason: string): void {

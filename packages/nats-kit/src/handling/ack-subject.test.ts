@@ -16,12 +16,12 @@ const SUBJECTS: readonly (readonly [reply: string, firsts: number])[] = [
 ]
 
 test.each(SUBJECTS)('%s: %d', (reply, firsts) => {
-  expect(new AckNumbers().firstsOf(Buffer.from(reply))).toBe(firsts)
+  expect(new AckNumbers('STREAM', 'consumer').firstsOf(Buffer.from(reply))).toBe(firsts)
 })
 
 test('one consumer’s after another, of either shape', () => {
   for (const shape of [/^\$JS\.ACK\.STREAM\..*\d$/, /^\$JS\.ACK\.hub\./]) {
-    const numbers = new AckNumbers()
+    const numbers = new AckNumbers('STREAM', 'consumer')
     const subjects = SUBJECTS.filter(([reply]) => shape.test(reply) && reply.length > 30)
     expect(subjects.length).toBeGreaterThan(1)
     for (const [reply, firsts] of [...subjects, ...subjects.toReversed()])
@@ -36,4 +36,21 @@ test.each([
   ['', false],
 ])('%s is a delivery: %s', (reply, isDelivery) => {
   expect(isAckSubject(Buffer.from(reply))).toBe(isDelivery)
+})
+
+test.each([
+  ['$JS.ACK.STREAM.consumer.1.17.5.1700000000123456789.9', true],
+  ['$JS.ACK.hub.HASH.STREAM.consumer.3.17.1.1700000000123456789.9.token', true],
+  ['$JS.ACK.STREAM.consumed.1.17.5.1700000000123456789.9', false],
+  ['$JS.ACK.STREAM.a-consumer.1.17.5.1700000000123456789.9', false],
+  ['$JS.ACK.STREAK.consumer.1.17.5.1700000000123456789.9', false],
+  ['$JS.ACK.S.STREAM.consumer.1.17.5.1700000000123456789', false],
+  ['$JS.ACK.', false],
+])('%s is the consumer’s own: %s', (reply, isOwn) => {
+  const numbers = new AckNumbers('STREAM', 'consumer')
+  for (const before of ['$JS.ACK.STREAM.consumer.1.17.5.1700000000123456789.9', reply]) {
+    numbers.firstsOf(Buffer.from(before))
+    numbers.firstsOf(Buffer.from(reply))
+    expect(numbers.isOwn(Buffer.from(reply))).toBe(isOwn)
+  }
 })

@@ -28,8 +28,27 @@ export function isAckSubject(reply: Uint8Array): boolean {
  * `<domain>.<account>` after `ACK` and one token at the end. What stands before the numbers is the same each time.
  */
 export class AckNumbers {
+  /** What stands right before them. */
+  readonly #owner: Uint8Array
   /** Where they begin; right behind a dot as long as it is. */
   #at = 0
+
+  constructor(stream: string, consumer: string) {
+    this.#owner = Buffer.from(`.${stream}.${consumer}.`)
+  }
+
+  /** Whether it is this consumer's delivery; asked after `firstsOf`. */
+  isOwn(reply: Uint8Array): boolean {
+    return this.#isOwnBefore(reply, this.#at) || this.#isOwnBefore(reply, beginOfNumbers(reply))
+  }
+
+  #isOwnBefore(reply: Uint8Array, at: number): boolean {
+    const owner = this.#owner
+    const begin = at - owner.length
+    // From the end, where consumers of one stream differ.
+    for (let i = owner.length - 1; i >= 0; i--) if (reply[begin + i] !== owner[i]) return false
+    return true
+  }
 
   /** Bits that say whether it is the message's first delivery, and the first that its consumer ever made. */
   firstsOf(reply: Uint8Array): number {
