@@ -31,8 +31,8 @@ export const APPLY_HELP = `Makes the broker what the code declares.
 
   pnpm ops apply [FILE]
 
-  FILE            the plan to do, and no other: refused if broker or code have changed since. Not given: makes one, shows
-                  it and asks
+  FILE            the plan to do, and no other: refused if broker, code or the file have changed since. Not given: makes
+                  one, shows it and asks
   --yes           does not ask
   --settle-ms N   how long consumers may take to settle what they were given before they are moved, in milliseconds
                   (default 60000)
