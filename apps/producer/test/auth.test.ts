@@ -37,9 +37,9 @@ const keys: Record<'all' | 'logOnly' | 'slow', string> = { all: '', logOnly: '',
 
 beforeAll(async () => {
   const [all, logOnly, slow] = await Promise.all([
-    makeKey('billing'),
+    makeKey('billing', '--all'),
     makeKey('backup', 'alarm-to-log'),
-    makeKey('slow'),
+    makeKey('slow', '--all'),
   ])
   Object.assign(keys, { all: all.key, logOnly: logOnly.key, slow: slow.key })
   writeFileSync(
