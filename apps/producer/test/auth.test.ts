@@ -211,6 +211,10 @@ describe('NODE_ENV=production', () => {
     expect(problems).toContain('PRODUCER_JWT_KEY_FILE')
   })
 
+  test.each(['prod', 'Production', 'staging', ''])('NODE_ENV=%j is production as well', async (NODE_ENV) => {
+    expect(await problemsOf({ NODE_ENV })).toContain('PRODUCER_API_KEYS_FILE')
+  })
+
   test('what cannot be used is named: a key in place of a hash, a private key, half of the variables', async () => {
     const bad = join(folder, 'bad.json')
     writeFileSync(bad, JSON.stringify({ clients: [{ name: 'a', keyHashes: [keys.all], channels: '*' }] }))

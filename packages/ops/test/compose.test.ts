@@ -84,7 +84,11 @@ describe('docker-compose.yml', () => {
     expect(streams.restart).toBe('no')
     expect(streams.build).toEqual({ context: '.', dockerfile: 'packages/ops/Dockerfile' })
     expect(existsSync(`${repository}${streams.build?.dockerfile}`)).toBe(true)
-    expect(streams.environment).toMatchObject({ NATS_SERVERS: 'nats://nats:4222' })
+    expect(streams.environment).toMatchObject({
+      NATS_SERVERS: 'nats://nats:4222',
+      NODE_ENV: '${NODE_ENV:-production}',
+    })
+    expect(readFileSync(`${repository}packages/ops/Dockerfile`, 'utf8')).toMatch(/^ENV NODE_ENV=production$/m)
     expect(streams).toMatchObject({ depends_on: { nats: { condition: 'service_healthy' } } })
   })
 
