@@ -1,6 +1,7 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { UsageError } from '../config.ts'
+import { writePrivate } from '../private-file.ts'
 import type { Plan } from './plan.ts'
 import { PlanError } from './plan-error.ts'
 import { sealOf } from './plan-seal.ts'
@@ -22,8 +23,9 @@ const schema = z.strictObject({
   seal: z.string(),
 })
 
+/** For its owner alone: a plan shows what is on the broker, and is what `apply` goes by. */
 export function writePlan(file: string, plan: Plan): void {
-  writeFileSync(file, `${JSON.stringify(plan, null, 2)}\n`)
+  writePrivate(file, `${JSON.stringify(plan, null, 2)}\n`)
 }
 
 /** @throws UsageError for a file that is not there or is no plan of this release; PlanError for one that was edited. */
