@@ -5,14 +5,14 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { loadDevEnv } from '../src/dev/dev-env.ts'
 
 let folder: string
-const before = { ...process.env }
+const before = process.env['NODE_ENV']
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'ops-dev-env-'))
   delete process.env['NODE_ENV']
 })
 afterEach(() => {
   rmSync(folder, { recursive: true, force: true })
-  process.env = { ...before }
+  process.env['NODE_ENV'] = before
 })
 
 test('dev says development itself, where neither .env nor .env.example does', () => {
