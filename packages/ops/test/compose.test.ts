@@ -8,6 +8,7 @@ import { devEnvironment, repository, wholeConf } from './harness.ts'
 
 interface Service {
   readonly image: string
+  readonly command?: readonly string[]
   readonly build?: { readonly context: string; readonly dockerfile: string }
   readonly environment?: Readonly<Record<string, string>>
   readonly healthcheck?: { readonly test: readonly string[] }
@@ -49,13 +50,17 @@ describe('docker-compose.yml', () => {
 
   test('the broker runs on nats.setup.conf, keeps its files, syncs always, and gets time to end', () => {
     const files = ['nats.setup.conf', 'nats.permissions.conf', 'nats.admin.conf', 'nats.migrator.conf']
-    expect(nats.volumes).toEqual([...files.map((file) => `./${file}:/etc/nats/${file}:ro`), 'nats-data:/data'])
+    const mounted = ['nats.start.sh', ...files].map((file) => `./${file}:/etc/nats/${file}:ro`)
+    expect(nats.volumes).toEqual([...mounted, 'nats-data:/data'])
     // Each file that another includes is beside it in the container.
     const included = files.flatMap((file) =>
       [...readFileSync(`${repository}${file}`, 'utf8').matchAll(/^ *include "([^"]+)"$/gm)].map((match) => match[1]),
     )
     expect(included.sort()).toEqual(files.filter((file) => file !== 'nats.setup.conf').sort())
     expect(compose.volumes).toHaveProperty('nats-data')
+    // What looks at the passwords before the broker starts.
+    expect(nats.command).toEqual(['sh', '/etc/nats/nats.start.sh', '--config', '/etc/nats/nats.setup.conf'])
+    expect(nats.environment).toMatchObject({ NODE_ENV: '${NODE_ENV:-production}' })
     expect(nats.environment).toMatchObject({ NATS_STORE_DIR: '/data', NATS_SYNC_INTERVAL: 'always' })
     expect(nats.restart).toBe('unless-stopped')
     expect(nats.healthcheck?.test.join(' ')).toBe(
