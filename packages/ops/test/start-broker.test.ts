@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { waitFor } from '@alarm-bus/nats-kit/testing'
 import { findNatsServer } from '@alarm-bus/nats-server'
 import { connect } from '@nats-io/transport-node'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { environmentOf } from './cluster-harness.ts'
 import { confPath, devEnvironment, repository } from './harness.ts'
 
@@ -21,6 +21,9 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'ops-start-broker-'))
   symlinkSync((await findNatsServer()).path, join(folder, 'nats-server'))
 })
+/** None outlives its test, however that ends. */
+const running = new Set<ChildProcess>()
+afterEach(() => running.forEach((child) => child.kill('SIGKILL')))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 function fileOf(content: string): string {
@@ -47,6 +50,8 @@ function start(environment: Readonly<Record<string, string>>): Running {
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
+  running.add(child)
+  child.once('close', () => running.delete(child))
   let text = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (part: Buffer) => (text += part))
   const ended = new Promise<{ code: number | null }>((resolve) => child.once('close', (code) => resolve({ code })))
