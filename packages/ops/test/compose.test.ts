@@ -1,4 +1,8 @@
+import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { PINNED_VERSION } from '@alarm-bus/nats-server'
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
@@ -9,6 +13,7 @@ import { devEnvironment, repository, wholeConf } from './harness.ts'
 interface Service {
   readonly image: string
   readonly command?: readonly string[]
+  readonly entrypoint?: readonly string[]
   readonly build?: { readonly context: string; readonly dockerfile: string }
   readonly environment?: Readonly<Record<string, string>>
   readonly healthcheck?: { readonly test: readonly string[] }
@@ -139,6 +144,31 @@ describe('docker-compose.yml', () => {
       for (const other of (await readApps()).filter((app) => app.name !== name))
         expect(dockerfile).not.toContain(other.name)
     }
+  })
+
+  test.each([
+    ['', 'dev-only-postgres', false],
+    ['staging', 'dev-only-postgres', false],
+    ['production', 'dev-only-postgres', false],
+    ['development', 'dev-only-postgres', true],
+    ['test', 'dev-only-postgres', true],
+    ['production', 'p-of-its-own', true],
+    ['development:x', 'dev-only-postgres', false],
+  ])('with NODE_ENV=%j the database starts with the password %s: %s', async (NODE_ENV, POSTGRES_PASSWORD, starts) => {
+    await using disposer = new AsyncDisposableStack()
+    const folder = await mkdtemp(join(tmpdir(), 'ops-compose-'))
+    disposer.defer(() => rm(folder, { recursive: true }))
+    // In place of the image's own.
+    await writeFile(join(folder, 'docker-entrypoint.sh'), '#!/bin/sh\necho "runs $@"\n', { mode: 0o755 })
+    const postgres = services['postgres']
+    const words = [...(postgres?.entrypoint ?? []), ...(postgres?.command ?? [])].map((word) =>
+      word.replaceAll('$$', '$'),
+    )
+    const env = { PATH: `${folder}:${process.env['PATH']}`, NODE_ENV, POSTGRES_PASSWORD }
+    const { status, stdout, stderr } = spawnSync(words[0] as string, words.slice(1), { env, encoding: 'utf8' })
+    expect({ status, stdout }).toEqual(starts ? { status: 0, stdout: 'runs postgres\n' } : { status: 1, stdout: '' })
+    expect(stderr).not.toContain('dev-only')
+    expect(postgres?.environment).toMatchObject({ NODE_ENV: '${NODE_ENV:-production}' })
   })
 
   test('NUI knows the broker, with the inbox that admin may use', () => {
