@@ -26,7 +26,10 @@ export const existingFile = z
 
 const secrets = new WeakSet<z.ZodType>()
 
-/** Marks a variable of a schema as a secret: `readConfig` also takes it from the file that `<NAME>_FILE` names. */
+/**
+ * Marks a variable of a schema as a secret: `readConfig` also takes it from the file that `<NAME>_FILE` names. It stands
+ * outside of everything else: `.optional()` after it would make another schema, without the mark.
+ */
 export function secret<Schema extends z.ZodType>(schema: Schema): Schema {
   secrets.add(schema)
   return schema
