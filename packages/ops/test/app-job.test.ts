@@ -71,8 +71,8 @@ async function startInstance(
         defineHandler(
           filled(channel),
           ({ text }, context) => {
-            const { reply } = context as unknown as { readonly reply: string }
-            seen.shapes.add(reply.split('.').length)
+            const { reply } = context as unknown as { readonly reply: Uint8Array }
+            seen.shapes.add(Buffer.from(reply).toString().split('.').length)
             if (text === 'twice' && context.deliveryCount === 1) throw new Error('not yet')
             if (text === 'not now' && context.header(RedriveHeader.Count) === undefined) throw new DeadLetter(text)
             seen.handled.push(`${channel.name} ${text} ${context.deliveryCount}`)
