@@ -1,4 +1,4 @@
-import { oneOf, wholeNumber } from '@alarm-bus/service'
+import { oneOf, productionBecause, secret, wholeNumber } from '@alarm-bus/service'
 import { z } from 'zod'
 import { addressClass } from './http/address-class.ts'
 
@@ -44,18 +44,22 @@ const list = z.string().transform((text) =>
 const variables = z.object({
   NODE_ENV: z.string().optional(),
   ALARM_SINKS: list.default(['console']),
-  ALARM_SLACK_URL: url.optional(),
-  ALARM_DISCORD_URL: url.optional(),
-  ALARM_WEBHOOK_URL: url.optional(),
-  ALARM_WEBHOOK_SECRET: z.string().optional(),
-  ALARM_TELEGRAM_TOKEN: z
-    .string()
-    .regex(/^\d{1,20}:[A-Za-z0-9_-]{20,100}$/, 'must be a bot’s token, as 123456:ABC-DEF…')
-    .optional(),
-  ALARM_TELEGRAM_CHAT_ID: z
-    .string()
-    .regex(/^(-?\d{1,20}|@[A-Za-z0-9_]{1,64})$/, 'must be a chat’s number, or a channel’s @name')
-    .optional(),
+  ALARM_SLACK_URL: secret(url.optional()),
+  ALARM_DISCORD_URL: secret(url.optional()),
+  ALARM_WEBHOOK_URL: secret(url.optional()),
+  ALARM_WEBHOOK_SECRET: secret(z.string().optional()),
+  ALARM_TELEGRAM_TOKEN: secret(
+    z
+      .string()
+      .regex(/^\d{1,20}:[A-Za-z0-9_-]{20,100}$/, 'must be a bot’s token, as 123456:ABC-DEF…')
+      .optional(),
+  ),
+  ALARM_TELEGRAM_CHAT_ID: secret(
+    z
+      .string()
+      .regex(/^(-?\d{1,20}|@[A-Za-z0-9_]{1,64})$/, 'must be a chat’s number, or a channel’s @name')
+      .optional(),
+  ),
   ALARM_TELEGRAM_API_URL: url.default(new URL('https://api.telegram.org')),
   ALARM_CONNECT_TIMEOUT_MS: wholeNumber({ min: 10, max: 60_000 }).default(3_000),
   ALARM_TIMEOUT_MS: wholeNumber({ min: 10, max: 120_000 }).default(10_000),
@@ -81,7 +85,8 @@ export const sinksConfig = variables
       const report: Report = (variable, message) => context.addIssue({ code: 'custom', path: [variable], message })
       checkNames(raw, report)
       for (const name of SINK_NAMES) if (namesOf(raw).includes(name)) checkSink(raw, name, report)
-      if (raw.NODE_ENV === 'production') checkProduction(raw, report)
+      const production = productionBecause(raw.NODE_ENV)
+      if (production !== undefined) checkProduction(raw, production, report)
     },
     { when: () => true },
   )
@@ -122,11 +127,11 @@ function checkUrl(raw: Raw, variable: keyof Raw, { protocol, hostname }: URL, re
     report(variable, 'names a private address; ALARM_PRIVATE_HOSTS allows hosts by name')
 }
 
-function checkProduction(raw: Raw, report: Report): void {
+function checkProduction(raw: Raw, production: string, report: Report): void {
   if (raw.ALARM_ALLOW_HTTP === 'true')
-    report('ALARM_ALLOW_HTTP', 'must not be true with NODE_ENV=production: alarms and secrets would travel unencrypted')
+    report('ALARM_ALLOW_HTTP', `must not be true ${production}: alarms and secrets would travel unencrypted`)
   if (Array.isArray(raw.ALARM_PRIVATE_HOSTS) && raw.ALARM_PRIVATE_HOSTS.includes('*'))
-    report('ALARM_PRIVATE_HOSTS', 'must not be * with NODE_ENV=production; name the hosts')
+    report('ALARM_PRIVATE_HOSTS', `must not be * ${production}; name the hosts`)
 }
 
 function privateHosts({ ALARM_PRIVATE_HOSTS: hosts }: Raw): (host: string) => boolean {

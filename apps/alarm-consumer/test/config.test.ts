@@ -1,11 +1,15 @@
-import { expect, test } from 'vitest'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
 import { readAlarmConsumerConfig } from '../src/config.ts'
 
 const SLACK = 'https://hooks.example.com/services/T0/B0/verysecretpath'
 const SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`
 const TOKEN = '123456:AAverysecrettokenverysecrettoken'
 
-const read = (environment: Record<string, string>) => readAlarmConsumerConfig(environment).sinks
+const read = (environment: Record<string, string>) =>
+  readAlarmConsumerConfig({ NODE_ENV: 'development', ...environment }).sinks
 
 /** The problems by variable. */
 function problems(environment: Record<string, string>): Record<string, string> {
@@ -109,4 +113,31 @@ test('production refuses what is unsafe', () => {
     Object.keys(problems({ ...production, ALARM_ALLOW_HTTP: 'true', ALARM_PRIVATE_HOSTS: '*' })).toSorted(),
   ).toEqual(['ALARM_ALLOW_HTTP', 'ALARM_PRIVATE_HOSTS'])
   expect(problems({ ...production, ALARM_PRIVATE_HOSTS: 'chat.internal' })).toEqual({})
+  for (const NODE_ENV of ['', 'prod', 'staging', 'Production'])
+    expect(problems({ ...production, NODE_ENV, ALARM_ALLOW_HTTP: 'true' })).toHaveProperty('ALARM_ALLOW_HTTP')
+})
+
+test('every secret of a sink may come from a file', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'alarm-consumer-config-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  const secrets = {
+    ALARM_SLACK_URL: SLACK,
+    ALARM_DISCORD_URL: `${SLACK}/discord`,
+    ALARM_WEBHOOK_URL: `${SLACK}/webhook`,
+    ALARM_WEBHOOK_SECRET: SECRET,
+    ALARM_TELEGRAM_TOKEN: TOKEN,
+    ALARM_TELEGRAM_CHAT_ID: '-100',
+  }
+  const files = Object.entries(secrets).map(([name, secret]) => {
+    writeFileSync(join(folder, name), `${secret}\n`)
+    return [`${name}_FILE`, join(folder, name)]
+  })
+  const names = { ALARM_SINKS: 'slack,discord,webhook,telegram' }
+  expect(read({ ...names, ...Object.fromEntries(files) })).toEqual({
+    ...read({ ...names, ...secrets }),
+    mayBePrivate: expect.any(Function),
+  })
+  expect(problems({ ...names, ...secrets, ALARM_SLACK_URL: '', ALARM_SLACK_URL_FILE: '/verysecret' })).toEqual({
+    ALARM_SLACK_URL_FILE: expect.stringContaining('cannot be read'),
+  })
 })

@@ -1,13 +1,17 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { ConfigError } from '@alarm-bus/service'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { readLogConsumerConfig } from './config.ts'
 
 const TOKEN = 'a-token-of-a-test-that-is-long-enough'
+const development = { NODE_ENV: 'development' }
 const DATABASE_URL = 'postgres://logs:hunter2@db.example:5433/logs'
 
 function problemsOf(environment: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
   try {
-    readLogConsumerConfig(environment)
+    readLogConsumerConfig({ ...development, ...environment })
     return {}
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
@@ -16,7 +20,7 @@ function problemsOf(environment: Readonly<Record<string, string>>): Readonly<Rec
 }
 
 test('without a variable: a file of SQLite, three months and 10 GiB, no token', () => {
-  expect(readLogConsumerConfig({})).toMatchObject({
+  expect(readLogConsumerConfig(development)).toMatchObject({
     storage: { kind: 'sqlite', path: '.data/logs.sqlite' },
     limits: { maxAgeMs: 90 * 86_400_000, maxBytes: 10 * 1024 ** 3 },
     tokens: [],
@@ -26,6 +30,7 @@ test('without a variable: a file of SQLite, three months and 10 GiB, no token', 
 test('with each of them', () => {
   expect(
     readLogConsumerConfig({
+      ...development,
       DATABASE_URL,
       LOG_MAX_AGE_DAYS: '7',
       LOG_MAX_MIB: '100',
@@ -64,6 +69,25 @@ describe('NODE_ENV=production', () => {
       LOG_API_TOKENS: expect.stringContaining('development'),
     })
     expect(problemsOf({ ...production, LOG_API_TOKENS: TOKEN, DATABASE_URL })).toEqual({})
+  })
+
+  test.each(['prod', 'Production', 'staging', ''])('so does NODE_ENV=%j', (NODE_ENV) => {
+    expect(problemsOf({ ...production, NODE_ENV })).toHaveProperty('LOG_API_TOKENS')
+  })
+
+  test('takes secrets from files', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'log-consumer-config-'))
+    onTestFinished(() => rmSync(folder, { recursive: true }))
+    const files = { DATABASE_URL, LOG_API_TOKENS: `${TOKEN},${TOKEN}2`, NATS_LOG_CONSUMER_PASSWORD: 'a-real-one' }
+    const environment = Object.entries(files).map(([name, secret]) => {
+      writeFileSync(join(folder, name), `${secret}\n`)
+      return [`${name}_FILE`, join(folder, name)]
+    })
+    expect(readLogConsumerConfig({ NODE_ENV: 'production', ...Object.fromEntries(environment) })).toMatchObject({
+      storage: { kind: 'postgres', url: DATABASE_URL },
+      tokens: [TOKEN, `${TOKEN}2`],
+      connection: { auth: { password: 'a-real-one' } },
+    })
   })
 
   test('refuses a database that ends with the process, and a password that anybody knows', () => {

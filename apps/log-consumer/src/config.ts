@@ -1,4 +1,14 @@
-import { ALWAYS, consumerConfig, readConfig, serviceConfig, versionOf, wholeNumber } from '@alarm-bus/service'
+import {
+  ALWAYS,
+  consumerConfig,
+  isDevSecret,
+  productionBecause,
+  readConfig,
+  secret,
+  serviceConfig,
+  versionOf,
+  wholeNumber,
+} from '@alarm-bus/service'
 import { z } from 'zod'
 import { IN_MEMORY } from './database/open-sqlite.ts'
 import { app } from './declaration.ts'
@@ -9,8 +19,6 @@ const DAY_MS = 24 * 60 * 60 * 1_000
 const MIB = 1024 * 1024
 /** Characters of a token: 32 of them, chosen at random, are beyond guessing. */
 const MIN_TOKEN_CHARACTERS = 32
-/** Secrets of a development set-up begin with it. */
-const DEV_PREFIX = 'dev-only'
 
 const tokens = z
   .string()
@@ -43,18 +51,19 @@ function databaseUrlProblem(text: string): string | undefined {
 const storeConfig = z
   .object({
     NODE_ENV: z.string().optional(),
-    DATABASE_URL: databaseUrl.optional(),
+    DATABASE_URL: secret(databaseUrl.optional()),
     LOG_SQLITE_PATH: z.string().optional(),
     LOG_MAX_AGE_DAYS: wholeNumber({ min: 1, max: 36_500 }).default(90),
     LOG_MAX_MIB: wholeNumber({ min: 1, max: 100_000_000 }).default(10_240),
-    LOG_API_TOKENS: tokens.optional(),
+    LOG_API_TOKENS: secret(tokens.optional()),
   })
   .superRefine((raw, context) => {
     const report = (variable: string, message: string): void =>
       context.addIssue({ code: 'custom', path: [variable], message })
     if (raw.DATABASE_URL !== undefined && raw.LOG_SQLITE_PATH !== undefined)
       report('LOG_SQLITE_PATH', 'is set beside DATABASE_URL; logs are kept in one database, so remove one of them')
-    if (raw.NODE_ENV === 'production') checkProduction(raw, report)
+    const production = productionBecause(raw.NODE_ENV)
+    if (production !== undefined) checkProduction(raw, production, report)
   }, ALWAYS)
   .transform((raw) => ({
     storage:
@@ -71,16 +80,16 @@ interface Raw {
   readonly LOG_API_TOKENS?: readonly string[] | undefined
 }
 
-function checkProduction(raw: Raw, report: (variable: string, message: string) => void): void {
+function checkProduction(raw: Raw, production: string, report: (variable: string, message: string) => void): void {
   if (!raw.LOG_API_TOKENS?.length)
-    report('LOG_API_TOKENS', 'is not set; NODE_ENV=production needs it, or anybody could read the logs')
+    report('LOG_API_TOKENS', `is not set; anybody could read the logs, which is refused ${production}`)
   // As it was given, when it is bad in itself.
-  if (Array.isArray(raw.LOG_API_TOKENS) && raw.LOG_API_TOKENS.some((token) => token.startsWith(DEV_PREFIX)))
-    report('LOG_API_TOKENS', `has a token of a development set-up (${DEV_PREFIX}…), refused with NODE_ENV=production`)
+  if (Array.isArray(raw.LOG_API_TOKENS) && raw.LOG_API_TOKENS.some(isDevSecret))
+    report('LOG_API_TOKENS', `has a token of a development set-up, refused ${production}`)
   if (raw.LOG_SQLITE_PATH === IN_MEMORY)
-    report('LOG_SQLITE_PATH', `must not be ${IN_MEMORY} with NODE_ENV=production: the logs would end with the process`)
-  if (raw.DATABASE_URL !== undefined && URL.parse(raw.DATABASE_URL)?.password.startsWith(DEV_PREFIX))
-    report('DATABASE_URL', `has a password of a development set-up (${DEV_PREFIX}…), refused with NODE_ENV=production`)
+    report('LOG_SQLITE_PATH', `must not be ${IN_MEMORY} ${production}: the logs would end with the process`)
+  if (raw.DATABASE_URL !== undefined && isDevSecret(URL.parse(raw.DATABASE_URL)?.password))
+    report('DATABASE_URL', `has a password of a development set-up, refused ${production}`)
 }
 
 const schema = serviceConfig({ app: app.name, defaultPort: 3002, version }).and(consumerConfig).and(storeConfig)

@@ -37,9 +37,9 @@ const keys: Record<'all' | 'logOnly' | 'slow', string> = { all: '', logOnly: '',
 
 beforeAll(async () => {
   const [all, logOnly, slow] = await Promise.all([
-    makeKey('billing'),
+    makeKey('billing', '--all'),
     makeKey('backup', 'alarm-to-log'),
-    makeKey('slow'),
+    makeKey('slow', '--all'),
   ])
   Object.assign(keys, { all: all.key, logOnly: logOnly.key, slow: slow.key })
   writeFileSync(
@@ -209,6 +209,10 @@ describe('NODE_ENV=production', () => {
     const problems = await problemsOf({})
     expect(problems).toContain('PRODUCER_API_KEYS_FILE')
     expect(problems).toContain('PRODUCER_JWT_KEY_FILE')
+  })
+
+  test.each(['prod', 'Production', 'staging', ''])('NODE_ENV=%j is production as well', async (NODE_ENV) => {
+    expect(await problemsOf({ NODE_ENV })).toContain('PRODUCER_API_KEYS_FILE')
   })
 
   test('what cannot be used is named: a key in place of a hash, a private key, half of the variables', async () => {

@@ -49,7 +49,7 @@ export async function runHttp({ scale, nodeOptions, onProgress }: HttpRunOptions
     servers.push(bare)
     const producer = await startServer(
       PRODUCER,
-      { NATS_SERVERS: broker.url, STREAMS: 'apply', PRODUCER_PORT: '0' },
+      { NODE_ENV: 'test', NATS_SERVERS: broker.url, STREAMS: 'apply', PRODUCER_PORT: '0' },
       nodeOptions,
     )
     servers.push(producer)

@@ -13,6 +13,7 @@ interface Layer {
 }
 
 const CONTRACTS = '@alarm-bus/contracts'
+const ENVIRONMENT = '@alarm-bus/environment'
 const KIT = '@alarm-bus/nats-kit'
 const SERVER = '@alarm-bus/nats-server'
 const SERVICE = '@alarm-bus/service'
@@ -27,10 +28,11 @@ const APP: Layer = { knows: [CONTRACTS, KIT, SERVICE, SERVER], noLibraries: [NAT
  */
 const LAYERS: Readonly<Record<string, Layer>> = {
   [CONTRACTS]: { knows: [], onlyLibraries: [/^zod$/] },
+  [ENVIRONMENT]: { knows: [], onlyLibraries: [] },
   [SERVER]: { knows: [], onlyLibraries: [] },
   [KIT]: { knows: [CONTRACTS, SERVER], onlyLibraries: [NATS_CLIENT] },
-  [SERVICE]: { knows: [CONTRACTS, KIT, SERVER], noLibraries: [NATS_CLIENT] },
-  [OPS]: { knows: [CONTRACTS, KIT, SERVER] },
+  [SERVICE]: { knows: [CONTRACTS, ENVIRONMENT, KIT, SERVER], noLibraries: [NATS_CLIENT] },
+  [OPS]: { knows: [CONTRACTS, ENVIRONMENT, KIT, SERVER] },
   '@alarm-bus/contract-tools': { knows: [CONTRACTS, KIT, OPS] },
   [GENERATORS]: { knows: [CONTRACTS] },
   benchmarks: { knows: [CONTRACTS, KIT, SERVER, 'producer'] },

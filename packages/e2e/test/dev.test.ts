@@ -1,4 +1,4 @@
-import { utimesSync } from 'node:fs'
+import { statSync, utimesSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { once } from 'node:events'
 import { join } from 'node:path'
@@ -39,6 +39,9 @@ test('one banner names everything that listens, and its curl line reaches both c
     )
   }
   expect(dev.output().match(/The alarm bus is ready/g)).toHaveLength(1)
+  const rightsOf = (path: string): number => statSync(path).mode & 0o777
+  const files = [join(env.ALARM_BUS_DEV_DIR, 'nats-server.log'), env['LOG_SQLITE_PATH'] as string]
+  expect(files.map(rightsOf)).toEqual([0o600, 0o600])
 })
 
 test('an app reloads when its own source is written, and when a package of the workspace is', async () => {

@@ -55,7 +55,8 @@ test('a request’s id is in its answer, in the lines of both consumers, and in 
     await bus.stop(2_000)
   }
   const command = ['--conditions=@alarm-bus/source', `${repository}packages/ops/src/ops.ts`, 'dlq', 'show', '1']
-  const env = { PATH: process.env['PATH'], NATS_SERVERS: broker.url, NATS_ADMIN_PASSWORD: 'dev-only-admin' }
+  const admin = { NATS_SERVERS: broker.url, NATS_ADMIN_PASSWORD: 'dev-only-admin' }
+  const env = { PATH: process.env['PATH'], NODE_ENV: 'test', ...admin }
   const { stdout } = await promisify(execFile)(process.execPath, command, { env })
   expect(stdout).toContain('Request-Id: from-caller-18')
 })

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { type Environment, isDevSecret, productionBecause, readSecretFiles } from '@alarm-bus/environment'
 import type { ConnectionAuth, ConnectionTls } from '@alarm-bus/nats-kit'
 import { z } from 'zod'
 
@@ -15,6 +16,14 @@ export interface AdminConfig {
   readonly tls?: ConnectionTls
   readonly replicas?: number
 }
+
+/** Each may come from the file that `<NAME>_FILE` names. */
+const SECRETS = [
+  'NATS_ADMIN_PASSWORD',
+  'NATS_ADMIN_NKEY_SEED',
+  'NATS_MIGRATOR_PASSWORD',
+  'NATS_MIGRATOR_NKEY_SEED',
+] as const
 
 const nkeySeed = z
   .string()
@@ -44,13 +53,17 @@ const schema = z
     STREAM_REPLICAS: z.enum(['1', '3', '5'], 'must be 1, 3 or 5').optional(),
   })
   .superRefine((raw, context) => {
-    if (raw.NODE_ENV !== 'production') return
+    const production = productionBecause(raw.NODE_ENV)
+    if (production === undefined) return
+    const report = (variable: string, message: string): void =>
+      context.addIssue({ code: 'custom', path: [variable], message })
     for (const user of ['ADMIN', 'MIGRATOR'] as const) {
       const variable = `NATS_${user}_PASSWORD` as const
-      if (raw[`NATS_${user}_NKEY_SEED`] !== undefined || !raw[variable]?.startsWith('dev-only')) continue
-      const message = 'is a password of the development set-up, refused with NODE_ENV=production'
-      context.addIssue({ code: 'custom', path: [variable], message })
+      if (raw[`NATS_${user}_NKEY_SEED`] !== undefined || !isDevSecret(raw[variable])) continue
+      report(variable, `is a password of the development set-up, refused ${production}`)
     }
+    if (raw.NATS_ADMIN_PASSWORD === undefined && raw.NATS_ADMIN_NKEY_SEED === undefined)
+      report('NATS_ADMIN_PASSWORD', `is not set, and no NATS_ADMIN_NKEY_SEED is; one of them is needed ${production}`)
   })
 
 /**
@@ -58,15 +71,8 @@ const schema = z
  *
  * @throws UsageError with every bad variable.
  */
-export function readEnvironment(environment: Readonly<Record<string, string | undefined>>): AdminConfig {
-  const given = Object.entries(environment).filter(([, value]) => value !== undefined && value.trim() !== '')
-  const parsed = schema.safeParse(Object.fromEntries(given))
-  if (!parsed.success) {
-    throw new UsageError(
-      `bad configuration: ${parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`).join('; ')}`,
-    )
-  }
-  const raw = parsed.data
+export function readEnvironment(environment: Environment): AdminConfig {
+  const raw = parse(environment)
   const tls = tlsOf(raw)
   const auth = authOf(raw, 'ADMIN')
   const migratorAuth = authOf(raw, 'MIGRATOR')
@@ -80,6 +86,20 @@ export function readEnvironment(environment: Readonly<Record<string, string | un
 }
 
 type Raw = z.output<typeof schema>
+
+function parse(environment: Environment): Raw {
+  const { environment: whole, fromFiles, problems } = readSecretFiles(environment, SECRETS)
+  const given = Object.entries(whole).filter(([, value]) => value !== undefined && value.trim() !== '')
+  const parsed = schema.safeParse(Object.fromEntries(given))
+  if (parsed.success && problems.length === 0) return parsed.data
+  const unread = problems.map(({ variable, problem }) => `${variable} ${problem}`)
+  const unusable = (parsed.error?.issues ?? [])
+    .map(({ path, message }) => ({ name: path.join('.'), message }))
+    // That it is not set follows from its file.
+    .filter(({ name }) => !problems.some(({ secret }) => secret === name))
+    .map(({ name, message }) => `${fromFiles.has(name) ? `${name}_FILE` : name} ${message}`)
+  throw new UsageError(`bad configuration: ${[...unread, ...unusable].join('; ')}`)
+}
 
 /** A seed goes before a password, of which `.env.example` always has one. With neither: a bare broker without users. */
 function authOf(raw: Raw, user: 'ADMIN' | 'MIGRATOR'): ConnectionAuth | undefined {

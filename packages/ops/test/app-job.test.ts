@@ -94,7 +94,7 @@ async function startInstance(
           filled(channel),
           ({ text }, context) => {
             const { reply } = context as unknown as { readonly reply: Uint8Array }
-            seen.shapes.add(String.fromCharCode(...reply).split('.').length)
+            seen.shapes.add(Buffer.from(reply).toString().split('.').length)
             if (text === 'twice' && context.deliveryCount === 1) throw new Error('not yet')
             if (text === 'not now' && context.header(RedriveHeader.Count) === undefined) throw new DeadLetter(text)
             seen.handled.push(`${channel.name} ${text} ${context.deliveryCount}`)

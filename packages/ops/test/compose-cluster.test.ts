@@ -24,7 +24,7 @@ describe('docker-compose.cluster.yml', () => {
 
   test.each(brokerNames)('%s is itself to the others, keeps its files, and ends in lame duck mode', (name) => {
     const { volumes, stop_signal: signal, command, ports, healthcheck } = clusterServices[name] as ClusterService
-    expect(command).toEqual(['nats-server', '--config', '/etc/nats/nats.cluster.conf'])
+    expect(command).toEqual(['sh', '/etc/nats/nats.start.sh', '--config', '/etc/nats/nats.cluster.conf'])
     expect(volumes).toEqual([
       './nats.cluster.conf:/etc/nats/nats.cluster.conf:ro',
       './.cluster/ca.pem:/etc/nats/route-ca.pem:ro',

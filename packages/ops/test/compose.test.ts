@@ -1,4 +1,8 @@
+import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { PINNED_VERSION } from '@alarm-bus/nats-server'
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
@@ -8,6 +12,8 @@ import { devEnvironment, repository, wholeConf } from './harness.ts'
 
 interface Service {
   readonly image: string
+  readonly command?: readonly string[]
+  readonly entrypoint?: readonly string[]
   readonly build?: { readonly context: string; readonly dockerfile: string }
   readonly environment?: Readonly<Record<string, string>>
   readonly healthcheck?: { readonly test: readonly string[] }
@@ -69,13 +75,17 @@ describe('docker-compose.yml', () => {
       'nats.admin.conf',
       'nats.migrator.conf',
     ]
-    expect(nats.volumes).toEqual([...files.map((file) => `./${file}:/etc/nats/${file}:ro`), 'nats-data:/data'])
+    const mounted = ['nats.start.sh', ...files].map((file) => `./${file}:/etc/nats/${file}:ro`)
+    expect(nats.volumes).toEqual([...mounted, 'nats-data:/data'])
     // Each file that another includes is beside it in the container.
     const included = files.flatMap((file) =>
       [...readFileSync(`${repository}${file}`, 'utf8').matchAll(/^ *include "([^"]+)"$/gm)].map((match) => match[1]),
     )
     expect(included.sort()).toEqual(files.filter((file) => file !== 'nats.setup.conf').sort())
     expect(compose.volumes).toHaveProperty('nats-data')
+    // What looks at the passwords before the broker starts.
+    expect(nats.command).toEqual(['sh', '/etc/nats/nats.start.sh', '--config', '/etc/nats/nats.setup.conf'])
+    expect(nats.environment).toMatchObject({ NODE_ENV: '${NODE_ENV:-production}' })
     expect(nats.environment).toMatchObject({ NATS_STORE_DIR: '/data', NATS_SYNC_INTERVAL: 'always' })
     expect(nats.restart).toBe('unless-stopped')
     expect(nats.healthcheck?.test.join(' ')).toBe(
@@ -104,7 +114,11 @@ describe('docker-compose.yml', () => {
     expect(streams.restart).toBe('no')
     expect(streams.build).toEqual({ context: '.', dockerfile: 'packages/ops/Dockerfile' })
     expect(existsSync(`${repository}${streams.build?.dockerfile}`)).toBe(true)
-    expect(streams.environment).toMatchObject({ NATS_SERVERS: 'nats://nats:4222' })
+    expect(streams.environment).toMatchObject({
+      NATS_SERVERS: 'nats://nats:4222',
+      NODE_ENV: '${NODE_ENV:-production}',
+    })
+    expect(readFileSync(`${repository}packages/ops/Dockerfile`, 'utf8')).toMatch(/^ENV NODE_ENV=production$/m)
     expect(streams).toMatchObject({ depends_on: { nats: { condition: 'service_healthy' } } })
   })
 
@@ -150,6 +164,31 @@ describe('docker-compose.yml', () => {
       for (const other of (await readApps()).filter((app) => app.name !== name))
         expect(dockerfile).not.toContain(other.name)
     }
+  })
+
+  test.each([
+    ['', 'dev-only-postgres', false],
+    ['staging', 'dev-only-postgres', false],
+    ['production', 'dev-only-postgres', false],
+    ['development', 'dev-only-postgres', true],
+    ['test', 'dev-only-postgres', true],
+    ['production', 'p-of-its-own', true],
+    ['development:x', 'dev-only-postgres', false],
+  ])('with NODE_ENV=%j the database starts with the password %s: %s', async (NODE_ENV, POSTGRES_PASSWORD, starts) => {
+    await using disposer = new AsyncDisposableStack()
+    const folder = await mkdtemp(join(tmpdir(), 'ops-compose-'))
+    disposer.defer(() => rm(folder, { recursive: true }))
+    // In place of the image's own.
+    await writeFile(join(folder, 'docker-entrypoint.sh'), '#!/bin/sh\necho "runs $@"\n', { mode: 0o755 })
+    const postgres = services['postgres']
+    const words = [...(postgres?.entrypoint ?? []), ...(postgres?.command ?? [])].map((word) =>
+      word.replaceAll('$$', '$'),
+    )
+    const env = { PATH: `${folder}:${process.env['PATH']}`, NODE_ENV, POSTGRES_PASSWORD }
+    const { status, stdout, stderr } = spawnSync(words[0] as string, words.slice(1), { env, encoding: 'utf8' })
+    expect({ status, stdout }).toEqual(starts ? { status: 0, stdout: 'runs postgres\n' } : { status: 1, stdout: '' })
+    expect(stderr).not.toContain('dev-only')
+    expect(postgres?.environment).toMatchObject({ NODE_ENV: '${NODE_ENV:-production}' })
   })
 
   test('NUI knows the broker, with the inbox that admin may use', () => {

@@ -24,7 +24,8 @@ export async function runOps(
   const said = { out: '', err: '' }
   const asked: string[] = []
   const code = await COMMANDS[command as keyof typeof COMMANDS](flags, {
-    environment,
+    // What a test does not say is what `.env.example` says.
+    environment: { NODE_ENV: 'development', ...environment },
     say: (line) => (said.out += `${line}\n`),
     complain: (line) => (said.err += `${line}\n`),
     ask: answer === undefined ? undefined : async (question) => (asked.push(question), answer),

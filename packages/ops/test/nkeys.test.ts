@@ -27,7 +27,7 @@ const users = [...(await readApps()).map(({ name }) => name), 'admin', 'migrator
 const settings = Object.fromEntries(Object.entries(devEnvironment).filter(([name]) => !name.endsWith('_PASSWORD')))
 
 /** Who calls the producer, which wants to know in production. */
-const caller = makeApiKey('test', [])
+const caller = makeApiKey('test', '*')
 
 const keys = new Map<string, Key>()
 let folder: string

@@ -18,7 +18,12 @@ export function start(env: Readonly<Record<string, string>>, ...args: string[]) 
   const script = `${repository}packages/ops/src/ops.ts`
   const child = spawn(process.execPath, ['--conditions=@alarm-bus/source', script, ...args], {
     cwd: repository,
-    env: { PATH: process.env['PATH'] ?? '', NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? '', ...env },
+    env: {
+      NODE_ENV: 'development',
+      PATH: process.env['PATH'] ?? '',
+      NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? '',
+      ...env,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: 25_000,
   })

@@ -41,13 +41,13 @@ const PASSED_ON = ['PATH', 'HOME', 'TMPDIR', 'SystemRoot', 'NODE_COMPILE_CACHE']
  * Starts an app from its TypeScript source.
  *
  * @param main the file that runs.
- * @param environment all that the app gets to see; it has no default port, so pass `<APP>_PORT: '0'`.
+ * @param environment all that the app gets to see besides `NODE_ENV=test`; it has no default port, so pass `<APP>_PORT: '0'`.
  */
 export function startApp(main: string | URL, environment: Readonly<Record<string, string>> = {}): AppProcess {
   const inherited = Object.fromEntries(PASSED_ON.map((name) => [name, process.env[name]]))
   const file = main instanceof URL ? main.pathname : main
   const child = spawn(process.execPath, ['--conditions=@alarm-bus/source', file], {
-    env: { ...inherited, ...environment },
+    env: { ...inherited, NODE_ENV: 'test', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   running.add(child)

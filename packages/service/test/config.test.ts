@@ -5,7 +5,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ConfigError, consumerConfig, type Environment, readConfig, serviceConfig } from '../src/index.ts'
 
 const schema = serviceConfig({ app: 'alarm-consumer', defaultPort: 3001, version: '1.2.3' }).and(consumerConfig)
-const read = (environment: Environment) => readConfig(schema, environment)
+/** On one machine, unless a test says otherwise. */
+const read = (environment: Environment) => readConfig(schema, { NODE_ENV: 'development', ...environment })
 const SEED = `SU${'A'.repeat(56)}`
 
 function problemsOf(environment: Environment): Record<string, string> {
@@ -39,9 +40,7 @@ test('an empty environment gives the documented defaults, without credentials', 
     subscriber: { delivery: 'queue-group', mode: 'pull', concurrency: 16, maxDeliver: 3, ackWaitMs: 30_000 },
   }
   expect(read({})).toEqual(defaults)
-  expect(read({ NATS_SERVERS: '', NATS_PASSWORD: ' ', STREAMS: '', ALARM_CONSUMER_PORT: '', NODE_ENV: '' })).toEqual(
-    defaults,
-  )
+  expect(read({ NATS_SERVERS: '', NATS_PASSWORD: ' ', STREAMS: '', ALARM_CONSUMER_PORT: '' })).toEqual(defaults)
 })
 
 test('every variable is read', () => {
@@ -213,8 +212,59 @@ describe('NODE_ENV=production refuses what is unsafe there, and says what to do'
     ])
   })
 
-  test('elsewhere they are allowed', () => {
-    expect(read({ NATS_PASSWORD: 'dev-only', LOG_LEVEL: 'trace' }).logLevel).toBe('trace')
+  test('only in development and in tests they are allowed', () => {
+    const unsafe = { NATS_PASSWORD: 'dev-only', LOG_LEVEL: 'trace', STREAMS: 'apply' }
+    for (const mode of ['development', 'test']) expect(read({ ...unsafe, NODE_ENV: mode }).logLevel).toBe('trace')
+    for (const mode of [undefined, '', 'prod', 'Production', 'staging', 'Development', ' test']) {
+      const problems = problemsOf({ ...unsafe, NODE_ENV: mode })
+      expect(Object.keys(problems).toSorted(), mode).toEqual(['LOG_LEVEL', 'NATS_PASSWORD', 'STREAMS'])
+      for (const said of Object.values(problems)) expect(said).toContain('anything but development and test')
+    }
     expect(read({ NODE_ENV, NATS_PASSWORD: 'a real one' }).connection.auth).toBeDefined()
+  })
+})
+
+describe('a secret from a file', () => {
+  const fileOf = (name: string, content: string): string => {
+    const path = join(folder, name)
+    writeFileSync(path, content, { mode: 0o600 })
+    return path
+  }
+
+  test('each secret there is: the last line break is no part of it', () => {
+    const password = fileOf('password', 'hunter2\n')
+    const auth = (environment: Environment) => read(environment).connection.auth
+    expect(auth({ NATS_ALARM_CONSUMER_PASSWORD_FILE: password })).toEqual({
+      user: 'alarm-consumer',
+      password: 'hunter2',
+    })
+    expect(auth({ NATS_USER: 'a', NATS_PASSWORD_FILE: password })).toEqual({ user: 'a', password: 'hunter2' })
+    expect(auth({ NATS_TOKEN_FILE: password })).toEqual({ token: 'hunter2' })
+    expect(auth({ NATS_NKEY_SEED_FILE: fileOf('seed', `${SEED}\n`) })).toEqual({ nkeySeed: SEED })
+    // What is no secret comes from no file.
+    expect(read({ LOG_LEVEL_FILE: fileOf('level', 'trace') }).logLevel).toBe('info')
+  })
+
+  test('problems name the variable of the file, all at once, and show neither the content nor the path', () => {
+    const path = fileOf('hunter2', 'hunter2')
+    const problems = problemsOf({
+      NODE_ENV: 'production',
+      NATS_NKEY_SEED_FILE: path,
+      NATS_ALARM_CONSUMER_PASSWORD: 'x',
+      NATS_ALARM_CONSUMER_PASSWORD_FILE: path,
+      STREAMS: 'x',
+    })
+    expect(problems).toEqual({
+      NATS_NKEY_SEED_FILE: expect.stringContaining('must be a user nkey seed'),
+      NATS_ALARM_CONSUMER_PASSWORD_FILE: 'is set beside NATS_ALARM_CONSUMER_PASSWORD; give one of them',
+      STREAMS: expect.stringContaining('must be one of'),
+    })
+    expect(problemsOf({ NODE_ENV: 'production', NATS_ALARM_CONSUMER_PASSWORD_FILE: join(folder, 'none') })).toEqual({
+      NATS_ALARM_CONSUMER_PASSWORD_FILE: expect.stringContaining('cannot be read (ENOENT)'),
+    })
+    expect(problemsOf({ NODE_ENV: 'production', NATS_PASSWORD_FILE: fileOf('dev', 'dev-only-x') })).toEqual({
+      NATS_PASSWORD_FILE: expect.stringContaining('of the development set-up'),
+    })
+    expect(JSON.stringify(problems)).not.toContain('hunter2')
   })
 })

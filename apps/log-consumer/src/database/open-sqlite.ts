@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs'
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { setImmediate as nextTurn } from 'node:timers/promises'
@@ -24,6 +24,7 @@ const BUSY = new Set([5, 6])
 /**
  * Opens the file, and makes it and its folder where there is none.
  *
+ * - For its owner alone, also where it was there with wider rights: alarms are nobody else's to read.
  * - WAL with a sync at each commit: what is committed survives the process and the machine.
  * - Statements run on this thread; what reads or deletes does it in small steps.
  *
@@ -62,7 +63,7 @@ export function openSqlite(path: string): Database {
 
 function openFile(place: string): DatabaseSync {
   try {
-    if (place !== IN_MEMORY) mkdirSync(dirname(place), { recursive: true, mode: 0o700 })
+    if (place !== IN_MEMORY) makeForOwner(place)
     const database = new DatabaseSync(place, { timeout: BUSY_TIMEOUT_MS })
     // The first has to come before the first table: without it the file never shrinks.
     database.exec(`pragma auto_vacuum = incremental`)
@@ -72,6 +73,20 @@ function openFile(place: string): DatabaseSync {
     return database
   } catch (cause) {
     throw new Error(`SQLite cannot use ${place}: ${(cause as Error).message}; see LOG_SQLITE_PATH`, { cause })
+  }
+}
+
+const OWNER_ONLY = 0o600
+const OTHERS = 0o077
+
+/** SQLite gives the files beside it (-wal, -shm) the rights of the database when it makes them. */
+function makeForOwner(place: string): void {
+  mkdirSync(dirname(place), { recursive: true, mode: 0o700 })
+  // One that is there is not opened: the close would end the locks of every connection that this process has to it.
+  if (!existsSync(place)) closeSync(openSync(place, 'a', OWNER_ONLY))
+  for (const file of [place, `${place}-wal`, `${place}-shm`]) {
+    const mode = statSync(file, { throwIfNoEntry: false })?.mode ?? OWNER_ONLY
+    if ((mode & OTHERS) !== 0) chmodSync(file, mode & ~OTHERS & 0o777)
   }
 }
 

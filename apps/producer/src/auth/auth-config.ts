@@ -1,6 +1,6 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { ALWAYS, oneOf } from '@alarm-bus/service'
+import { ALWAYS, oneOf, productionBecause } from '@alarm-bus/service'
 import type { JSONWebKeySet } from 'jose'
 import { z } from 'zod'
 import { apiKeysDocument } from './api-keys.ts'
@@ -36,10 +36,11 @@ export const authConfig = z
     // A bad file has no content here, only its own complaint.
     if (typeof key === 'object' && algorithm !== undefined && !fits(key, algorithm))
       report('PRODUCER_JWT_ALG', `is ${algorithm}, for which PRODUCER_JWT_KEY_FILE has no key`)
-    if (raw.NODE_ENV === 'production' && raw.PRODUCER_API_KEYS_FILE === undefined && given.length === 0) {
+    const production = productionBecause(raw.NODE_ENV)
+    if (production !== undefined && raw.PRODUCER_API_KEYS_FILE === undefined && given.length === 0) {
       report(
         'PRODUCER_API_KEYS_FILE',
-        `is not set, and no ${JWT_VARIABLES.join(', ')} are; NODE_ENV=production needs one of them: anybody could publish`,
+        `is not set, and no ${JWT_VARIABLES.join(', ')} are; anybody could publish, which is refused ${production}`,
       )
     }
   }, ALWAYS)

@@ -1,4 +1,4 @@
-import { oneOf, wholeNumber } from '@alarm-bus/service'
+import { oneOf, productionBecause, wholeNumber } from '@alarm-bus/service'
 import { z } from 'zod'
 
 /** What protects the API, whoever calls. */
@@ -46,7 +46,7 @@ export const edgeConfig = z
     edge: {
       ratePerMinute: raw.PRODUCER_RATE_PER_MINUTE,
       corsOrigins: raw.PRODUCER_CORS_ORIGINS,
-      docs: (raw.PRODUCER_DOCS ?? (raw.NODE_ENV === 'production' ? 'off' : 'on')) === 'on',
+      docs: (raw.PRODUCER_DOCS ?? (productionBecause(raw.NODE_ENV) === undefined ? 'on' : 'off')) === 'on',
       maxConnections: raw.PRODUCER_MAX_CONNECTIONS,
       maxEventLoopDelayMs: raw.PRODUCER_MAX_EVENT_LOOP_DELAY_MS,
       maxBatches: raw.PRODUCER_MAX_BATCHES,

@@ -9,12 +9,12 @@ export interface ApiClient {
   readonly channels: readonly string[] | '*'
 }
 
-/** A new key, which is stored nowhere, and its client. Without channels the client may publish on all of them. */
+/** A new key, which is stored nowhere, and its client. `*`: every channel there is. */
 export function makeApiKey(
   name: string,
-  channels: readonly string[],
+  channels: readonly string[] | '*',
 ): { readonly key: string; readonly client: ApiClient } {
   const key = `abk_${name}_${randomBytes(KEY_BYTES).toString('base64url')}`
   const keyHash = `sha256:${createHash('sha256').update(key).digest('hex')}`
-  return { key, client: { name, keyHashes: [keyHash], channels: channels.length === 0 ? '*' : channels } }
+  return { key, client: { name, keyHashes: [keyHash], channels } }
 }

@@ -64,6 +64,8 @@ async function useExternal(servers: string, end: TaskEnd): Promise<void> {
 /** @returns after a signal, or when another `dev` was quicker. */
 async function runOwn(port: number | undefined, end: TaskEnd): Promise<void> {
   let broker: NatsServer
+  // What it would be refused with is said before there is a broker.
+  readEnvironment(process.env)
   try {
     broker = await startOwnBroker(port)
   } catch (error) {

@@ -1,4 +1,5 @@
 import { NatsServerError } from '@alarm-bus/nats-server'
+import { UsageError } from '../config.ts'
 import { BrokerStartError } from './own-broker.ts'
 import { loadDevEnv } from './dev-env.ts'
 import { runBrokerTask } from './broker-task.ts'
@@ -11,8 +12,8 @@ process.stderr.on('error', () => undefined)
 try {
   await runBrokerTask()
 } catch (error) {
-  const isExpected = error instanceof BrokerStartError || error instanceof NatsServerError
-  console.error(isExpected ? `broker: ${error.message}` : error)
+  const isExpected = [BrokerStartError, NatsServerError, UsageError].some((expected) => error instanceof expected)
+  console.error(isExpected ? `broker: ${(error as Error).message}` : error)
   process.exitCode = 1
 }
 // What still waits, as a look at an app that does not answer, is of no use any more.

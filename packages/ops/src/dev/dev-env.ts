@@ -5,7 +5,7 @@ export const repositoryRoot = fileURLToPath(new URL('../../../../', import.meta.
 
 /**
  * Fills the environment from `.env`, then from `.env.example`. What is set already stays: the real environment goes
- * before `.env`, and `.env` before `.env.example`.
+ * before `.env`, and `.env` before `.env.example`. Where none of them says what NODE_ENV is, it is development.
  */
 export function loadDevEnv(folder = repositoryRoot): void {
   for (const name of ['.env', '.env.example']) {
@@ -15,6 +15,7 @@ export function loadDevEnv(folder = repositoryRoot): void {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
     }
   }
+  process.env['NODE_ENV'] ||= 'development'
 }
 
 /** Where `dev` keeps its state: the broker's messages and log, and who runs. Tests give one of their own. */

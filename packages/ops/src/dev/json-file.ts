@@ -3,7 +3,7 @@ import { dirname } from 'node:path'
 
 /** Puts the whole file in place at once, so that a reader never sees half of one. */
 export function writeJson(path: string, value: unknown): void {
-  mkdirSync(dirname(path), { recursive: true })
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   const half = `${path}.${process.pid}.tmp`
   writeFileSync(half, JSON.stringify(value))
   renameSync(half, path)

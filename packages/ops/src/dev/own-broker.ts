@@ -2,6 +2,7 @@ import { createWriteStream, mkdirSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { type NatsServer, NatsServerError, startNatsServer } from '@alarm-bus/nats-server'
+import { openPrivate } from '../private-file.ts'
 import { devDir, repositoryRoot } from './dev-env.ts'
 import { say } from './say.ts'
 
@@ -49,8 +50,10 @@ export function brokerPort(): number {
 }
 
 function openLog(): NodeJS.WritableStream {
-  mkdirSync(devDir(), { recursive: true })
-  return createWriteStream(join(devDir(), 'nats-server.log'), { flags: 'w' })
+  // The messages of the bus lie in there as well.
+  mkdirSync(devDir(), { recursive: true, mode: 0o700 })
+  const path = join(devDir(), 'nats-server.log')
+  return createWriteStream(path, { fd: openPrivate(path) })
 }
 
 function portFrom(variable: string, byDefault: number): number {

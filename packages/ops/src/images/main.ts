@@ -55,7 +55,7 @@ const PASSED_ON = /^NATS_SERVERS$|_PORT$|^PRODUCER_API_KEYS_FILE$|^LOG_API_TOKEN
 async function runAll(engine: Engine): Promise<void> {
   const containers: AppContainer[] = []
   const startAgain: (() => Promise<AppContainer>)[] = []
-  const { key, client } = makeApiKey('images', [])
+  const { key, client } = makeApiKey('images', '*')
   await using keys = await keyFile(JSON.stringify({ clients: [client] }))
   await using stack = await startStack({
     settings: { ...productionSettings(), PRODUCER_API_KEYS_FILE: keys.path },

@@ -8,7 +8,8 @@ const SHARED = `  --streams-only  leaves consumers, and so the apps' declaration
 
 const ENVIRONMENT = `Environment: NATS_SERVERS (default the broker on this machine, NATS_PORT), NATS_ADMIN_USER, NATS_ADMIN_PASSWORD
 or NATS_ADMIN_NKEY_SEED, the same of NATS_MIGRATOR_… (who destroys and moves), NATS_TLS_CA_FILE, NATS_TLS_CERT_FILE,
-NATS_TLS_KEY_FILE, NATS_TLS_HANDSHAKE_FIRST, STREAM_REPLICAS.`
+NATS_TLS_KEY_FILE, NATS_TLS_HANDSHAKE_FIRST, STREAM_REPLICAS. Passwords and seeds may come from files (…_FILE). NODE_ENV:
+anything but development and test refuses the passwords of .env.example.`
 
 export const PLAN_HELP = `What would change on the broker to make it what the code declares. Changes nothing.
 
@@ -31,8 +32,8 @@ export const APPLY_HELP = `Makes the broker what the code declares.
 
   pnpm ops apply [FILE]
 
-  FILE            the plan to do, and no other: refused if broker or code have changed since. Not given: makes one, shows
-                  it and asks
+  FILE            the plan to do, and no other: refused if broker, code or the file have changed since. Not given: makes
+                  one, shows it and asks
   --yes           does not ask
   --settle-ms N   how long consumers may take to settle what they were given before they are moved, in milliseconds
                   (default 60000)

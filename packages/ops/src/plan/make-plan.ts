@@ -7,6 +7,7 @@ import type { Observed } from './observe.ts'
 import { type Change, destroys, type FieldUpdate, nameOf, type Note, type Plan, type PlanOptions } from './plan.ts'
 import { advisoryStreamsOf, planAdvisories } from './plan-advisories.ts'
 import { planConsumers } from './plan-consumers.ts'
+import { lasting, sealOf } from './plan-seal.ts'
 
 /**
  * What it takes to make the broker what is declared. Changes nothing.
@@ -28,7 +29,9 @@ export function makePlan(declared: Declared, observed: Observed, options: PlanOp
   const idle = options.destroy.find((name) => !named.has(name))
   if (idle !== undefined) throw new UsageError(`--destroy ${idle}: there is nothing of that name to destroy`)
   const notes = [...(consumers?.notes ?? []), ...advisories.notes, ...unknown.filter((note) => !doomed.includes(note))]
-  return { version: 1, options, fingerprint: fingerprintOf(declared, observed, changes), changes, notes }
+  const fingerprint = fingerprintOf(declared, observed, changes)
+  const plan = { version: 1, options, fingerprint, changes, notes } as const
+  return { ...plan, seal: sealOf(plan) }
 }
 
 function streamChange(declared: DeclaredStreamConfig, { streams }: Observed, options: PlanOptions): readonly Change[] {
@@ -130,11 +133,6 @@ function fingerprintOf(declared: Declared, observed: Observed, changes: readonly
     .filter(({ stream_name: stream, name }) => changes.some((change) => nameOf(change) === `${stream}/${name}`))
     .map(({ stream_name, name, created }) => ({ stream_name, name, created }))
   return configHash({ declared: declared.streams, streams, consumers, changes: changes.map(lasting) })
-}
-
-/** Without what comes and goes while nobody changes anything. */
-function lasting(change: Change): object {
-  return change.action === 'retire' ? { ...change, advisories: undefined } : change
 }
 
 /** JSON has no undefined, and a field that is left out would look forgotten. */

@@ -103,6 +103,8 @@ export interface Plan {
   readonly fingerprint: string
   readonly changes: readonly Change[]
   readonly notes: readonly Note[]
+  /** The hash of everything above, for `apply` to refuse a file that says something else than was written. */
+  readonly seal: string
 }
 
 const ENDS: ReadonlySet<Change['action']> = new Set(['destroy', 'migrate', 'move'])

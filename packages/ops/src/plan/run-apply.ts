@@ -7,6 +7,7 @@ import { APPLY_HELP } from './help.ts'
 import { type Change, modeOf, nameOf, type Plan, replicasOf } from './plan.ts'
 import { PlanError } from './plan-error.ts'
 import { readPlan } from './plan-file.ts'
+import { sameWork } from './plan-seal.ts'
 import { openSession } from './session.ts'
 import { type Terminal, terminal } from './terminal.ts'
 
@@ -25,12 +26,15 @@ export async function runApply(argv: readonly string[], to: Terminal = terminal)
     const options = given?.options ?? { streamsOnly, destroy, ...modeOf(flags), ...replicasOf(config) }
     await using session = await openSession(config, flags.waitMs, to)
     const shown = given ?? (await session.make(options)).plan
-    if (!given && !json) for (const line of describePlan(shown)) to.say(line)
-    checkConfirmed(shown, flags)
-    if (!given && shown.changes.length > 0) await confirm(shown, flags, to)
-    // Made anew, so that what is done is what was shown and nothing else.
+    if (!given) {
+      if (!json) for (const line of describePlan(shown)) to.say(line)
+      checkConfirmed(shown, flags)
+      if (shown.changes.length > 0) await confirm(shown, flags, to)
+    }
+    // Made anew, so that what is done is what was shown and nothing else; and what was confirmed is what is done.
     const { plan, declared, observed } = await session.make(options)
-    if (plan.fingerprint !== shown.fingerprint) throw changedSince(shown, plan)
+    if (!sameWork(plan, shown)) throw changedSince(shown, plan)
+    checkConfirmed(plan, flags)
     await applyPlan(session, plan, declared, observed, flags.settleMs, (change, said) => {
       applied.push({ ...change, ...(said !== undefined && { said }) })
       if (!json) to.say(describeDone(change, said))
@@ -53,6 +57,10 @@ async function confirm(plan: Plan, { yes, json }: ApplyFlags, { ask }: Terminal)
 }
 
 function changedSince(before: Plan, now: Plan): PlanError {
+  if (before.fingerprint === now.fingerprint) {
+    const message = 'the plan does not say what it was made for; make a new one with `pnpm ops plan`; nothing was done'
+    return new PlanError('plan_edited', message)
+  }
   const said = new Set(before.changes.map((change) => JSON.stringify(change)))
   const others = now.changes.filter((change) => !said.has(JSON.stringify(change))).map(nameOf)
   const what = others.length === 0 ? '' : ` (${others.join(', ')})`

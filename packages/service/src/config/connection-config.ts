@@ -1,11 +1,10 @@
 import { appVariable } from '@alarm-bus/contracts'
+import { isDevSecret, productionBecause } from '@alarm-bus/environment'
 import type { ConnectionAuth, ConnectionOptions, ConnectionTls } from '@alarm-bus/nats-kit'
 import { z } from 'zod'
-import { ALWAYS, existingFile } from './pieces.ts'
+import { ALWAYS, existingFile, secret } from './pieces.ts'
 
 const DEFAULT_SERVER = 'nats://127.0.0.1:4222'
-/** Passwords of the development set-up begin with it; they are in the repository, so anybody knows them. */
-const DEV_PREFIX = 'dev-only'
 
 /** Ways to prove who the app is that exclude each other. The app's own password variable is only a fallback. */
 const EXCLUSIVE = ['NATS_PASSWORD', 'NATS_TOKEN', 'NATS_NKEY_SEED', 'NATS_CREDS_FILE'] as const
@@ -56,13 +55,15 @@ export function connectionConfig({ app, version }: { readonly app: string; reado
       NODE_ENV: z.string().optional(),
       NATS_SERVERS: serverList,
       NATS_USER: z.string().optional(),
-      NATS_PASSWORD: z.string().optional(),
-      [ownPassword]: z.string().optional(),
-      NATS_TOKEN: z.string().optional(),
-      NATS_NKEY_SEED: z
-        .string()
-        .regex(/^SU[A-Z2-7]{56}$/, 'must be a user nkey seed: 58 characters that begin with SU')
-        .optional(),
+      NATS_PASSWORD: secret(z.string().optional()),
+      [ownPassword]: secret(z.string().optional()),
+      NATS_TOKEN: secret(z.string().optional()),
+      NATS_NKEY_SEED: secret(
+        z
+          .string()
+          .regex(/^SU[A-Z2-7]{56}$/, 'must be a user nkey seed: 58 characters that begin with SU')
+          .optional(),
+      ),
       NATS_CREDS_FILE: existingFile.optional(),
       NATS_TLS_CA_FILE: existingFile.optional(),
       NATS_TLS_CERT_FILE: existingFile.optional(),
@@ -74,7 +75,8 @@ export function connectionConfig({ app, version }: { readonly app: string; reado
         context.addIssue({ code: 'custom', path: [variable], message })
       checkCredentials(raw as Variables, ownPassword, report)
       checkTls(raw as Variables, report)
-      if (raw.NODE_ENV === 'production') checkProduction(raw as Variables, ownPassword, report)
+      const production = productionBecause(raw.NODE_ENV as string | undefined)
+      if (production !== undefined) checkProduction(raw as Variables, ownPassword, production, report)
     }, ALWAYS)
     .transform((raw): { readonly connection: ConnectionOptions } => {
       const auth = authOf(raw as Variables, app, ownPassword)
@@ -113,19 +115,14 @@ function checkTls(raw: Variables, report: Report): void {
   }
 }
 
-function checkProduction(raw: Variables, ownPassword: string, report: Report): void {
+function checkProduction(raw: Variables, ownPassword: string, production: string, report: Report): void {
   const password = raw.NATS_PASSWORD === undefined ? ownPassword : 'NATS_PASSWORD'
-  if (raw[password]?.startsWith(DEV_PREFIX)) {
-    report(
-      password,
-      `is a password of the development set-up (${DEV_PREFIX}…), refused with NODE_ENV=production; set one of your own`,
-    )
+  if (isDevSecret(raw[password])) {
+    report(password, `is a password of the development set-up, refused ${production}; set one of your own`)
   }
   if ([...EXCLUSIVE, ownPassword].every((variable) => raw[variable] === undefined)) {
-    report(
-      ownPassword,
-      `is not set, and no other credentials are; NODE_ENV=production needs it, or one of ${EXCLUSIVE.join(', ')}`,
-    )
+    const ways = EXCLUSIVE.join(', ')
+    report(ownPassword, `is not set, and no other credentials are; it or one of ${ways} is needed ${production}`)
   }
 }
 

@@ -24,6 +24,28 @@ export const existingFile = z
   .string()
   .refine((path) => existsSync(path), { error: (issue) => `names a file that does not exist: ${shown(issue.input)}` })
 
+const secrets = new WeakSet<z.ZodType>()
+
+/**
+ * Marks a variable of a schema as a secret: `readConfig` also takes it from the file that `<NAME>_FILE` names. It stands
+ * outside of everything else: `.optional()` after it would make another schema, without the mark.
+ */
+export function secret<Schema extends z.ZodType>(schema: Schema): Schema {
+  secrets.add(schema)
+  return schema
+}
+
+/** The names of a schema's secrets, of all its parts that `.and()` put together. */
+export function secretNames(schema: z.ZodType): readonly string[] {
+  if (schema instanceof z.ZodIntersection)
+    return [schema.def.left, schema.def.right].flatMap((part) => secretNames(part as z.ZodType))
+  if (schema instanceof z.ZodPipe) return secretNames(schema.def.in as z.ZodType)
+  if (!(schema instanceof z.ZodObject)) return []
+  return Object.entries(schema.shape as Readonly<Record<string, z.ZodType>>)
+    .filter(([, variable]) => secrets.has(variable))
+    .map(([name]) => name)
+}
+
 /** A value for a person to recognize: quoted, and cut so that a pasted file does not fill the log. */
 function shown(value: unknown): string {
   const text = String(value)

@@ -1,4 +1,5 @@
 import { appVariable } from '@alarm-bus/contracts'
+import { productionBecause } from '@alarm-bus/environment'
 import type { ConnectionOptions } from '@alarm-bus/nats-kit'
 import { z } from 'zod'
 import { connectionConfig } from './connection-config.ts'
@@ -54,18 +55,19 @@ function spineConfig({ app, version }: AppIdentity) {
       STREAM_REPLICAS: oneOf(['1', '3', '5']).transform(Number).optional(),
     })
     .superRefine((raw, context) => {
-      if (raw.NODE_ENV !== 'production') return
+      const production = productionBecause(raw.NODE_ENV)
+      if (production === undefined) return
       const refuse = (variable: string, message: string): void =>
         context.addIssue({ code: 'custom', path: [variable], message })
       if (raw.LOG_LEVEL === 'trace')
         refuse(
           'LOG_LEVEL',
-          'must not be trace with NODE_ENV=production, where it writes down every detail; use info, or debug for a while',
+          `must not be trace ${production}, where it writes down every detail; use info, or debug for a while`,
         )
       if (raw.STREAMS === 'apply')
         refuse(
           'STREAMS',
-          'must not be apply with NODE_ENV=production, where two releases of an app would change the streams in turns; use verify, and run: pnpm ops apply',
+          `must not be apply ${production}, where two releases of an app would change the streams in turns; use verify, and run: pnpm ops apply`,
         )
     }, ALWAYS)
     .transform((raw) => ({

@@ -1,0 +1,24 @@
+import { configHash } from '@alarm-bus/nats-kit/admin'
+import type { Change, Plan } from './plan.ts'
+
+/**
+ * The hash of all that a plan says. It tells an edited file from the one that was written; whoever edits a file can make
+ * it as well, so nothing rests on it that `sameWork` does not compare.
+ */
+export function sealOf({ version, options, fingerprint, changes, notes }: Omit<Plan, 'seal'>): string {
+  return configHash({ version, options, fingerprint, changes, notes })
+}
+
+/** Whether two plans rest on the same broker and code, were asked the same, and do the same in the same order. */
+export function sameWork(one: Plan, other: Plan): boolean {
+  return one.fingerprint === other.fingerprint && workOf(one) === workOf(other)
+}
+
+/** A change without what comes and goes while nobody changes anything. */
+export function lasting(change: Change): object {
+  return change.action === 'retire' ? { ...change, advisories: undefined } : change
+}
+
+function workOf({ options, changes }: Plan): string {
+  return configHash({ options, changes: changes.map(lasting) })
+}
