@@ -1,16 +1,18 @@
-import type { Channel, Contracts, MessageInputOf } from '@alarm-bus/contracts'
+import type { Channel, Contracts } from '@alarm-bus/contracts'
 import { type Problem, REQUEST_ID_HEADER, type ServiceLogger } from '@alarm-bus/service'
 import { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
-import { batchAnswers } from './batch-answers.ts'
+import { batchAnswers, type BatchOptions } from './batch-answers.ts'
 import { chunksUntil } from './chunks-until.ts'
 import type { EdgeOptions } from './edge-config.ts'
 import { batchTookTooLong, tooManyBatches, tooManyBytes } from './edge-problems.ts'
+import { mediaTypeOf } from './media-type.ts'
 import { messageIdOf } from './message-id.ts'
 import type { Publish } from './publish.ts'
 import { problemResponse, publishHeaders, publishQuery } from './publish-input.ts'
+import { toProblem } from './to-problem.ts'
 import { validatorFor } from './validate.ts'
 
 export interface BatchRouteOptions {
@@ -87,14 +89,12 @@ export async function batchRoutes(http: FastifyInstance, options: BatchRouteOpti
   }
 }
 
-type PublishOne = Parameters<typeof batchAnswers>[0]['publish']
-
 function answerLines(
   { edge, logger }: BatchRouteOptions,
   channel: Channel,
   request: FastifyRequest,
   reply: FastifyReply,
-  publish: PublishOne,
+  publish: BatchOptions['publish'],
 ): AsyncGenerator<string> {
   const ended = new AbortController()
   let why: Problem | undefined
@@ -118,15 +118,12 @@ function answerLines(
   let reported = false
   return batchAnswers({
     chunks: chunks(),
-    isArray: !request.headers['content-type']?.startsWith(NDJSON),
+    isArray: mediaTypeOf(request.headers['content-type']) !== NDJSON,
     channel,
     maxMessages: edge.maxBatchMessages,
     cutShort: () => why,
-    publish: async (message: MessageInputOf<Channel>, index) => {
-      // The request itself was counted as the first.
-      if (index > 0) await request.countMessage?.()
-      return publish(message, index)
-    },
+    count: countOf(request),
+    publish,
     onProblem: (problem, index) => {
       // One line a batch: the broker away would be ten thousand.
       if (problem.status < 500 || reported) return
@@ -135,4 +132,19 @@ function answerLines(
       logger.warn({ event: 'batchMessageFailed', ...detail, err: problem.cause ?? problem }, problem.message)
     },
   })
+}
+
+/** The request itself was counted as its first message. */
+function countOf(request: FastifyRequest): BatchOptions['count'] {
+  let isFirst = true
+  return async (messages) => {
+    let left = isFirst ? messages - 1 : messages
+    isFirst = false
+    try {
+      while (left-- > 0) await request.countMessage?.()
+    } catch (error) {
+      return toProblem(error)
+    }
+    return undefined
+  }
 }

@@ -92,14 +92,6 @@ function invalidMessage(error: KitError): Problem {
 /** What Fastify refuses before a route sees it. */
 function httpProblem(status: number, code: string, error: Error): Problem {
   switch (status) {
-    case 413:
-      return new Problem({
-        status,
-        slug: 'message-too-large',
-        title: 'The message is too large',
-        detail: 'the body is larger than the channel allows',
-        cause: error,
-      })
     case 415:
       return new Problem({
         status,
