@@ -81,8 +81,8 @@ describe('NDJSON', () => {
     const first = await batch(body, NDJSON, { 'idempotency-key': 'nightly' })
     const again = await batch(body, NDJSON, { 'idempotency-key': 'nightly' })
     expect(first.lines.map(({ id, duplicate }) => [id, duplicate])).toEqual([
-      ['nightly:0', false],
-      ['nightly:1', false],
+      ['nightly·0', false],
+      ['nightly·1', false],
     ])
     expect(again.lines.map(({ seq, duplicate }) => [seq, duplicate])).toEqual(first.lines.map(({ seq }) => [seq, true]))
     const other = await batch('{"message":"1"}\n{"message":"two"}\n', NDJSON, { 'idempotency-key': 'nightly' })

@@ -26,7 +26,7 @@ export const NDJSON = 'application/x-ndjson'
 const MAX_BATCH_BYTES = 64 * 1_024 * 1_024
 /** Shorter than a request may take to arrive, so that a slow batch ends with an answer and not with its connection. */
 const BATCH_TIMEOUT_MS = 25_000
-/** A key with `:` and an index behind it is still a message id. */
+/** A key with a dot and an index behind it is still a message id. */
 const MAX_BATCH_KEY_CHARACTERS = 120
 
 const answerLine = z.union([
