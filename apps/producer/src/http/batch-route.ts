@@ -1,5 +1,5 @@
 import type { Contracts } from '@alarm-bus/contracts'
-import { createPlaces, REQUEST_ID_HEADER, type ServiceLogger } from '@alarm-bus/service'
+import { createPlaces, REQUEST_ID_HEADER, sampledLines, type ServiceLogger } from '@alarm-bus/service'
 import { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
@@ -33,7 +33,8 @@ const answerLine = z.union([
 
 /** `POST /channels/<name>/messages:batch` for each channel: takes messages one by one as they come, and answers each. */
 export async function batchRoutes(http: FastifyInstance, options: BatchRouteOptions): Promise<void> {
-  const { contracts, edge, logger } = options
+  const { contracts, edge } = options
+  const write = sampledLines(options.logger)
   // The body stays a stream: it is never held as a whole.
   http.removeAllContentTypeParsers()
   http.addContentTypeParser([NDJSON, 'application/json'], (_request, payload, done) => done(null, payload))
@@ -70,7 +71,7 @@ export async function batchRoutes(http: FastifyInstance, options: BatchRouteOpti
           answer: reply.raw,
           isArray: mediaTypeOf(request.headers['content-type']) !== NDJSON,
           maxMessages: edge.maxBatchMessages,
-          logger,
+          write,
           takePlace: (giveWay) => {
             // Where anybody may publish, an address is all that tells one from another.
             const place = places.take(request.client?.name ?? request.ip, giveWay)

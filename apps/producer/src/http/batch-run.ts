@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import type { Channel } from '@alarm-bus/contracts'
-import type { Place, Problem, ServiceLogger } from '@alarm-bus/service'
+import type { Place, Problem, WriteLine } from '@alarm-bus/service'
 import type { FastifyRequest } from 'fastify'
 import { batchAnswers, type BatchOptions } from './batch-answers.ts'
 import { chunksUntil } from './chunks-until.ts'
@@ -17,7 +17,7 @@ export interface BatchRun extends Pick<BatchOptions, 'channel' | 'isArray' | 'ma
   readonly channel: Channel
   readonly request: FastifyRequest
   readonly answer: ServerResponse
-  readonly logger: ServiceLogger
+  readonly write: WriteLine
   /** @throws Problem when there is none. */
   takePlace(giveWay: () => void): Place
 }
@@ -29,7 +29,7 @@ export interface BatchRun extends Pick<BatchOptions, 'channel' | 'isArray' | 'ma
  * @throws Problem when there is no place, before anything is read.
  */
 export function runBatch(run: BatchRun): AsyncGenerator<string> {
-  const { channel, request, answer, logger } = run
+  const { channel, request, answer, write } = run
   const ended = new AbortController()
   let why: Problem | undefined
   const end = (problem?: Problem): void => {
@@ -62,7 +62,7 @@ export function runBatch(run: BatchRun): AsyncGenerator<string> {
       chunks: chunks(),
       cutShort: () => why,
       count: countOf(request),
-      onProblem: onlyOnce(request, channel, logger),
+      onProblem: onlyOnce(request, channel, write),
     })) {
       yield line
       // Somebody has taken the line: the batch comes forward.
@@ -73,13 +73,14 @@ export function runBatch(run: BatchRun): AsyncGenerator<string> {
 }
 
 /** One line a batch: the broker away would be ten thousand. */
-function onlyOnce(request: FastifyRequest, channel: Channel, logger: ServiceLogger): BatchOptions['onProblem'] {
+function onlyOnce(request: FastifyRequest, channel: Channel, write: WriteLine): BatchOptions['onProblem'] {
   let isReported = false
   return (problem, index) => {
     if (problem.status < 500 || isReported) return
     isReported = true
     const detail = { requestId: request.id, channel: channel.name, index, problem: problem.slug }
-    logger.warn({ event: 'batchMessageFailed', ...detail, err: problem.cause ?? problem }, problem.message)
+    const fields = { event: 'batchMessageFailed', ...detail, err: problem.cause ?? problem }
+    write('warn', `batchMessageFailed ${problem.slug}`, fields, problem.message)
   }
 }
 
