@@ -134,6 +134,16 @@ describe.each(KINDS)('GET /logs, %s', (kind) => {
     expect(logs).toEqual([expect.objectContaining({ message, extra: '\0', id: 'id' })])
   })
 
+  test('a page has as much text as is made in one go; what is left is on the next', async () => {
+    const extra = '가'.repeat(60_000)
+    await Promise.all(Array.from({ length: 60 }, (_, seq) => save(seq, { stream: 'MUCH', channel: 'much', extra })))
+    const first = await page('?channel=much&limit=1000')
+    expect(first.logs.length).toBeLessThan(40)
+    expect(first.next).not.toBeNull()
+    const logs = await all('?channel=much&limit=1000')
+    expect(logs.map(({ seq }) => seq)).toEqual(Array.from({ length: 60 }, (_, index) => 59 - index))
+  })
+
   test('NDJSON: everything that fits, one log a line', async () => {
     const response = await ask(`?from=${new Date(FIRST_MS).toISOString()}&order=asc`, {
       accept: 'application/x-ndjson',
