@@ -264,6 +264,12 @@ describe.each(KINDS)('GET /logs, %s', (kind) => {
     },
   )
 
+  test('a query of thousands of unknown parameters is answered with a hundred issues', async () => {
+    const response = await ask(`?${Array.from({ length: 2_000 }, (_, index) => `a${index}`).join('&')}`)
+    expect(response.status).toBe(400)
+    expect(((await response.json()) as { errors: unknown[] }).errors).toHaveLength(100)
+  })
+
   test('which format: the parameter goes before the header, and none that fits is 406', async () => {
     const typeOf = async (query: string, accept: string) => {
       const response = await ask(`?limit=1${query}`, { accept })

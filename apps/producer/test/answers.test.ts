@@ -247,6 +247,13 @@ describe('Idempotency-Key', () => {
   })
 })
 
+test('a query of thousands of unknown parameters is answered with a hundred issues', async () => {
+  const query = `?${Array.from({ length: 2_000 }, (_, index) => `a${index}`).join('&')}`
+  const answer = await post(url, { query, body: { message: 'a' } })
+  expectProblem(answer, 400, 'invalid-request')
+  expect(answer.body.errors).toHaveLength(100)
+})
+
 test('malformed HTTP is answered with a problem too', async () => {
   const answer = await sendRaw(url, 'NOT HTTP AT ALL\r\n\r\n')
   expect(answer.status).toBe(400)

@@ -23,6 +23,8 @@ const MAX_PAGES = 4
 const MAX_EXPORTS = 4
 const EXPORT_IDLE_MS = 5_000
 const FULL_RETRY_AFTER_SECONDS = 2
+/** Issues that are listed: a query has room for some thousand parameters. */
+const MAX_ISSUES = 100
 
 const TYPES = { json: 'application/json', ndjson: 'application/x-ndjson', csv: 'text/csv' } as const
 type Format = keyof typeof TYPES
@@ -82,7 +84,7 @@ function queryIssue(parameter: string, message: string, code = 'invalid_value'):
 
 function badQuery(issues: readonly ProblemIssue[]): Problem {
   const shown = issues.slice(0, 3).map(({ path, message }) => `${path}: ${message}`)
-  return badRequest(`the query is not valid: ${shown.join('; ')}`, issues)
+  return badRequest(`the query is not valid: ${shown.join('; ')}`, issues.slice(0, MAX_ISSUES))
 }
 
 function limitOf({ limit }: LogQuery): number {

@@ -1,6 +1,6 @@
 import { KitError, KitErrorCode } from '@alarm-bus/nats-kit'
 import { badRequest, Problem, type ProblemIssue, type ProblemOptions, unexpectedProblem } from '@alarm-bus/service'
-import { inShort } from './validate.ts'
+import { inShort, MAX_ISSUES } from './validate.ts'
 
 /** The kit tries to reconnect every 2 to 2.5 s. */
 const BROKER_RETRY_AFTER_SECONDS = 3
@@ -80,9 +80,6 @@ function callerGone(cause: unknown): Problem {
   const detail = 'the connection was closed before the answer'
   return new Problem({ status: 400, slug: 'caller-gone', title: 'The caller has gone', detail, cause })
 }
-
-/** Issues that are listed: a body of nothing but unknown fields has ten thousand. */
-const MAX_ISSUES = 100
 
 function invalidMessage(error: KitError): Problem {
   const issues = error.issues.map((issue): ProblemIssue => ({ in: 'body', ...issue }))
