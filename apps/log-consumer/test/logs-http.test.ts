@@ -10,6 +10,7 @@ import { KINDS, startDatabases, type TestDatabases } from './support/databases.t
 import { FIRST_MS, never, openStore, record } from './support/records.ts'
 
 const TOKEN = 'a-token-of-a-test-that-is-long-enough'
+const OTHER_TOKEN = 'another-token-of-a-test-long-enough-too'
 const config = { app: 'test', version: '0.0.0' }
 const authorization = `Bearer ${TOKEN}`
 
@@ -37,20 +38,25 @@ describe.each(KINDS)('GET /logs, %s', (kind) => {
       store.save(record(seq, { channel: seq % 1_000 === 7 ? 'alarm-to-bot' : 'alarm-to-log' }), never),
     )
     await Promise.all(saved)
-    http = createLogHttp({
-      config,
-      logger: createLogger({ ...config, logLevel: 'fatal' }),
-      health: () => ({ ready: false, checks: [] }),
-      metrics: createMetrics(config),
-      database: () => (asked++, store.database()),
-      tokens: [TOKEN],
-    })
+    http = makeHttp(60_000)
     url = await http.listen({ port: 0, host: '127.0.0.1' })
   })
   afterAll(async () => {
     await http.close()
     await store.close()
   })
+
+  /** @param exportIdleMs when an export that nobody reads gives way. */
+  const makeHttp = (exportIdleMs: number): FastifyInstance =>
+    createLogHttp({
+      config,
+      logger: createLogger({ ...config, logLevel: 'fatal' }),
+      health: () => ({ ready: false, checks: [] }),
+      metrics: createMetrics(config),
+      database: () => (asked++, store.database()),
+      tokens: [TOKEN, OTHER_TOKEN],
+      exportIdleMs,
+    })
 
   const ask = (query: string, headers: Readonly<Record<string, string>> = {}) =>
     fetch(`${url}/logs${query}`, { headers: { authorization, ...headers } })
@@ -128,6 +134,16 @@ describe.each(KINDS)('GET /logs, %s', (kind) => {
     expect(logs).toEqual([expect.objectContaining({ message, extra: '\0', id: 'id' })])
   })
 
+  test('a page has as much text as is made in one go; what is left is on the next', async () => {
+    const extra = '가'.repeat(60_000)
+    await Promise.all(Array.from({ length: 60 }, (_, seq) => save(seq, { stream: 'MUCH', channel: 'much', extra })))
+    const first = await page('?channel=much&limit=1000')
+    expect(first.logs.length).toBeLessThan(40)
+    expect(first.next).not.toBeNull()
+    const logs = await all('?channel=much&limit=1000')
+    expect(logs.map(({ seq }) => seq)).toEqual(Array.from({ length: 60 }, (_, index) => 59 - index))
+  })
+
   test('NDJSON: everything that fits, one log a line', async () => {
     const response = await ask(`?from=${new Date(FIRST_MS).toISOString()}&order=asc`, {
       accept: 'application/x-ndjson',
@@ -167,13 +183,9 @@ describe.each(KINDS)('GET /logs, %s', (kind) => {
     // More than the system buffers for a connection whose reader stands still, which would end the export.
     const long = { channel: 'long', extra: 'x'.repeat(4_000) }
     await Promise.all(Array.from({ length: 4_000 }, (_, seq) => save(seq, { stream: 'LONG', ...long })))
-    const open = (): Promise<IncomingMessage> =>
-      new Promise((resolve, reject) => {
-        get(`${url}/logs?format=ndjson`, { headers: { authorization } }, resolve).once('error', reject)
-      })
     const before = asked
-    // Nobody reads these; a fifth is refused for as long as they are open.
-    const held = await Promise.all(Array.from({ length: 4 }, open))
+    // Nobody reads these; a fifth of the same client is refused for as long as they are open.
+    const held = await Promise.all(Array.from({ length: 4 }, () => openExport(url)))
     expect(asked - before).toBe(4)
     const refused = await ask('?format=csv')
     expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '2'])
@@ -181,6 +193,42 @@ describe.each(KINDS)('GET /logs, %s', (kind) => {
     expect((await ask('')).status).toBe(200)
     for (const response of held) response.destroy()
     await waitFor(async () => (await ask('?format=csv&limit=1')).ok, { what: 'an export is let in again' })
+  })
+
+  test('exports are shared out: who has less than its share takes the place of one that nobody reads', async () => {
+    const held = await Promise.all(Array.from({ length: 4 }, () => openExport(url)))
+    const other = { authorization: `Bearer ${OTHER_TOKEN}` }
+    expect((await ask('?format=csv&limit=1')).status).toBe(503)
+    const [first, second] = [await openExport(url, other), await openExport(url, other)]
+    expect([first.statusCode, second.statusCode]).toEqual([200, 200])
+    // Two each; what was cut off has no proper end.
+    expect((await ask('?format=csv&limit=1', other)).status).toBe(503)
+    expect((await Promise.all(held.map(isWhole))).toSorted()).toEqual([false, false, true, true])
+    for (const response of [first, second]) response.destroy()
+    await waitFor(async () => (await ask('?format=csv&limit=1')).ok, { what: 'an export is let in again' })
+  })
+
+  test('an export that nobody reads gives way to anybody after a while', async () => {
+    const hasty = makeHttp(1)
+    const hastyUrl = await hasty.listen({ port: 0, host: '127.0.0.1' })
+    const held: IncomingMessage[] = []
+    try {
+      held.push(...(await Promise.all(Array.from({ length: 4 }, () => openExport(hastyUrl)))))
+      const whole = await waitFor(
+        async () => {
+          const response = await fetch(`${hastyUrl}/logs?format=ndjson&channel=alarm-to-bot`, {
+            headers: { authorization },
+          })
+          return response.ok ? response.text() : undefined
+        },
+        { what: 'a fifth is let in' },
+      )
+      expect(whole.trim().split('\n').length).toBeGreaterThanOrEqual(6)
+      expect(await Promise.all(held.map(isWhole))).toContain(false)
+    } finally {
+      for (const response of held) response.destroy()
+      await hasty.close()
+    }
   })
 
   const refused: readonly (readonly [string, string])[] = [
@@ -216,6 +264,12 @@ describe.each(KINDS)('GET /logs, %s', (kind) => {
     },
   )
 
+  test('a query of thousands of unknown parameters is answered with a hundred issues', async () => {
+    const response = await ask(`?${Array.from({ length: 2_000 }, (_, index) => `a${index}`).join('&')}`)
+    expect(response.status).toBe(400)
+    expect(((await response.json()) as { errors: unknown[] }).errors).toHaveLength(100)
+  })
+
   test('which format: the parameter goes before the header, and none that fits is 406', async () => {
     const typeOf = async (query: string, accept: string) => {
       const response = await ask(`?limit=1${query}`, { accept })
@@ -250,6 +304,26 @@ describe.each(KINDS)('GET /logs, %s', (kind) => {
     expect(posted.headers.get('content-type')).toContain('application/problem+json')
   })
 })
+
+/** An export whose answer has begun and that nobody reads. */
+function openExport(
+  url: string,
+  headers: Readonly<Record<string, string>> = { authorization },
+): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    get(`${url}/logs?format=ndjson`, { headers, agent: false }, resolve).once('error', reject)
+  })
+}
+
+/** Reads the rest; false when it is cut off. */
+async function isWhole(response: IncomingMessage): Promise<boolean> {
+  try {
+    for await (const _part of response);
+    return response.complete
+  } catch {
+    return false
+  }
+}
 
 /** As RFC 4180 has it: cells with commas between, quoted where they need it, CRLF at each end. */
 function parseCsv(text: string): string[][] {

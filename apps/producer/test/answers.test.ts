@@ -172,6 +172,9 @@ describe('Idempotency-Key', () => {
     ['NUL', 'Idempotency-Key: a\u0000b'],
     ['DEL', 'Idempotency-Key: a\u007fb'],
     ['line feed', 'Idempotency-Key: a\nb'],
+    ['Korean in UTF-8', `Idempotency-Key: ${Buffer.from('주문-1').toString('latin1')}`],
+    ['a letter of Latin-1', 'Idempotency-Key: caf\u00e9'],
+    ['a control character of Latin-1', 'Idempotency-Key: a\u0085b'],
   ])('%s: 400 as a problem', async (_what, line) => {
     const answer = await sendRaw(url, rawPublish(line, '{"message":"a"}'))
     expect(answer.status).toBe(400)
@@ -181,6 +184,32 @@ describe('Idempotency-Key', () => {
       title: expect.any(String),
       instance: expect.any(String),
     })
+  })
+
+  test('a key that is not ASCII: the issue says which characters a key may have', async () => {
+    const answer = await withKey('caf\u00e9', 'a')
+    expectProblem(answer, 400, 'invalid-request')
+    expect(answer.body.errors).toEqual([
+      {
+        in: 'header',
+        path: '/idempotency-key',
+        code: 'invalid_value',
+        message: expect.stringContaining('ASCII'),
+      },
+    ])
+  })
+
+  test('a key that reads like the id of a batch’s element is another message', async () => {
+    const batch = await post(url, {
+      query: ':batch',
+      headers: { 'idempotency-key': 'k', 'content-type': 'application/json' },
+      body: [{ message: 'of the batch' }],
+    })
+    expect([batch.body['index'], batch.body['duplicate']]).toEqual([0, false])
+    for (const key of ['k:0', 'k']) {
+      const alone = await withKey(key, `under ${key}`)
+      expect([alone.status, alone.body['duplicate'], alone.body['id']]).toEqual([202, false, key])
+    }
   })
 
   test('same key, same message: 202, duplicate, same sequence', async () => {
@@ -216,6 +245,13 @@ describe('Idempotency-Key', () => {
     expect(new Set(answers.map(({ body }) => body['seq'])).size).toBe(1)
     expect(answers.filter(({ body }) => body['duplicate'] === false)).toHaveLength(1)
   })
+})
+
+test('a query of thousands of unknown parameters is answered with a hundred issues', async () => {
+  const query = `?${Array.from({ length: 2_000 }, (_, index) => `a${index}`).join('&')}`
+  const answer = await post(url, { query, body: { message: 'a' } })
+  expectProblem(answer, 400, 'invalid-request')
+  expect(answer.body.errors).toHaveLength(100)
 })
 
 test('malformed HTTP is answered with a problem too', async () => {

@@ -1,19 +1,25 @@
 import { chmodSync, closeSync, existsSync, mkdirSync, openSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { setImmediate as nextTurn } from 'node:timers/promises'
-import { Kysely, sql, SqliteDialect } from 'kysely'
+import { Kysely, sql } from 'kysely'
 import type { Database } from './database.ts'
-import { nodeSqlite } from './node-sqlite.ts'
+import { sqliteThread } from './sqlite-thread.ts'
 import type { Tables } from './tables.ts'
 
 /** In place of a path: nothing is kept when the process ends. */
 export const IN_MEMORY = ':memory:'
 
-/** How long a statement waits for another process's lock, in milliseconds. The event loop waits with it, so it is short; the save is tried again. */
+/** How long a statement waits for another process's lock, in milliseconds. Whatever comes behind it waits too, so it is short; the save is tried again. */
 const BUSY_TIMEOUT_MS = 200
 /** The write-ahead log's file is cut to this after a checkpoint. */
 const MAX_WAL_BYTES = 64 * 1024 * 1024
+const PRAGMAS = [
+  // It has to come before the first table: without it the file never shrinks.
+  'pragma auto_vacuum = incremental',
+  'pragma journal_mode = wal',
+  'pragma synchronous = full',
+  `pragma journal_size_limit = ${MAX_WAL_BYTES}`,
+] as const
 /** Pages given back in one statement, 1 MiB. */
 const RECLAIMED_PAGES = 256
 /** Statements of one `reclaim()`, so 256 MiB at most. */
@@ -32,9 +38,14 @@ const BUSY = new Set([5, 6])
  */
 export function openSqlite(path: string): Database {
   const place = path === IN_MEMORY ? path : resolve(path)
-  const database = openFile(place)
-  const kysely = new Kysely<Tables>({ dialect: new SqliteDialect({ database: nodeSqlite(database) }) })
-  const numberOf = (pragma: string): number => Number(Object.values(database.prepare(pragma).get() ?? {})[0] ?? 0)
+  checkFile(place)
+  const kysely = new Kysely<Tables>({
+    dialect: sqliteThread({ path: place, timeoutMs: BUSY_TIMEOUT_MS, pragmas: PRAGMAS }),
+  })
+  const freePages = async (): Promise<number> => {
+    const { rows } = await sql<{ readonly freelist_count: number }>`pragma freelist_count`.execute(kysely)
+    return rows[0]?.freelist_count ?? 0
+  }
   return {
     kysely,
     place,
@@ -52,25 +63,24 @@ export function openSqlite(path: string): Database {
     contains: (column, text) => sql<boolean>`instr(${sql.ref(column)}, ${text}) > 0`,
     isHopeless: (error) => !isBusy(error),
     async reclaim() {
-      for (let count = 0; count < MAX_RECLAIMS && numberOf('pragma freelist_count') > 0; count++) {
-        database.exec(`pragma incremental_vacuum(${RECLAIMED_PAGES})`)
-        await nextTurn()
-      }
+      for (let count = 0; count < MAX_RECLAIMS && (await freePages()) > 0; count++)
+        await sql.raw(`pragma incremental_vacuum(${RECLAIMED_PAGES})`).execute(kysely)
     },
     close: () => kysely.destroy(),
   }
 }
 
-function openFile(place: string): DatabaseSync {
+/** Opens it once here, so that what cannot be had is said before anything starts. */
+function checkFile(place: string): void {
+  if (place === IN_MEMORY) return
   try {
-    if (place !== IN_MEMORY) makeForOwner(place)
+    makeForOwner(place)
     const database = new DatabaseSync(place, { timeout: BUSY_TIMEOUT_MS })
-    // The first has to come before the first table: without it the file never shrinks.
-    database.exec(`pragma auto_vacuum = incremental`)
-    database.exec(`pragma journal_mode = wal`)
-    database.exec(`pragma synchronous = full`)
-    database.exec(`pragma journal_size_limit = ${MAX_WAL_BYTES}`)
-    return database
+    try {
+      for (const pragma of PRAGMAS) database.exec(pragma)
+    } finally {
+      database.close()
+    }
   } catch (cause) {
     throw new Error(`SQLite cannot use ${place}: ${(cause as Error).message}; see LOG_SQLITE_PATH`, { cause })
   }

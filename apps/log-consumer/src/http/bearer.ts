@@ -2,6 +2,13 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import { Problem } from '@alarm-bus/service'
 import type { onRequestAsyncHookHandler } from 'fastify'
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who reads, to tell one from another: which token it was; undefined where everybody may. */
+    reader: string | undefined
+  }
+}
+
 /** Lets a request through that carries one of the tokens. Comparing takes the same time whatever is given. */
 export function requireBearer(tokens: readonly string[]): onRequestAsyncHookHandler {
   const known = tokens.map(digest)
@@ -9,8 +16,11 @@ export function requireBearer(tokens: readonly string[]): onRequestAsyncHookHand
     const given = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1]
     const candidate = digest(given ?? '')
     // Every token is compared, so that the time says nothing of which it was.
-    const matches = known.map((token) => timingSafeEqual(token, candidate)).includes(true)
-    if (given !== undefined && matches) return
+    const which = known.map((token) => timingSafeEqual(token, candidate)).indexOf(true)
+    if (given !== undefined && which !== -1) {
+      request.reader = `token ${which}`
+      return
+    }
     reply.header('www-authenticate', 'Bearer realm="logs"')
     throw new Problem({
       status: 401,

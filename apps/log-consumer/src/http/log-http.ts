@@ -8,7 +8,7 @@ export interface LogHttpOptions
 
 /** The log consumer's whole HTTP side; it does not listen yet. Every failure is answered with a problem (RFC 9457). */
 export function createLogHttp(options: LogHttpOptions): FastifyInstance {
-  const { config, logger, health, metrics, database, tokens } = options
+  const { config, logger, health, metrics, ...routes } = options
   const sendProblem = problemSender(logger, toProblem)
   const http = createHttp({
     config,
@@ -23,7 +23,7 @@ export function createLogHttp(options: LogHttpOptions): FastifyInstance {
   })
   http.setErrorHandler(sendProblem)
   http.setNotFoundHandler((request, reply) => sendProblem(noSuchRoute(request), request, reply))
-  http.register(logRoutes, { database, tokens })
+  http.register(logRoutes, routes)
   return http
 }
 

@@ -1,5 +1,5 @@
 import accepts from '@fastify/accepts'
-import { badRequest, Problem, type ProblemIssue } from '@alarm-bus/service'
+import { badRequest, createPlaces, Problem, type ProblemIssue } from '@alarm-bus/service'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { z } from 'zod'
 import type { Database } from '../database/database.ts'
@@ -14,12 +14,17 @@ export interface LogRoutesOptions {
   readonly database: () => Database
   /** Whoever has one may read. Empty: everybody may. */
   readonly tokens: readonly string[]
+  /** An export that nobody has read from for so long gives way to anybody, in milliseconds; 5 s by default. */
+  readonly exportIdleMs?: number
 }
 
 /** Answers that may be under way at once. With those that write, fewer than the pool has connections. */
 const MAX_PAGES = 4
 const MAX_EXPORTS = 4
+const EXPORT_IDLE_MS = 5_000
 const FULL_RETRY_AFTER_SECONDS = 2
+/** Issues that are listed: a query has room for some thousand parameters. */
+const MAX_ISSUES = 100
 
 const TYPES = { json: 'application/json', ndjson: 'application/x-ndjson', csv: 'text/csv' } as const
 type Format = keyof typeof TYPES
@@ -27,26 +32,36 @@ type Format = keyof typeof TYPES
 /** `GET /logs`: a page as JSON, or everything that fits the filters as NDJSON or CSV. */
 export async function logRoutes(http: FastifyInstance, options: LogRoutesOptions): Promise<void> {
   await http.register(accepts)
+  http.decorateRequest('reader', undefined)
   if (options.tokens.length > 0) http.addHook('onRequest', requireBearer(options.tokens))
   const closing = new AbortController()
   http.addHook('preClose', async () => closing.abort(new Error('the app is shutting down')))
-  const running = { pages: 0, exports: 0 }
+  const places = {
+    // A page comes forward by itself, and takes long only where it looks through much.
+    pages: createPlaces({ most: MAX_PAGES, idleMs: Number.POSITIVE_INFINITY }),
+    exports: createPlaces({ most: MAX_EXPORTS, idleMs: options.exportIdleMs ?? EXPORT_IDLE_MS }),
+  }
 
   // A HEAD would read all that it does not send.
   http.get('/logs', { exposeHeadRoute: false }, async (request, reply) => {
     const query = checked(request.query)
     const format = query.format ?? accepted(request)
     const kind = format === 'json' ? 'pages' : 'exports'
-    if (running[kind] >= (kind === 'pages' ? MAX_PAGES : MAX_EXPORTS)) throw tooMany(kind)
-    running[kind]++
-    const signal = AbortSignal.any([closing.signal, whenGone(reply, () => running[kind]--)])
+    const outpaced = new AbortController()
+    const place = places[kind].take(request.reader ?? request.ip, () => {
+      outpaced.abort(tooMany(kind))
+      // What has begun cannot be answered otherwise any more: without its end nobody takes it for whole.
+      if (reply.raw.headersSent) reply.raw.destroy()
+    })
+    if (!place) throw tooMany(kind)
+    const signal = AbortSignal.any([closing.signal, outpaced.signal, whenGone(reply, place.leave)])
     reply.header('cache-control', 'no-store').header('x-content-type-options', 'nosniff')
     if (query.format === undefined) reply.header('vary', 'accept')
     const scan = scanOf(query)
     if (format === 'json') return readPage(options.database(), scan, limitOf(query), signal)
     const { type } = WRITERS[format]
     const steps = scanLogs(options.database(), scan, signal)
-    const text = await exportLogs(WRITERS[format], steps, query.limit ?? Number.POSITIVE_INFINITY)
+    const text = await exportLogs(WRITERS[format], steps, query.limit ?? Number.POSITIVE_INFINITY, place.moved)
     return reply.type(type).header('content-disposition', `attachment; filename="logs.${format}"`).send(text)
   })
 }
@@ -69,7 +84,7 @@ function queryIssue(parameter: string, message: string, code = 'invalid_value'):
 
 function badQuery(issues: readonly ProblemIssue[]): Problem {
   const shown = issues.slice(0, 3).map(({ path, message }) => `${path}: ${message}`)
-  return badRequest(`the query is not valid: ${shown.join('; ')}`, issues)
+  return badRequest(`the query is not valid: ${shown.join('; ')}`, issues.slice(0, MAX_ISSUES))
 }
 
 function limitOf({ limit }: LogQuery): number {

@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { waitFor } from '@alarm-bus/nats-kit/testing'
 import { expect, test } from 'vitest'
 import { exportLogs, WRITERS } from './export-logs.ts'
@@ -49,4 +50,22 @@ test('a scan that fails before its first step fails the export before anything i
     [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(new Error('away')) }),
   }
   await expect(exportLogs(WRITERS.csv, failing, 1)).rejects.toThrow('away')
+})
+
+test('large logs are written out a few at a time, and others have their turns in between', async () => {
+  const key = { stored_at_ms: 1, stream: 'S', seq: 1 }
+  const entry = { storedAt: '', channel: 'c', message: 'x'.repeat(65_536), stream: 'S', seq: 1 }
+  const steps = (async function* (): AsyncGenerator<ScanStep> {
+    yield { entries: Array.from({ length: 256 }, () => ({ key, entry })), reached: undefined }
+  })()
+  let turns = 0
+  let isUnderWay = true
+  const others = (async () => {
+    for (; isUnderWay; turns++) await nextTurn()
+  })()
+  const parts = await (await exportLogs(WRITERS.csv, steps, Number.POSITIVE_INFINITY)).toArray()
+  isUnderWay = false
+  await others
+  expect(parts.reduce((sum: number, part: Buffer) => sum + part.length, 0)).toBeGreaterThan(256 * 65_536)
+  expect(turns).toBeGreaterThan(40)
 })

@@ -1,7 +1,7 @@
 import type { Database } from '../database/database.ts'
 import type { LogEntry } from '../store/log-row.ts'
 import { encodeCursor } from './cursor.ts'
-import { type Scan, scanLogs } from './scan-logs.ts'
+import { type Scan, scanLogs, type ScanStep } from './scan-logs.ts'
 
 export interface LogPage {
   readonly logs: readonly LogEntry[]
@@ -11,24 +11,28 @@ export interface LogPage {
 
 /** Steps of one page, so 100,000 rows: a search for what is rare answers with what it has, and where to go on. */
 const MAX_STEPS = 50
+/** Of all texts of a page; it has one log more than fits. A page is made and sent in one go. */
+const MAX_PAGE_CHARACTERS = 2 * 1_024 * 1_024
 
 /**
  * One page of at most `limit` logs. It may have fewer, even none, and still a next one: then the search has gone through
- * as many rows as one request may.
+ * as many rows as one request may, or the page has as much text as one may.
  *
  * @throws StoreUnavailable, and the signal's reason when it aborts.
  */
 export async function readPage(database: Database, scan: Scan, limit: number, signal: AbortSignal): Promise<LogPage> {
   const { order } = scan
-  const found = []
+  const found: ScanStep['entries'][number][] = []
   let steps = 0
+  let characters = 0
   for await (const { entries, reached } of scanLogs(database, scan, signal)) {
-    found.push(...entries)
-    // One more than asked for: so it is known whether there is a next page.
-    if (found.length > limit) {
-      const page = found.slice(0, limit)
-      const last = page.at(-1)
-      return { logs: page.map(({ entry }) => entry), next: last ? encodeCursor({ order, key: last.key }) : null }
+    for (const one of entries) {
+      const last = found.at(-1)
+      // There is one more than the page may have: so it is known whether there is a next page.
+      if (last && (found.length === limit || characters > MAX_PAGE_CHARACTERS))
+        return { logs: found.map(({ entry }) => entry), next: encodeCursor({ order, key: last.key }) }
+      found.push(one)
+      characters += one.entry.message.length + (one.entry.extra?.length ?? 0)
     }
     if (++steps === MAX_STEPS && reached)
       return { logs: found.map(({ entry }) => entry), next: encodeCursor({ order, key: reached }) }

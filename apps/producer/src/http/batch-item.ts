@@ -1,9 +1,10 @@
-import { Problem } from '@alarm-bus/service'
+import { badRequest, Problem } from '@alarm-bus/service'
 
-/** One message of a batch as it came, or why there is none. */
+/** A message of a batch as it came, why there is none, or what was read besides. */
 export type Item =
   | { readonly value: unknown }
   | { readonly error: Problem; /** Nothing can be read behind it. */ readonly last?: true }
+  | { /** What was read and is no message costs as much as so many. */ readonly passedOver: number }
 
 export function tooLong(maxBytes: number): Problem {
   return new Problem({
@@ -12,4 +13,8 @@ export function tooLong(maxBytes: number): Problem {
     title: 'The message is too large',
     detail: `a message of this channel has at most ${maxBytes} bytes`,
   })
+}
+
+export function notJson(why: string): Problem {
+  return badRequest(why, [{ in: 'body', path: '', code: 'not_json', message: why }])
 }

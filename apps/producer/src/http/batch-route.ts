@@ -1,13 +1,13 @@
-import type { Channel, Contracts, MessageInputOf } from '@alarm-bus/contracts'
-import { type Problem, REQUEST_ID_HEADER, type ServiceLogger } from '@alarm-bus/service'
+import type { Contracts } from '@alarm-bus/contracts'
+import { createPlaces, REQUEST_ID_HEADER, sampledLines, type ServiceLogger } from '@alarm-bus/service'
 import { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
-import { batchAnswers } from './batch-answers.ts'
-import { chunksUntil } from './chunks-until.ts'
+import { BATCH_TIMEOUT_MS, MAX_BATCH_BYTES, runBatch } from './batch-run.ts'
 import type { EdgeOptions } from './edge-config.ts'
-import { batchTookTooLong, tooManyBatches, tooManyBytes } from './edge-problems.ts'
+import { tooManyBatches } from './edge-problems.ts'
+import { mediaTypeOf } from './media-type.ts'
 import { messageIdOf } from './message-id.ts'
 import type { Publish } from './publish.ts'
 import { problemResponse, publishHeaders, publishQuery } from './publish-input.ts'
@@ -21,10 +21,9 @@ export interface BatchRouteOptions {
 }
 
 export const NDJSON = 'application/x-ndjson'
-const MAX_BATCH_BYTES = 64 * 1_024 * 1_024
-/** Shorter than a request may take to arrive, so that a slow batch ends with an answer and not with its connection. */
-const BATCH_TIMEOUT_MS = 25_000
-/** A key with `:` and an index behind it is still a message id. */
+/** A batch that has had no answer taken for so long is idle, in milliseconds: its place is anybody's who needs one. */
+const IDLE_MS = 5_000
+/** A key with a dot and an index behind it is still a message id. */
 const MAX_BATCH_KEY_CHARACTERS = 120
 
 const answerLine = z.union([
@@ -35,10 +34,11 @@ const answerLine = z.union([
 /** `POST /channels/<name>/messages:batch` for each channel: takes messages one by one as they come, and answers each. */
 export async function batchRoutes(http: FastifyInstance, options: BatchRouteOptions): Promise<void> {
   const { contracts, edge } = options
+  const write = sampledLines(options.logger)
   // The body stays a stream: it is never held as a whole.
   http.removeAllContentTypeParsers()
   http.addContentTypeParser([NDJSON, 'application/json'], (_request, payload, done) => done(null, payload))
-  let underWay = 0
+  const places = createPlaces({ most: edge.maxBatches, idleMs: IDLE_MS })
   for (const channel of contracts.channels) {
     http.withTypeProvider<ZodTypeProvider>().route({
       method: 'POST',
@@ -49,7 +49,7 @@ export async function batchRoutes(http: FastifyInstance, options: BatchRouteOpti
         summary: `Store many messages on ${channel.name}`,
         description:
           'One message a line (NDJSON), or a JSON array. Each is answered by a line of its own, in order, while the others still come: read while you send, since an answer that is not read holds the rest up. A broken line is answered and does not end the others; a fault in a JSON array does. At most ' +
-          `${edge.maxBatchMessages} messages, ${MAX_BATCH_BYTES} bytes and ${BATCH_TIMEOUT_MS / 1_000} s; past that the last line says where it ended.`,
+          `${edge.maxBatchMessages} messages, ${MAX_BATCH_BYTES} bytes and ${BATCH_TIMEOUT_MS / 1_000} s; past that, or when it gives its place to another client, the last line says where it ended.`,
         tags: ['channels'],
         consumes: [NDJSON, 'application/json'],
         produces: [NDJSON],
@@ -63,76 +63,31 @@ export async function batchRoutes(http: FastifyInstance, options: BatchRouteOpti
         },
       },
       handler: async (request, reply) => {
-        if (underWay >= edge.maxBatches) throw tooManyBatches(edge.maxBatches)
-        underWay++
-        reply.raw.once('close', () => void underWay--)
         const { ttlSeconds } = request.query
         const key = request.headers['idempotency-key']
-        const lines = answerLines(
-          options,
+        const lines = runBatch({
           channel,
-          request as FastifyRequest,
-          reply as unknown as FastifyReply,
-          (message, index) =>
+          request: request as FastifyRequest,
+          answer: reply.raw,
+          isArray: mediaTypeOf(request.headers['content-type']) !== NDJSON,
+          maxMessages: edge.maxBatchMessages,
+          write,
+          takePlace: (giveWay) => {
+            // Where anybody may publish, an address is all that tells one from another.
+            const place = places.take(request.client?.name ?? request.ip, giveWay)
+            if (!place) throw tooManyBatches(edge.maxBatches)
+            return place
+          },
+          publish: (message, index) =>
             options.publish(channel, message, {
               ...(key !== undefined && { id: messageIdOf(key, request.client, index) }),
               ...(ttlSeconds !== undefined && { ttlSeconds }),
               headers: { [REQUEST_ID_HEADER]: request.id },
             }),
-        )
+        })
         // Small, so that answers are made only as fast as they are read.
         return (reply as unknown as FastifyReply).type(NDJSON).send(Readable.from(lines, { highWaterMark: 16 }))
       },
     })
   }
-}
-
-type PublishOne = Parameters<typeof batchAnswers>[0]['publish']
-
-function answerLines(
-  { edge, logger }: BatchRouteOptions,
-  channel: Channel,
-  request: FastifyRequest,
-  reply: FastifyReply,
-  publish: PublishOne,
-): AsyncGenerator<string> {
-  const ended = new AbortController()
-  let why: Problem | undefined
-  const end = (problem?: Problem): void => {
-    why ??= problem
-    ended.abort()
-  }
-  const deadline = setTimeout(() => end(batchTookTooLong(BATCH_TIMEOUT_MS)), BATCH_TIMEOUT_MS)
-  reply.raw.once('close', () => {
-    clearTimeout(deadline)
-    end()
-  })
-  async function* chunks(): AsyncGenerator<Buffer> {
-    let bytes = 0
-    for await (const chunk of chunksUntil(request.raw, ended.signal)) {
-      bytes += chunk.length
-      if (bytes > MAX_BATCH_BYTES) return end(tooManyBytes(MAX_BATCH_BYTES))
-      yield chunk
-    }
-  }
-  let reported = false
-  return batchAnswers({
-    chunks: chunks(),
-    isArray: !request.headers['content-type']?.startsWith(NDJSON),
-    channel,
-    maxMessages: edge.maxBatchMessages,
-    cutShort: () => why,
-    publish: async (message: MessageInputOf<Channel>, index) => {
-      // The request itself was counted as the first.
-      if (index > 0) await request.countMessage?.()
-      return publish(message, index)
-    },
-    onProblem: (problem, index) => {
-      // One line a batch: the broker away would be ten thousand.
-      if (problem.status < 500 || reported) return
-      reported = true
-      const detail = { requestId: request.id, channel: channel.name, index, problem: problem.slug }
-      logger.warn({ event: 'batchMessageFailed', ...detail, err: problem.cause ?? problem }, problem.message)
-    },
-  })
 }

@@ -48,7 +48,18 @@ export function tooManyBatches(most: number): Problem {
     status: 503,
     slug: 'too-many-batches',
     title: 'Too many batches are under way',
-    detail: `${most} batches are taken at a time; nothing was stored, try again later`,
+    detail: `${most} batches are taken at a time, and none of them gives way to this client; nothing was stored, try again later`,
+    retryAfterSeconds: SOON_SECONDS,
+  })
+}
+
+/** Not an answer to the request but the last line of its batch. */
+export function batchGaveWay(): Problem {
+  return new Problem({
+    status: 503,
+    slug: 'batch-gave-way',
+    title: 'The batch gave way to another client',
+    detail: 'all places are taken and others have less than their share; send this message and those behind it again',
     retryAfterSeconds: SOON_SECONDS,
   })
 }

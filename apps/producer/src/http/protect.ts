@@ -1,7 +1,7 @@
 import cors from '@fastify/cors'
 import rateLimit from '@fastify/rate-limit'
 import underPressure from '@fastify/under-pressure'
-import type { ServiceLogger } from '@alarm-bus/service'
+import { sampledLines, type ServiceLogger } from '@alarm-bus/service'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type AuthOptions, createAuthenticator } from '../auth/authenticator.ts'
 import { type Client, mayPublish } from '../auth/client.ts'
@@ -61,11 +61,13 @@ type Hook = (request: FastifyRequest, reply: FastifyReply, done: (error?: Error)
 
 function authenticateWith(auth: AuthOptions, logger: ServiceLogger): Hook {
   const authenticate = createAuthenticator(auth)
+  const write = sampledLines(logger)
   return (request, reply, done) => {
     const { authorization } = request.headers
     const refuse = (reason: unknown): void => {
       const error = reason instanceof Error ? reason.message : 'no client has this key'
-      logger.info({ event: 'clientRefused', requestId: request.id, address: request.ip, error }, 'client refused')
+      const fields = { event: 'clientRefused', requestId: request.id, address: request.ip, error }
+      write('info', 'clientRefused', fields, 'client refused')
       reply.header('www-authenticate', 'Bearer realm="alarm-bus", error="invalid_token"')
       done(unauthenticated())
     }

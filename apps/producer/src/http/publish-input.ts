@@ -20,14 +20,20 @@ export function publishQuery(maxTtlSeconds: number) {
   return z.strictObject({ ttlSeconds: ttlSeconds.optional() })
 }
 
-/** `Idempotency-Key`: the message id. Node has taken the blanks around it away. */
+/**
+ * `Idempotency-Key`: the message id. Node has taken the blanks around it away, and reads a header's bytes as Latin-1,
+ * which most clients mean otherwise: a key is ASCII, so that it is the same for both sides.
+ */
 export function publishHeaders(maxKeyCharacters: number) {
   return z.object({
     'idempotency-key': z
       .string()
       .min(1, 'must not be empty; leave the header out for a message without a key')
       .max(maxKeyCharacters, `must have at most ${maxKeyCharacters} characters`)
-      .refine((key) => !/[\u0000-\u001f\u007f]/.test(key), 'must not have control characters')
+      .refine(
+        (key) => /^[\u0020-\u007e]*$/.test(key),
+        'must have ASCII characters only, and no control characters; encode others, for instance as percent-encoded UTF-8',
+      )
       .optional()
       .meta({
         description: 'The same key with the same message is stored once; with another message it is refused.',

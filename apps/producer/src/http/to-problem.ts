@@ -1,6 +1,6 @@
 import { KitError, KitErrorCode } from '@alarm-bus/nats-kit'
 import { badRequest, Problem, type ProblemIssue, type ProblemOptions, unexpectedProblem } from '@alarm-bus/service'
-import { inShort } from './validate.ts'
+import { inShort, MAX_ISSUES } from './validate.ts'
 
 /** The kit tries to reconnect every 2 to 2.5 s. */
 const BROKER_RETRY_AFTER_SECONDS = 3
@@ -81,9 +81,6 @@ function callerGone(cause: unknown): Problem {
   return new Problem({ status: 400, slug: 'caller-gone', title: 'The caller has gone', detail, cause })
 }
 
-/** Issues that are listed: a body of nothing but unknown fields has ten thousand. */
-const MAX_ISSUES = 100
-
 function invalidMessage(error: KitError): Problem {
   const issues = error.issues.map((issue): ProblemIssue => ({ in: 'body', ...issue }))
   return badRequest(`the message does not fit the channel: ${inShort(issues)}`, issues.slice(0, MAX_ISSUES), error)
@@ -92,14 +89,6 @@ function invalidMessage(error: KitError): Problem {
 /** What Fastify refuses before a route sees it. */
 function httpProblem(status: number, code: string, error: Error): Problem {
   switch (status) {
-    case 413:
-      return new Problem({
-        status,
-        slug: 'message-too-large',
-        title: 'The message is too large',
-        detail: 'the body is larger than the channel allows',
-        cause: error,
-      })
     case 415:
       return new Problem({
         status,

@@ -2,6 +2,9 @@ import { badRequest, type ProblemIssue } from '@alarm-bus/service'
 import type { FastifySchemaCompiler } from 'fastify'
 import type { z } from 'zod'
 
+/** Issues that are listed: a body of nothing but unknown fields has ten thousand, a query has some thousand parameters. */
+export const MAX_ISSUES = 100
+
 /** Checks query and headers. A body is checked by whoever publishes it, and only once. */
 export function validatorFor(): FastifySchemaCompiler<unknown> {
   return ({ schema, httpPart }) => {
@@ -42,7 +45,7 @@ function checkPart(part: 'query' | 'header', schema: z.ZodType, value: unknown):
           },
         ],
   )
-  return { error: badRequest(`the ${part} is not valid: ${inShort(issues)}`, issues) }
+  return { error: badRequest(`the ${part} is not valid: ${inShort(issues)}`, issues.slice(0, MAX_ISSUES)) }
 }
 
 /** The first of the issues, for people. */

@@ -9,6 +9,7 @@ import Fastify, {
 import type { ServiceConfig } from '../config/service-config.ts'
 import type { ServiceLogger } from '../logger.ts'
 import type { Metrics } from '../metrics/create-metrics.ts'
+import { GatheredRequest } from './gathered-request.ts'
 import { healthRoutes } from './health-routes.ts'
 import { metricsRoute } from './metrics-route.ts'
 
@@ -53,6 +54,7 @@ export function createHttp(options: HttpOptions): FastifyInstance {
       headersTimeout: HEADERS_TIMEOUT_MS,
       maxHeaderSize: MAX_HEADER_BYTES,
       connectionsCheckingInterval: SLOW_SENDER_LOOK_MS,
+      IncomingMessage: GatheredRequest,
     },
     genReqId: (request) => requestIdOf(request.headers['x-request-id']),
     requestTimeout: REQUEST_TIMEOUT_MS,
