@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { errorText } from '@alarm-bus/nats-kit'
-import type { ServiceLogger } from '@alarm-bus/service'
+import { errorText, type Logger } from '@alarm-bus/nats-kit'
 import type { Database } from '../database/database.ts'
 import { removeOldest, usageOf } from './remove-oldest.ts'
 
@@ -23,12 +22,12 @@ const PAUSE_MS = 5
 export class Retention {
   readonly #database: () => Database
   readonly #limits: Limits
-  readonly #logger: ServiceLogger
+  readonly #logger: Logger
   readonly #stop = new AbortController()
   #loop: Promise<void> = Promise.resolve()
 
   /** @param database throws while there is none; then the round is left out. */
-  constructor(database: () => Database, limits: Limits, logger: ServiceLogger) {
+  constructor(database: () => Database, limits: Limits, logger: Logger) {
     this.#database = database
     this.#limits = limits
     this.#logger = logger
