@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { Alarm } from './alarm-sink.ts'
 import { discordBody } from './discord-sink.ts'
 import { slackBody } from './slack-sink.ts'
-import { telegramBody, telegramWaitMs } from './telegram-sink.ts'
+import { telegramBody, telegramHint } from './telegram-sink.ts'
 import { webhookId } from './webhook-sink.ts'
 
 const storedAt = new Date(1_700_000_000_000)
@@ -80,10 +80,11 @@ describe('telegram', () => {
     expect(text).toBe(`[c] ${'&amp;'.repeat(4_091)}…`)
   })
 
-  test('finds the wait in the body of a 429, and in nothing else', () => {
-    expect(telegramWaitMs('{"ok":false,"parameters":{"retry_after":7}}')).toBe(7_000)
-    for (const body of ['', 'null', '{}', '{"parameters":{"retry_after":"soon"}}', '{"parameters":{"retry_after":-1}}'])
-      expect(telegramWaitMs(body)).toBeUndefined()
+  test('finds the id of a group that has moved, and says nothing else of what was answered', () => {
+    expect(telegramHint('{"ok":false,"parameters":{"migrate_to_chat_id":-1001234567890}}')).toContain('=-1001234567890')
+    for (const id of ['"-100"', '1.5', '1e300', 'null', '{}'])
+      expect(telegramHint(`{"parameters":{"migrate_to_chat_id":${id}}}`)).toBeUndefined()
+    for (const body of ['', 'null', '{}', '{"parameters":7}']) expect(telegramHint(body)).toBeUndefined()
   })
 })
 

@@ -1,3 +1,4 @@
+import { objectOf, parseObject } from '../http/json-object.ts'
 import type { SinkClient } from '../http/sink-client.ts'
 import { alarmText } from '../text/alarm-text.ts'
 import { fitText } from '../text/fit-text.ts'
@@ -33,13 +34,9 @@ export function telegramBody(alarm: Alarm, chatId: string): string {
   })
 }
 
-/** Telegram says in the body of a 429 how long to wait, in seconds. */
-export function telegramWaitMs(body: string): number | undefined {
-  try {
-    const { parameters } = JSON.parse(body) as { readonly parameters?: { readonly retry_after?: unknown } }
-    const seconds = Number(parameters?.retry_after)
-    return Number.isFinite(seconds) && seconds > 0 ? Math.ceil(seconds * 1_000) : undefined
-  } catch {
-    return undefined
-  }
+/** A group that became a supergroup has another id, and Telegram says which. */
+export function telegramHint(body: string): string | undefined {
+  const id = objectOf(parseObject(body)['parameters'])['migrate_to_chat_id']
+  if (!Number.isSafeInteger(id)) return undefined
+  return `; its group is a supergroup now, with another id: set ALARM_TELEGRAM_CHAT_ID=${id as number}`
 }
