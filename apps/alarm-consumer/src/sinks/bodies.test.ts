@@ -20,13 +20,13 @@ describe('slack', () => {
   const text = (message: string): string => (JSON.parse(slackBody(alarm(message))) as { text: string }).text
 
   test('escapes &, < and >, and formats nothing', () => {
-    expect(text('a<b>&<!channel> <@U1> *bold*')).toBe('[c] a&lt;b&gt;&amp;&lt;!channel&gt; &lt;@U1&gt; *bold*')
+    expect(text('a<b>&<!channel> <@U1> *bold*')).toBe('[c] a&lt;b&gt;&amp;&lt;!channel&gt; &lt;@\u200bU1&gt; *bold*')
     expect(JSON.parse(slackBody(alarm('x')))).toEqual({ text: '[c] x', mrkdwn: false })
   })
 
-  test('calls nobody by a bare name', () => {
-    expect(text('@channel @Here @all @everyone @alligator')).toBe(
-      '[c] @\u200bchannel @\u200bHere @\u200ball @\u200beveryone @alligator',
+  test('calls nobody by a bare name, and hides no address', () => {
+    expect(text('@channel_ @Here @all @everyone @user ![x](https://a.b)')).toBe(
+      '[c] @\u200bchannel_ @\u200bHere @\u200ball @\u200beveryone @\u200buser ![x]\u200b(https://a.b)',
     )
   })
 
@@ -78,6 +78,11 @@ describe('telegram', () => {
     })
     const { text } = JSON.parse(telegramBody(alarm('&'.repeat(9_000)), '1')) as { text: string }
     expect(text).toBe(`[c] ${'&amp;'.repeat(4_091)}…`)
+  })
+
+  test('calls nobody by a name', () => {
+    const { text } = JSON.parse(telegramBody(alarm('@user'), '1')) as { text: string }
+    expect(text).toBe('[c] @\u200buser')
   })
 
   test('finds the id of a group that has moved, and says nothing else of what was answered', () => {

@@ -3,6 +3,7 @@ import type { SinkClient } from '../http/sink-client.ts'
 import { alarmText } from '../text/alarm-text.ts'
 import { fitText } from '../text/fit-text.ts'
 import { htmlEscape } from '../text/html-escape.ts'
+import { plainWords } from '../text/plain-words.ts'
 import type { Alarm, AlarmSink } from './alarm-sink.ts'
 
 /** Counted by Telegram once the markup is read. */
@@ -28,7 +29,8 @@ export function createTelegramSink(client: SinkClient, { apiUrl, token, chatId }
 export function telegramBody(alarm: Alarm, chatId: string): string {
   return JSON.stringify({
     chat_id: chatId,
-    text: fitText(alarmText(alarm), RULES),
+    // A name calls who has it, and no setting forbids that.
+    text: fitText(plainWords(alarmText(alarm)), RULES),
     parse_mode: 'HTML',
     link_preview_options: { is_disabled: true },
   })
