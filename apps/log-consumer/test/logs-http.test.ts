@@ -156,7 +156,7 @@ describe.each(KINDS)('GET /logs, %s', (kind) => {
     expect(head).toEqual(['storedAt', 'channel', 'message', 'extra', 'id', 'stream', 'seq'])
     const cells = lines.filter((line) => line[5] === 'CSV')
     expect(cells.map((line) => line[2])).toEqual(
-      rows.map((text) => (/^[=+\-@\t\r\n ＝]/.test(text) ? `'${text}` : text)),
+      rows.map((text) => text.replace(/^([\t\r\n]?)(?= *[=+\-@＝])/, "$1'").replace(/^(?=[\t\r\n])/, "'")),
     )
     expect(cells.map((line) => line[3])).toEqual(cells.map((line) => line[2]))
     const none = await ask('?format=csv&channel=none')
