@@ -107,6 +107,8 @@ describe.each(KINDS)('GET /logs, %s', (kind) => {
     await save(3, { message: '서버실 정전'.normalize('NFD') })
     await save(4, { message: 'a\\b_c' })
     await save(5, { message: 'ÉCOLE 🚨' })
+    await save(7, { message: 'ΔΙΣΚΟΣΤΑΘΜΗ' })
+    await save(8, { message: 'Hauptstraße' })
     const find = async (text: string) =>
       (await page(`?order=asc&text=${encodeURIComponent(text)}`)).logs.map(({ seq }) => seq)
     expect(await find('서버실')).toEqual([1, 3])
@@ -119,6 +121,9 @@ describe.each(KINDS)('GET /logs, %s', (kind) => {
     expect(await find('a_c')).toEqual([])
     expect(await find('école 🚨')).toEqual([5])
     expect(await find('경고\nHost')).toEqual([2])
+    expect(await find('ΔΙΣΚΟΣ')).toEqual([7])
+    expect(await find('δισκος')).toEqual([7])
+    expect(await find('HAUPTSTRASSE')).toEqual([8])
   })
 
   test('a text that no text column holds comes back as it was', async () => {
