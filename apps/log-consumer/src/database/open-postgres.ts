@@ -48,20 +48,38 @@ export function openPostgres(url: string): Database {
       createIntrospector: (database) => new PostgresIntrospector(database),
     },
   })
+  const place = placeOf(url)
   return {
     kysely,
-    place: placeOf(url),
+    place,
     locked: (work) =>
       kysely.transaction().execute(async (transaction) => {
+        await checkEncoding(transaction, place)
         await sql`select pg_advisory_xact_lock(${LOCK_KEY}::bigint)`.execute(transaction)
         await work(transaction)
       }),
     contains: (column, text) => sql<boolean>`strpos(${sql.ref(column)}, ${text}) > 0`,
-    isHopeless: (error) => HOPELESS.test(String((error as { readonly code?: unknown }).code ?? '')),
+    isHopeless: (error) =>
+      error instanceof WrongEncodingError || HOPELESS.test(String((error as { readonly code?: unknown }).code ?? '')),
     // Autovacuum makes the room of deleted rows usable again, and the table stops growing.
     reclaim: async () => undefined,
     close: () => kysely.destroy(),
   }
+}
+
+/** The database cannot hold every text. */
+class WrongEncodingError extends Error {
+  override readonly name = 'WrongEncodingError'
+}
+
+/** Another encoding lacks letters, and counts others: alarms in Korean or with emoji would be refused one by one. */
+async function checkEncoding(kysely: Kysely<Tables>, place: string): Promise<void> {
+  const { rows } = await sql<{ server_encoding: string }>`show server_encoding`.execute(kysely)
+  const encoding = rows[0]?.server_encoding
+  if (encoding === 'UTF8') return
+  throw new WrongEncodingError(
+    `${place} stores texts in ${encoding}, and not every alarm can be written in it; make another database and name it in DATABASE_URL: create database logs encoding 'UTF8' template template0 locale 'C'`,
+  )
 }
 
 function placeOf(url: string): string {
