@@ -4,7 +4,9 @@ import { DatabaseSync } from 'node:sqlite'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Kysely, sql, SqliteDialect } from 'kysely'
 import type { Database } from './database.ts'
+import { keepCause } from './keep-cause.ts'
 import { nodeSqlite } from './node-sqlite.ts'
+import { SameFiles } from './same-files.ts'
 import type { Tables } from './tables.ts'
 
 /** In place of a path: nothing is kept when the process ends. */
@@ -18,8 +20,8 @@ const MAX_WAL_BYTES = 64 * 1024 * 1024
 const RECLAIMED_PAGES = 256
 /** Statements of one `reclaim()`, so 256 MiB at most. */
 const MAX_RECLAIMS = 256
-/** SQLite's result codes for a database that another connection holds. */
-const BUSY = new Set([5, 6])
+/** SQLite's result codes for a database that another connection holds, and for a disk that is full. */
+const PASSING = new Set([5, 6, 13])
 
 /**
  * Opens the file, and makes it and its folder where there is none.
@@ -32,7 +34,8 @@ const BUSY = new Set([5, 6])
 export function openSqlite(path: string): Database {
   const place = path === IN_MEMORY ? path : resolve(path)
   const database = openFile(place)
-  const kysely = new Kysely<Tables>({ dialect: new SqliteDialect({ database: nodeSqlite(database) }) })
+  const kysely = new Kysely<Tables>({ dialect: keepCause(new SqliteDialect({ database: nodeSqlite(database) })) })
+  const files = new SameFiles(place === IN_MEMORY ? [] : [place, `${place}-wal`])
   const numberOf = (pragma: string): number => Number(Object.values(database.prepare(pragma).get() ?? {})[0] ?? 0)
   return {
     kysely,
@@ -44,12 +47,14 @@ export function openSqlite(path: string): Database {
           await work(connection)
           await sql`commit`.execute(connection)
         } catch (error) {
-          await sql`rollback`.execute(connection)
+          // SQLite may have rolled back by itself.
+          await sql`rollback`.execute(connection).catch(() => undefined)
           throw error
         }
       }),
     contains: (column, text) => sql<boolean>`instr(${sql.ref(column)}, ${text}) > 0`,
-    isHopeless: (error) => !isBusy(error),
+    verify: () => files.check(),
+    isHopeless: (error) => !isPassing(error),
     async reclaim() {
       for (let count = 0; count < MAX_RECLAIMS && numberOf('pragma freelist_count') > 0; count++) {
         database.exec(`pragma incremental_vacuum(${RECLAIMED_PAGES})`)
@@ -75,10 +80,10 @@ function openFile(place: string): DatabaseSync {
   }
 }
 
-function isBusy(error: unknown): boolean {
+function isPassing(error: unknown): boolean {
   for (let one: unknown = error; one instanceof Error; one = one.cause) {
     const { errcode } = one as { readonly errcode?: unknown }
-    if (typeof errcode === 'number' && BUSY.has(errcode & 0xff)) return true
+    if (typeof errcode === 'number' && PASSING.has(errcode & 0xff)) return true
   }
   return false
 }

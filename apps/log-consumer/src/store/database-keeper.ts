@@ -110,6 +110,7 @@ export class DatabaseKeeper {
       if (!this.#isOpen) await migrate(this.#database)
       else if (this.#trouble === undefined && performance.now() - this.#wellAt < LOOK_MS) return
       await exercise(this.#database.kysely)
+      await this.#database.verify()
       const isFirst = !this.#isOpen
       this.#isOpen = true
       // Alarms that wait are tried again all the time: what they meet counts for more than that another write goes through.

@@ -49,7 +49,9 @@ export async function openLogStore(options: LogStoreOptions): Promise<LogStore> 
     isItemFault: isRowFault,
     async write(records) {
       try {
-        const added = await saveRows(keeper.get().kysely, records.map(toRow))
+        const database = keeper.get()
+        const added = await saveRows(database.kysely, records.map(toRow))
+        await database.verify()
         keeper.report()
         tell(logger, records, added)
       } catch (error) {
