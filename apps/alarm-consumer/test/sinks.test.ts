@@ -45,7 +45,7 @@ test('all sinks at once: each gets the alarm in its own form, the webhook’s si
   expect(telegram.received[0]?.url).toBe(`/bot${TOKEN}/sendMessage`)
   expect(json(telegram)).toMatchObject({
     chat_id: '-100',
-    text: '[alarm-to-bot] 디스크 &lt;b&gt;가득&lt;/b&gt; &amp; *찼음* @everyone 👨‍👩‍👧‍👦',
+    text: '[alarm-to-bot] 디스크 &lt;b&gt;가득&lt;/b&gt; &amp; *찼음* @\u200beveryone 👨‍👩‍👧‍👦',
   })
   expect(json(webhook)).toMatchObject({ type: 'alarm', data: { channel: 'alarm-to-bot', message, seq } })
   const { headers, body } = webhook.received[0] as Received

@@ -90,6 +90,17 @@ test.each([
   expect(JSON.stringify(app.lines)).not.toMatch(new RegExp(`wrong-secret|${POSTGRES_PASSWORD}`))
 })
 
+test.each(['EUC_KR', 'SQL_ASCII', 'LATIN1'])('a database in %s: said with what to do, exit 1', async (encoding) => {
+  const url = await databases.postgres.createDatabase(`encoding '${encoding}' template template0 locale 'C'`)
+  await using app = startConsumer(broker.url, { DATABASE_URL: url })
+  expect((await app.exit()).code).toBe(1)
+  const said = JSON.stringify(await app.line('startFailed'))
+  expect(said).toContain(`stores texts in ${encoding}`)
+  // What it says to do can be done.
+  const [, how] = /create database logs (encoding 'UTF8'[^"]*)"/.exec(said) ?? []
+  await databases.postgres.createDatabase(how)
+})
+
 test('a path that cannot be had: said with its variable, exit 1', async () => {
   await using app = startConsumer(broker.url, { LOG_SQLITE_PATH: '/dev/null/logs.sqlite' })
   expect((await app.exit()).code).toBe(1)

@@ -113,6 +113,8 @@ describe.each(KINDS)('GET /logs, %s', (kind) => {
     await save(3, { message: '서버실 정전'.normalize('NFD') })
     await save(4, { message: 'a\\b_c' })
     await save(5, { message: 'ÉCOLE 🚨' })
+    await save(7, { message: 'ΔΙΣΚΟΣΤΑΘΜΗ' })
+    await save(8, { message: 'Hauptstraße' })
     const find = async (text: string) =>
       (await page(`?order=asc&text=${encodeURIComponent(text)}`)).logs.map(({ seq }) => seq)
     expect(await find('서버실')).toEqual([1, 3])
@@ -125,6 +127,9 @@ describe.each(KINDS)('GET /logs, %s', (kind) => {
     expect(await find('a_c')).toEqual([])
     expect(await find('école 🚨')).toEqual([5])
     expect(await find('경고\nHost')).toEqual([2])
+    expect(await find('ΔΙΣΚΟΣ')).toEqual([7])
+    expect(await find('δισκος')).toEqual([7])
+    expect(await find('HAUPTSTRASSE')).toEqual([8])
   })
 
   test('a text that no text column holds comes back as it was', async () => {
@@ -172,7 +177,7 @@ describe.each(KINDS)('GET /logs, %s', (kind) => {
     expect(head).toEqual(['storedAt', 'channel', 'message', 'extra', 'id', 'stream', 'seq'])
     const cells = lines.filter((line) => line[5] === 'CSV')
     expect(cells.map((line) => line[2])).toEqual(
-      rows.map((text) => (/^[=+\-@\t\r\n ＝]/.test(text) ? `'${text}` : text)),
+      rows.map((text) => text.replace(/^([\t\r\n]?)(?= *[=+\-@＝])/, "$1'").replace(/^(?=[\t\r\n])/, "'")),
     )
     expect(cells.map((line) => line[3])).toEqual(cells.map((line) => line[2]))
     const none = await ask('?format=csv&channel=none')

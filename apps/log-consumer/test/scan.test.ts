@@ -46,6 +46,16 @@ describe.each(KINDS)('many logs, %s', (kind) => {
     expect(pages).toBe(3)
   })
 
+  test('what was stored in lower case is found in lower case', async () => {
+    const row = { stored_at_ms: ROWS + 1, stream: 'S', seq: 1, channel: 'c', message: 'ΔΙΣΚΟΣ', bytes: 100 }
+    await database.kysely
+      .insertInto('logs')
+      .values({ ...row, search: 'δισκος' })
+      .execute()
+    const { logs } = await readPage(database, { order: 'desc', text: 'ΔΙΣΚΟΣ' }, 1, never.signal)
+    expect(logs).toHaveLength(1)
+  })
+
   test('between two steps the event loop has its turn, and an aborted signal ends the scan', async () => {
     const abort = new AbortController()
     let steps = 0

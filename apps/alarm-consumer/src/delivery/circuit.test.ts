@@ -1,7 +1,7 @@
 import { DeadLetter, RetryLater } from '@alarm-bus/nats-kit'
 import { waitFor } from '@alarm-bus/nats-kit/testing'
 import { createLogger } from '@alarm-bus/service'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import { SinkFailed } from '../sinks/sink-failed.ts'
 import { Circuit } from './circuit.ts'
 
@@ -103,4 +103,31 @@ test('a wait is kept by all: a short one here, a long one on the broker', async 
   expect(error).toBeInstanceOf(RetryLater)
   expect(error).toMatchObject({ delayMs: 600_000 })
   expect(isPaused()).toBe(true)
+})
+
+test('a clock that is set back by a day holds nothing up', async () => {
+  const { circuit, isPaused } = create({ failures: 1, firstPauseMs: 30 })
+  const now = vi.spyOn(Date, 'now')
+  try {
+    let calls = 0
+    const sending = circuit.run(never, async () => {
+      if (++calls === 1) await away()
+    })
+    await waitFor(isPaused)
+    now.mockReturnValue(performance.timeOrigin - 86_400_000)
+    await sending
+    expect(calls).toBe(2)
+    await waitFor(() => !isPaused())
+  } finally {
+    now.mockRestore()
+  }
+})
+
+test('what the sink says at a stop costs no delivery', async () => {
+  const { circuit } = create()
+  const sending = circuit.run(never, async () => {
+    circuit.stop()
+    throw new SinkFailed('slack answered 429', { rateLimited: true })
+  })
+  await expect(sending).rejects.toBeInstanceOf(RetryLater)
 })

@@ -7,12 +7,13 @@ import {
   type CircuitBreakerPolicy,
   CircuitState,
   ConsecutiveBreaker,
-  DelegateBackoff,
   handleWhen,
+  type IBackoff,
   isBrokenCircuitError,
 } from 'cockatiel'
 import { MAX_CONNECTIONS } from '../http/sink-client.ts'
 import { SinkFailed } from '../sinks/sink-failed.ts'
+import { AskedWaits } from './asked-waits.ts'
 
 /** The longest time between two probes of a sink that is away. */
 const MAX_PAUSE_MS = 60_000
@@ -40,7 +41,8 @@ export interface CircuitOptions {
 /**
  * Stands before one sink. When it fails several times in a row the circuit opens: no more alarms are pulled, the ones
  * that are here wait without using up deliveries, and one at a time probes whether the sink is back. A wait that the
- * sink asks for is kept the same way.
+ * sink asks for is kept the same way, and uses up no delivery either, however often it asks. All waits go by a clock that
+ * nobody sets.
  */
 export class Circuit {
   readonly #options: CircuitOptions
@@ -48,21 +50,25 @@ export class Circuit {
   readonly #wide = bulkhead(MAX_CONNECTIONS, Number.POSITIVE_INFINITY)
   readonly #singleFile = bulkhead(1, Number.POSITIVE_INFINITY)
   readonly #stopping = new AbortController()
+  readonly #asked: AskedWaits
+  /** Waits that the sink has asked for. What it answers to requests that were sent before one is no further asking. */
+  #asks = 0
   /** Alarms that are here, waiting or under way. */
   #inside = 0
-  /** Nothing is sent before, in milliseconds of the epoch. */
-  #opensAt = 0
-  #singleFileUntil = 0
+  /** Nothing is sent before, in milliseconds of `performance.now()`. */
+  #opensAt = Number.NEGATIVE_INFINITY
+  #singleFileUntil = Number.NEGATIVE_INFINITY
   #reason = ''
   #resume: Resume | undefined
   #timer: NodeJS.Timeout | undefined
 
   constructor(options: CircuitOptions) {
     this.#options = options
+    this.#asked = new AskedWaits(options.firstPauseMs)
     const failed = handleWhen((error) => error instanceof SinkFailed && !error.rateLimited)
     this.#breaker = circuitBreaker(failed, {
       breaker: new ConsecutiveBreaker(options.failures),
-      halfOpenAfter: new DelegateBackoff(({ attempt }) => this.#pauseMs(attempt)),
+      halfOpenAfter: { next: ({ attempt }) => this.#pause(attempt) },
     })
     this.#breaker.onReset(() => {
       options.logger.info({ event: 'sinkCircuitClosed', sink: options.sink }, `${options.sink} takes alarms again`)
@@ -73,7 +79,7 @@ export class Circuit {
   /**
    * Sends through the circuit.
    *
-   * @throws what `send` throws; RetryLater where the sink named a wait; an Error when `signal` aborts or the app stops.
+   * @throws what `send` throws; RetryLater where the sink asks to wait, or the app stops; an Error when `signal` aborts.
    */
   async run(signal: AbortSignal, send: () => Promise<void>): Promise<void> {
     this.#inside++
@@ -88,7 +94,7 @@ export class Circuit {
   /** The app stops: alarms that wait go back to the broker. */
   stop(): void {
     clearTimeout(this.#timer)
-    this.#stopping.abort(new Error('the app is stopping'))
+    this.#stopping.abort(new RetryLater(0, 'the app is stopping'))
   }
 
   async #attempts(waiting: AbortSignal, send: () => Promise<void>): Promise<void> {
@@ -96,38 +102,41 @@ export class Circuit {
     let waits = 0
     for (;;) {
       let probing = false
+      let asks = 0
       try {
-        const lane = Date.now() < this.#singleFileUntil ? this.#singleFile : this.#wide
+        const lane = performance.now() < this.#singleFileUntil ? this.#singleFile : this.#wide
         return await lane.execute(async () => {
           await this.#untilOpen(waiting)
           probing = this.#breaker.state !== CircuitState.Closed
+          asks = this.#asks
           await this.#breaker.execute(send)
+          if (asks === this.#asks) this.#asked.arrived()
         })
       } catch (error) {
         if (isBrokenCircuitError(error)) continue
         if (!(error instanceof SinkFailed)) throw error
-        if (error.retryAfterMs !== undefined) this.#keepAway(error, error.retryAfterMs)
-        if (waiting.aborted) throw error
-        if (error.rateLimited) {
-          if ((error.retryAfterMs ?? 0) <= MAX_SHORT_WAIT_MS && ++waits <= MAX_SHORT_WAITS) continue
-        } else if (this.#breaker.state !== CircuitState.Closed && (!probing || ++probes < MAX_PROBES)) continue
-        if (error.retryAfterMs === undefined) throw error
-        throw new RetryLater(error.retryAfterMs, error.message)
+        if (error.rateLimited || error.retryAfterMs !== undefined) {
+          const waitMs = this.#keepAway(error, asks)
+          if (!waiting.aborted && waitMs <= MAX_SHORT_WAIT_MS && ++waits <= MAX_SHORT_WAITS) continue
+          throw new RetryLater(waitMs, error.message)
+        }
+        const isOpen = this.#breaker.state !== CircuitState.Closed
+        if (waiting.aborted || !isOpen || (probing && ++probes >= MAX_PROBES)) throw error
       }
     }
   }
 
   async #untilOpen(waiting: AbortSignal): Promise<void> {
     for (;;) {
-      const leftMs = this.#opensAt - Date.now()
+      const leftMs = this.#opensAt - performance.now()
       if (leftMs <= 0) return
       waiting.throwIfAborted()
       await sleep(leftMs, undefined, { signal: waiting }).catch(() => undefined)
     }
   }
 
-  /** The circuit opens: called by the breaker for how long. */
-  #pauseMs(attempt: number): number {
+  /** The circuit opens: called by the breaker, which then asks whether it may let a probe through. */
+  #pause(attempt: number): IBackoff<{ readonly attempt: number }> {
     const { sink, firstPauseMs, failures, logger } = this.#options
     const full = Math.min(Math.max(firstPauseMs, MAX_PAUSE_MS), firstPauseMs * 2 ** Math.min(attempt - 1, 20))
     const pauseMs = Math.ceil(full * (0.8 + Math.random() / 5))
@@ -136,23 +145,37 @@ export class Circuit {
       `${sink} takes no alarms; none is pulled until it does`,
     )
     this.#block(pauseMs, `${sink} is away`)
-    return pauseMs
+    const isOver = (): boolean => performance.now() >= this.#opensAt
+    return {
+      // The breaker compares it with a time of its own, by a clock that may be set.
+      get duration() {
+        return isOver() ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY
+      },
+      next: (context) => this.#pause(context.attempt),
+    }
   }
 
-  #keepAway({ message, rateLimited }: SinkFailed, retryAfterMs: number): void {
+  /** @returns how long the alarm has to wait. */
+  #keepAway({ message, rateLimited, retryAfterMs: askedMs }: SinkFailed, asks: number): number {
     const { sink, logger } = this.#options
-    if (rateLimited) this.#singleFileUntil = Date.now() + retryAfterMs + SINGLE_FILE_MS
-    logger.warn({ event: 'sinkAsksToWait', sink, retryAfterMs, error: message }, `${sink} asks to wait`)
-    this.#block(retryAfterMs, `${sink} asks to wait`)
+    let waitMs = Math.max(0, Math.ceil(this.#opensAt - performance.now()))
+    if (asks === this.#asks) {
+      this.#asks++
+      waitMs = this.#asked.next(askedMs)
+      logger.warn({ event: 'sinkAsksToWait', sink, askedMs, waitMs, error: message }, `${sink} asks to wait`)
+      this.#block(waitMs, `${sink} asks to wait`)
+    }
+    if (rateLimited) this.#singleFileUntil = performance.now() + waitMs + SINGLE_FILE_MS
+    return waitMs
   }
 
   #block(ms: number, reason: string): void {
-    const opensAt = Date.now() + ms + TIMER_SLACK_MS
+    const opensAt = performance.now() + ms
     if (opensAt <= this.#opensAt) return
     this.#opensAt = opensAt
     this.#reason = reason
     clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => this.#update(), ms + 2 * TIMER_SLACK_MS)
+    this.#timer = setTimeout(() => this.#update(), ms + TIMER_SLACK_MS)
     this.#timer.unref()
     this.#update()
   }
@@ -160,7 +183,7 @@ export class Circuit {
   /** Pulls nothing while the sink is let alone, nor while alarms that are here can do the probing. */
   #update(): void {
     const closed = this.#breaker.state === CircuitState.Closed
-    const pausing = Date.now() < this.#opensAt || (!closed && this.#inside > 0)
+    const pausing = performance.now() < this.#opensAt || (!closed && this.#inside > 0)
     if (pausing) this.#resume ??= this.#options.pause(this.#reason)
     else {
       this.#resume?.()

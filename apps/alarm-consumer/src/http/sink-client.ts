@@ -1,6 +1,7 @@
 import { DeadLetter } from '@alarm-bus/nats-kit'
 import { Agent, type Dispatcher, request } from 'undici'
 import { SinkFailed } from '../sinks/sink-failed.ts'
+import { bodyWaitMs } from './body-wait.ts'
 import { guardedConnector } from './guarded-connector.ts'
 import { retryAfterMs } from './retry-after.ts'
 import { textOf } from './text-of.ts'
@@ -17,8 +18,8 @@ export interface SinkClientOptions {
   /** From the request to the answer's status, and to the end of its body. */
   readonly totalTimeoutMs: number
   readonly mayBePrivate: (host: string) => boolean
-  /** Finds a wait in the body of a 429 where the header has none. */
-  readonly waitOf?: (body: string) => number | undefined
+  /** What a person should do about a refusal, found in its body, in words of its own: never what the receiver wrote. */
+  readonly hintOf?: (body: string) => string | undefined
 }
 
 export interface SinkClient {
@@ -48,13 +49,14 @@ export function createSinkClient(options: SinkClientOptions): SinkClient {
       const answer = await send(url, headers, body, signal)
       const { statusCode: status } = answer
       if (status === 429) throw await rateLimited(answer)
+      if (status === 400 && options.hintOf) throw refused(status, options.hintOf(await textOf(answer.body)))
       // The answer has said all it has to; what else it sends is read to an end, within the bounds.
       void answer.body.dump({ limit: MAX_ANSWER_BYTES }).catch(() => undefined)
       if (status >= 200 && status < 300) return
       if (status === 408 || status >= 500) {
         throw new SinkFailed(`${sink} answered ${status}`, { retryAfterMs: headerWait(answer) })
       }
-      throw new DeadLetter(`${sink} refused the alarm: ${status}${HINTS[status] ?? ''}`)
+      throw refused(status, HINTS[status])
     },
     close: () => dispatcher.destroy(),
   }
@@ -79,9 +81,13 @@ export function createSinkClient(options: SinkClientOptions): SinkClient {
   }
 
   async function rateLimited(answer: Dispatcher.ResponseData): Promise<SinkFailed> {
-    const body = await textOf(answer.body)
-    const waitMs = headerWait(answer) ?? options.waitOf?.(body)
-    return new SinkFailed(`${sink} answered 429`, { retryAfterMs: waitMs, rateLimited: waitMs !== undefined })
+    const waits = [headerWait(answer), bodyWaitMs(await textOf(answer.body))].filter((wait) => wait !== undefined)
+    const retryAfterMs = waits.length > 0 ? Math.max(...waits) : undefined
+    return new SinkFailed(`${sink} answered 429`, { retryAfterMs, rateLimited: true })
+  }
+
+  function refused(status: number, hint = ''): DeadLetter {
+    return new DeadLetter(`${sink} refused the alarm: ${status}${hint}`)
   }
 }
 

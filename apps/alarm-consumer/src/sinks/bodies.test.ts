@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { Alarm } from './alarm-sink.ts'
 import { discordBody } from './discord-sink.ts'
 import { slackBody } from './slack-sink.ts'
-import { telegramBody, telegramWaitMs } from './telegram-sink.ts'
+import { telegramBody, telegramHint } from './telegram-sink.ts'
 import { webhookId } from './webhook-sink.ts'
 
 const storedAt = new Date(1_700_000_000_000)
@@ -20,13 +20,13 @@ describe('slack', () => {
   const text = (message: string): string => (JSON.parse(slackBody(alarm(message))) as { text: string }).text
 
   test('escapes &, < and >, and formats nothing', () => {
-    expect(text('a<b>&<!channel> <@U1> *bold*')).toBe('[c] a&lt;b&gt;&amp;&lt;!channel&gt; &lt;@U1&gt; *bold*')
+    expect(text('a<b>&<!channel> <@U1> *bold*')).toBe('[c] a&lt;b&gt;&amp;&lt;!channel&gt; &lt;@\u200bU1&gt; *bold*')
     expect(JSON.parse(slackBody(alarm('x')))).toEqual({ text: '[c] x', mrkdwn: false })
   })
 
-  test('calls nobody by a bare name', () => {
-    expect(text('@channel @Here @all @everyone @alligator')).toBe(
-      '[c] @\u200bchannel @\u200bHere @\u200ball @\u200beveryone @alligator',
+  test('calls nobody by a bare name, and hides no address', () => {
+    expect(text('@channel_ @Here @all @everyone @user ![x](https://a.b)')).toBe(
+      '[c] @\u200bchannel_ @\u200bHere @\u200ball @\u200beveryone @\u200buser ![x]\u200b(https://a.b)',
     )
   })
 
@@ -80,10 +80,16 @@ describe('telegram', () => {
     expect(text).toBe(`[c] ${'&amp;'.repeat(4_091)}…`)
   })
 
-  test('finds the wait in the body of a 429, and in nothing else', () => {
-    expect(telegramWaitMs('{"ok":false,"parameters":{"retry_after":7}}')).toBe(7_000)
-    for (const body of ['', 'null', '{}', '{"parameters":{"retry_after":"soon"}}', '{"parameters":{"retry_after":-1}}'])
-      expect(telegramWaitMs(body)).toBeUndefined()
+  test('calls nobody by a name', () => {
+    const { text } = JSON.parse(telegramBody(alarm('@user'), '1')) as { text: string }
+    expect(text).toBe('[c] @\u200buser')
+  })
+
+  test('finds the id of a group that has moved, and says nothing else of what was answered', () => {
+    expect(telegramHint('{"ok":false,"parameters":{"migrate_to_chat_id":-1001234567890}}')).toContain('=-1001234567890')
+    for (const id of ['"-100"', '1.5', '1e300', 'null', '{}'])
+      expect(telegramHint(`{"parameters":{"migrate_to_chat_id":${id}}}`)).toBeUndefined()
+    for (const body of ['', 'null', '{}', '{"parameters":7}']) expect(telegramHint(body)).toBeUndefined()
   })
 })
 

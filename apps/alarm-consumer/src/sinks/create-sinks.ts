@@ -5,7 +5,7 @@ import type { AlarmSink } from './alarm-sink.ts'
 import { createConsoleSink } from './console-sink.ts'
 import { createDiscordSink } from './discord-sink.ts'
 import { createSlackSink } from './slack-sink.ts'
-import { createTelegramSink, telegramWaitMs } from './telegram-sink.ts'
+import { createTelegramSink, telegramHint } from './telegram-sink.ts'
 import { createWebhookSink } from './webhook-sink.ts'
 
 /** The sinks that the configuration names. Whoever makes them closes them. */
@@ -15,8 +15,8 @@ export function createSinks(config: SinksConfig['sinks'], logger: ServiceLogger)
 
 function createSink(name: SinkName, config: SinksConfig['sinks'], logger: ServiceLogger): AlarmSink {
   const { connectTimeoutMs, totalTimeoutMs, mayBePrivate } = config
-  const client = (waitOf?: (body: string) => number | undefined): SinkClient =>
-    createSinkClient({ sink: name, connectTimeoutMs, totalTimeoutMs, mayBePrivate, ...(waitOf && { waitOf }) })
+  const client = (hintOf?: (body: string) => string | undefined): SinkClient =>
+    createSinkClient({ sink: name, connectTimeoutMs, totalTimeoutMs, mayBePrivate, ...(hintOf && { hintOf }) })
   switch (name) {
     case 'console':
       return createConsoleSink(logger)
@@ -27,7 +27,7 @@ function createSink(name: SinkName, config: SinksConfig['sinks'], logger: Servic
     case 'webhook':
       return createWebhookSink(client(), given(config.webhook))
     case 'telegram':
-      return createTelegramSink(client(telegramWaitMs), given(config.telegram))
+      return createTelegramSink(client(telegramHint), given(config.telegram))
   }
 }
 

@@ -1,6 +1,6 @@
 /** What is known of a failure besides its text. */
 export interface SinkFailure {
-  /** The sink asked for this long, in milliseconds. */
+  /** The sink asked for this long, in milliseconds, as it said it. */
   readonly retryAfterMs?: number | undefined
   /** The sink is well, and has had enough for now. */
   readonly rateLimited?: boolean

@@ -2,6 +2,7 @@ import type { SinkClient } from '../http/sink-client.ts'
 import { alarmText } from '../text/alarm-text.ts'
 import { fitText } from '../text/fit-text.ts'
 import { htmlEscape } from '../text/html-escape.ts'
+import { plainWords } from '../text/plain-words.ts'
 import type { Alarm, AlarmSink } from './alarm-sink.ts'
 
 /** Slack asks for at most 4,000 characters, and cuts at 40,000; Mattermost takes 4,000 by its oldest default. */
@@ -18,7 +19,6 @@ export function createSlackSink(client: SinkClient, url: URL): AlarmSink {
 }
 
 export function slackBody(alarm: Alarm): string {
-  // Slack calls nobody for an escaped `<!channel>`; others do for a bare name, which a blank of no width breaks up.
-  const text = alarmText(alarm).replaceAll(/@(?=(?:all|channel|everyone|here)\b)/gi, '@\u200b')
-  return JSON.stringify({ text: fitText(text, RULES), mrkdwn: false })
+  // Slack takes nothing but an unescaped `<…>` for more than text; the others know names and Markdown.
+  return JSON.stringify({ text: fitText(plainWords(alarmText(alarm)), RULES), mrkdwn: false })
 }

@@ -1,7 +1,9 @@
+import { objectOf, parseObject } from '../http/json-object.ts'
 import type { SinkClient } from '../http/sink-client.ts'
 import { alarmText } from '../text/alarm-text.ts'
 import { fitText } from '../text/fit-text.ts'
 import { htmlEscape } from '../text/html-escape.ts'
+import { plainWords } from '../text/plain-words.ts'
 import type { Alarm, AlarmSink } from './alarm-sink.ts'
 
 /** Counted by Telegram once the markup is read. */
@@ -27,19 +29,16 @@ export function createTelegramSink(client: SinkClient, { apiUrl, token, chatId }
 export function telegramBody(alarm: Alarm, chatId: string): string {
   return JSON.stringify({
     chat_id: chatId,
-    text: fitText(alarmText(alarm), RULES),
+    // A name calls who has it, and no setting forbids that.
+    text: fitText(plainWords(alarmText(alarm)), RULES),
     parse_mode: 'HTML',
     link_preview_options: { is_disabled: true },
   })
 }
 
-/** Telegram says in the body of a 429 how long to wait, in seconds. */
-export function telegramWaitMs(body: string): number | undefined {
-  try {
-    const { parameters } = JSON.parse(body) as { readonly parameters?: { readonly retry_after?: unknown } }
-    const seconds = Number(parameters?.retry_after)
-    return Number.isFinite(seconds) && seconds > 0 ? Math.ceil(seconds * 1_000) : undefined
-  } catch {
-    return undefined
-  }
+/** A group that became a supergroup has another id, and Telegram says which. */
+export function telegramHint(body: string): string | undefined {
+  const id = objectOf(parseObject(body)['parameters'])['migrate_to_chat_id']
+  if (!Number.isSafeInteger(id)) return undefined
+  return `; its group is a supergroup now, with another id: set ALARM_TELEGRAM_CHAT_ID=${id as number}`
 }

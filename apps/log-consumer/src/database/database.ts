@@ -13,6 +13,8 @@ export interface Database {
   locked(work: (kysely: Kysely<Tables>) => Promise<void>): Promise<void>
   /** Whether the column contains the text, both as they are: nothing in it is a pattern. */
   contains(column: 'search', text: string): RawBuilder<boolean>
+  /** Rejects when what is committed now would not be found by who opens the same place later. */
+  verify(): Promise<void>
   /** Whether an error says that this database cannot be used as it is set up, however long one waits. */
   isHopeless(error: unknown): boolean
   /** Gives room that deleted rows took back to the file system, a little at a time. */

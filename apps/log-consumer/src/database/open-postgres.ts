@@ -1,6 +1,7 @@
-import { Kysely, PostgresDialect, sql } from 'kysely'
+import { Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler, sql } from 'kysely'
 import { Pool, types } from 'pg'
 import type { Database } from './database.ts'
+import { PostgresDriver } from './postgres-driver.ts'
 import type { Tables } from './tables.ts'
 
 /** One for the writer, one for retention, the rest for readers, of which there are never more (`http/log-routes.ts`). */
@@ -8,6 +9,10 @@ const MAX_CONNECTIONS = 10
 const CONNECT_TIMEOUT_MS = 5_000
 /** The server ends a statement that takes longer; each reads or changes a bounded number of rows. */
 const STATEMENT_TIMEOUT_MS = 15_000
+/** Not in the packet that opens a connection: PgBouncer refuses them there. */
+const SETTINGS = ['statement_timeout', 'idle_in_transaction_session_timeout'].map(
+  (name) => `set local ${name} = ${STATEMENT_TIMEOUT_MS}`,
+)
 /** This end gives up on an answer: a connection that is cut without a word says nothing else. */
 const QUERY_TIMEOUT_MS = 20_000
 /** Any number, the same for all instances: who holds it may change the tables. */
@@ -27,9 +32,7 @@ export function openPostgres(url: string): Database {
     application_name: 'log-consumer',
     max: MAX_CONNECTIONS,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    statement_timeout: STATEMENT_TIMEOUT_MS,
     query_timeout: QUERY_TIMEOUT_MS,
-    idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
     keepAlive: true,
     // Sequences and times stay far below 2^53, so they need not be texts.
     types: {
@@ -37,23 +40,48 @@ export function openPostgres(url: string): Database {
         oid === INT8 ? Number : types.getTypeParser(oid, format)) as typeof types.getTypeParser,
     },
   })
-  // A connection that breaks while nobody uses it. The pool opens another; without a listener the process would end.
-  pool.on('error', () => undefined)
-  const kysely = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) })
+  const kysely = new Kysely<Tables>({
+    dialect: {
+      createDriver: () => new PostgresDriver(pool, SETTINGS),
+      createAdapter: () => new PostgresAdapter(),
+      createQueryCompiler: () => new PostgresQueryCompiler(),
+      createIntrospector: (database) => new PostgresIntrospector(database),
+    },
+  })
+  const place = placeOf(url)
   return {
     kysely,
-    place: placeOf(url),
+    place,
     locked: (work) =>
       kysely.transaction().execute(async (transaction) => {
+        await checkEncoding(transaction, place)
         await sql`select pg_advisory_xact_lock(${LOCK_KEY}::bigint)`.execute(transaction)
         await work(transaction)
       }),
     contains: (column, text) => sql<boolean>`strpos(${sql.ref(column)}, ${text}) > 0`,
-    isHopeless: (error) => HOPELESS.test(String((error as { readonly code?: unknown }).code ?? '')),
+    isHopeless: (error) =>
+      error instanceof WrongEncodingError || HOPELESS.test(String((error as { readonly code?: unknown }).code ?? '')),
+    // The server answers for its files.
+    verify: async () => undefined,
     // Autovacuum makes the room of deleted rows usable again, and the table stops growing.
     reclaim: async () => undefined,
     close: () => kysely.destroy(),
   }
+}
+
+/** The database cannot hold every text. */
+class WrongEncodingError extends Error {
+  override readonly name = 'WrongEncodingError'
+}
+
+/** Another encoding lacks letters, and counts others: alarms in Korean or with emoji would be refused one by one. */
+async function checkEncoding(kysely: Kysely<Tables>, place: string): Promise<void> {
+  const { rows } = await sql<{ server_encoding: string }>`show server_encoding`.execute(kysely)
+  const encoding = rows[0]?.server_encoding
+  if (encoding === 'UTF8') return
+  throw new WrongEncodingError(
+    `${place} stores texts in ${encoding}, and not every alarm can be written in it; make another database and name it in DATABASE_URL: create database logs encoding 'UTF8' template template0 locale 'C'`,
+  )
 }
 
 function placeOf(url: string): string {

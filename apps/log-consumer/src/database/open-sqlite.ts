@@ -3,6 +3,8 @@ import { dirname, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { Kysely, sql } from 'kysely'
 import type { Database } from './database.ts'
+import { keepCause } from './keep-cause.ts'
+import { SameFiles } from './same-files.ts'
 import { sqliteThread } from './sqlite-thread.ts'
 import type { Tables } from './tables.ts'
 
@@ -24,15 +26,15 @@ const PRAGMAS = [
 const RECLAIMED_PAGES = 256
 /** Statements of one `reclaim()`, so 256 MiB at most. */
 const MAX_RECLAIMS = 256
-/** SQLite's result codes for a database that another connection holds. */
-const BUSY = new Set([5, 6])
+/** SQLite's result codes for a database that another connection holds, and for a disk that is full. */
+const PASSING = new Set([5, 6, 13])
 
 /**
  * Opens the file, and makes it and its folder where there is none.
  *
  * - For its owner alone, also where it was there with wider rights: alarms are nobody else's to read.
  * - WAL with a sync at each commit: what is committed survives the process and the machine.
- * - Statements run on this thread; what reads or deletes does it in small steps.
+ * - Statements run on a thread of their own; what reads or deletes does it in small steps, so that others get between.
  *
  * @throws Error naming the path, when it cannot be had.
  */
@@ -40,12 +42,13 @@ export function openSqlite(path: string): Database {
   const place = path === IN_MEMORY ? path : resolve(path)
   checkFile(place)
   const kysely = new Kysely<Tables>({
-    dialect: sqliteThread({ path: place, timeoutMs: BUSY_TIMEOUT_MS, pragmas: PRAGMAS }),
+    dialect: keepCause(sqliteThread({ path: place, timeoutMs: BUSY_TIMEOUT_MS, pragmas: PRAGMAS })),
   })
   const freePages = async (): Promise<number> => {
     const { rows } = await sql<{ readonly freelist_count: number }>`pragma freelist_count`.execute(kysely)
     return rows[0]?.freelist_count ?? 0
   }
+  const files = new SameFiles(place === IN_MEMORY ? [] : [place, `${place}-wal`])
   return {
     kysely,
     place,
@@ -56,12 +59,14 @@ export function openSqlite(path: string): Database {
           await work(connection)
           await sql`commit`.execute(connection)
         } catch (error) {
-          await sql`rollback`.execute(connection)
+          // SQLite may have rolled back by itself.
+          await sql`rollback`.execute(connection).catch(() => undefined)
           throw error
         }
       }),
     contains: (column, text) => sql<boolean>`instr(${sql.ref(column)}, ${text}) > 0`,
-    isHopeless: (error) => !isBusy(error),
+    verify: () => files.check(),
+    isHopeless: (error) => !isPassing(error),
     async reclaim() {
       for (let count = 0; count < MAX_RECLAIMS && (await freePages()) > 0; count++)
         await sql.raw(`pragma incremental_vacuum(${RECLAIMED_PAGES})`).execute(kysely)
@@ -100,10 +105,10 @@ function makeForOwner(place: string): void {
   }
 }
 
-function isBusy(error: unknown): boolean {
+function isPassing(error: unknown): boolean {
   for (let one: unknown = error; one instanceof Error; one = one.cause) {
     const { errcode } = one as { readonly errcode?: unknown }
-    if (typeof errcode === 'number' && BUSY.has(errcode & 0xff)) return true
+    if (typeof errcode === 'number' && PASSING.has(errcode & 0xff)) return true
   }
   return false
 }

@@ -12,7 +12,7 @@ export interface LogRow {
   readonly extra: string | null
   /** The three texts as JSON, where one of them holds what a text column cannot: NUL, or half of a surrogate pair. */
   readonly exact: string | null
-  /** What a search looks through: message and extra in NFC and lower case. */
+  /** What a search looks through: message and extra, their case folded. */
   readonly search: string
   /** What the row takes, about, in bytes. */
   readonly bytes: number

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Expression, ExpressionBuilder, SqlBool } from 'kysely'
 import type { Database } from '../database/database.ts'
 import type { Tables } from '../database/tables.ts'
-import { type LogEntry, type LogKey, searchable, toEntry } from '../store/log-row.ts'
+import { type LogEntry, type LogKey, searchedFor, toEntry } from '../store/log-row.ts'
 import { StoreUnavailable } from '../store/store-unavailable.ts'
 import type { Order } from './cursor.ts'
 
@@ -66,7 +66,9 @@ async function takeStep(database: Database, scan: Scan): Promise<ScanStep> {
     .selectAll()
     .$if(boundary !== undefined, (query) => query.where((row) => isOnTheWay(row, scan.order, '=', boundary as LogKey)))
     .$if(scan.channel !== undefined, (query) => query.where('channel', '=', scan.channel as string))
-    .$if(scan.text !== undefined, (query) => query.where(database.contains('search', searchable(scan.text as string))))
+    .$if(scan.text !== undefined, (query) =>
+      query.where((row) => row.or(searchedFor(scan.text as string).map((text) => database.contains('search', text)))),
+    )
     .limit(STEP_ENTRIES)
     .execute()
   const entries = rows.map((row) => ({ key: keyOf(row), entry: toEntry(row) }))

@@ -3,17 +3,22 @@ import type { LogEntry } from '../store/log-row.ts'
 
 const COLUMNS = ['storedAt', 'channel', 'message', 'extra', 'id', 'stream', 'seq'] as const satisfies (keyof LogEntry)[]
 
-/** A sheet may take these for a formula though the first character is none. */
-const HIDDEN_FORMULA = /^\s+[=+\-@\uFF1D\uFF0B\uFF0D\uFF20]|^\n/
+/**
+ * Where a cell may begin that a sheet would run: at the beginning, and within a text where a list is separated by `;` or a
+ * tab, as in much of Europe. Such a sheet sees no quotes where they do not begin its own cells, so line breaks count too.
+ * Blanks and quotes may stand before the formula.
+ */
+const FORMULA = /(^|[;\t\r\n])(?=(?:"|[^\S\t\r\n])*[=+\-@\uFF1D\uFF0B\uFF0D\uFF20])/g
+/** Some sheets drop these at the beginning. */
+const DROPPED = /^(?=[\t\r\n])/
 
 const format = {
   columns: [...COLUMNS],
   // RFC 4180 ends lines with CRLF, and quotes a cell that has either half of it.
   record_delimiter: 'windows',
   quote_record_delimiter: true,
-  // A text that a sheet would run gets an apostrophe in front.
-  escape_formulas: true,
-  cast: { string: (text: string) => (HIDDEN_FORMULA.test(text) ? `'${text}` : text) },
+  // An apostrophe makes it a text.
+  cast: { string: (text: string) => text.replaceAll(FORMULA, "$1'").replace(DROPPED, "'") },
 } as const
 
 /** The byte order mark, without which a sheet takes Korean for another encoding, and the names of the columns. */

@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { errorText, type HealthCheck, KitError, KitErrorCode, type Logger } from '@alarm-bus/nats-kit'
-import { sql } from 'kysely'
 import type { Database } from '../database/database.ts'
 import { migrate, SchemaTooNewError } from '../database/migrate.ts'
+import { exercise } from './exercise.ts'
 import { StoreUnavailable } from './store-unavailable.ts'
 
 /** The start waits this long for the first look, in milliseconds; an app whose database does not answer is live all the same. */
 const FIRST_LOOK_MS = 1_000
-/** How often a database that is well is asked whether it still is, in milliseconds. */
+/** How often a database that is well is tried, in milliseconds, where no alarm has been stored meanwhile. */
 const LOOK_MS = 5_000
 /** Between two tries to reach one that is away; doubled each time, up to the cap. */
 const FIRST_BACKOFF_MS = 250
@@ -15,20 +15,26 @@ const MAX_BACKOFF_MS = 5_000
 
 /**
  * Keeps a database ready for use: brings its tables up to date, and knows whether it is there. One that is away is
- * waited for; meanwhile the check is not well and says why.
+ * waited for; meanwhile the check is not well and says why. Whether it is well a write says: of alarms, and of the keeper's
+ * own while none comes.
  */
 export class DatabaseKeeper {
   readonly #database: Database
   readonly #logger: Logger
+  readonly #waiting: () => number
   readonly #stop = new AbortController()
   readonly #failed = Promise.withResolvers<KitError>()
   #isOpen = false
   #trouble: string | undefined = 'not opened yet'
+  /** When it was last seen to be well, in milliseconds of `performance.now()`. */
+  #wellAt = Number.NEGATIVE_INFINITY
   #loop: Promise<void> = Promise.resolve()
 
-  constructor(database: Database, logger: Logger) {
+  /** @param waiting alarms that wait to be stored. */
+  constructor(database: Database, logger: Logger, waiting: () => number) {
     this.#database = database
     this.#logger = logger
+    this.#waiting = waiting
   }
 
   /** Resolves when waiting cannot help: credentials that are refused, tables of a newer version. */
@@ -60,7 +66,7 @@ export class DatabaseKeeper {
     return { name: 'store', ok: this.#trouble === undefined, detail: this.#trouble ?? this.#database.place }
   }
 
-  /** What a use of the database has shown: an error, or that it works. Said once per change. */
+  /** What a write has shown: an error, or that the database works. Said once per change. */
   report(error?: unknown): void {
     const trouble = error === undefined ? undefined : textOf(error)
     const { place } = this.#database
@@ -69,6 +75,7 @@ export class DatabaseKeeper {
     if (trouble !== undefined && this.#trouble !== trouble)
       this.#logger.error({ event: 'storeNotReady', database: place, error: trouble }, 'the database cannot be used')
     this.#trouble = trouble
+    if (trouble === undefined) this.#wellAt = performance.now()
   }
 
   async close(): Promise<void> {
@@ -100,10 +107,14 @@ export class DatabaseKeeper {
 
   async #look(): Promise<void> {
     try {
-      if (this.#isOpen) await sql`select 1`.execute(this.#database.kysely)
-      else await migrate(this.#database)
+      if (!this.#isOpen) await migrate(this.#database)
+      else if (this.#trouble === undefined && performance.now() - this.#wellAt < LOOK_MS) return
+      await exercise(this.#database.kysely)
+      await this.#database.verify()
+      const isFirst = !this.#isOpen
       this.#isOpen = true
-      this.report()
+      // Alarms that wait are tried again all the time: what they meet counts for more than that another write goes through.
+      if (isFirst || this.#waiting() === 0) this.report()
     } catch (error) {
       if (!this.#isOpen && (error instanceof SchemaTooNewError || this.#database.isHopeless(error))) throw error
       this.report(error)

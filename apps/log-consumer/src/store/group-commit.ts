@@ -42,11 +42,16 @@ export class GroupCommit<T> {
     this.#options = options
   }
 
+  /** Items that are not written yet. */
+  get waiting(): number {
+    return this.#queue.length + this.#writing
+  }
+
   add(item: T, signal: AbortSignal): Promise<void> {
     const { maxItems, maxQueued, maxWaitMs } = this.#options
     if (signal.aborted) return Promise.reject(signal.reason)
     if (this.#closed.signal.aborted) return Promise.reject(this.#closed.signal.reason)
-    if (this.#queue.length + this.#writing >= maxQueued) {
+    if (this.waiting >= maxQueued) {
       return Promise.reject(new Error(`${maxQueued} records wait to be stored already`))
     }
     return new Promise((resolve, reject) => {

@@ -1,5 +1,6 @@
 import type { LogRow } from '../database/tables.ts'
 import type { AlarmRecord } from './alarm-store.ts'
+import { foldCase } from './fold-case.ts'
 
 /** A stored alarm, as a reader gets it. */
 export interface LogEntry {
@@ -60,10 +61,15 @@ export function toEntry(row: LogRow): LogEntry {
 
 /**
  * A text as searches compare it. NFC: Hangul typed on one system comes as syllables, on another as single letters that
- * look the same. Lower case by Unicode's rules, and not by those of a database's locale.
+ * look the same. Case is folded by Unicode's rules, and not by those of a database's locale.
  */
 export function searchable(text: string): string {
-  return storable(text).normalize('NFC').toLowerCase()
+  return foldCase(storable(text))
+}
+
+/** What a search looks for: the text as rows have it, and, where that differs, in lower case, as rows of log-consumer 0.0.0 have it. */
+export function searchedFor(text: string): readonly string[] {
+  return [...new Set([searchable(text), storable(text).normalize('NFC').toLowerCase()])]
 }
 
 /** What UTF-8 columns take: Postgres knows no NUL, and neither database half of a surrogate pair. */

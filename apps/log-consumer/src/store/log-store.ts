@@ -1,5 +1,4 @@
-import type { HealthCheck, KitError } from '@alarm-bus/nats-kit'
-import type { ServiceLogger } from '@alarm-bus/service'
+import type { HealthCheck, KitError, Logger } from '@alarm-bus/nats-kit'
 import type { Database } from '../database/database.ts'
 import { isRowFault } from '../database/is-row-fault.ts'
 import type { AlarmRecord, AlarmStore } from './alarm-store.ts'
@@ -17,7 +16,7 @@ const MAX_BATCH_WAIT_MS = 2
 
 export interface LogStoreOptions {
   readonly database: Database
-  readonly logger: ServiceLogger
+  readonly logger: Logger
   readonly limits: Limits
   /** Records that may wait at once: as many as handlers can run. */
   readonly maxQueued: number
@@ -42,15 +41,17 @@ export interface LogStore extends AlarmStore {
  */
 export async function openLogStore(options: LogStoreOptions): Promise<LogStore> {
   const { logger } = options
-  const keeper = new DatabaseKeeper(options.database, logger)
-  const commits = new GroupCommit<AlarmRecord>({
+  const keeper = new DatabaseKeeper(options.database, logger, () => commits.waiting)
+  const commits: GroupCommit<AlarmRecord> = new GroupCommit<AlarmRecord>({
     maxItems: MAX_BATCH_ROWS,
     maxWaitMs: MAX_BATCH_WAIT_MS,
     maxQueued: options.maxQueued,
     isItemFault: isRowFault,
     async write(records) {
       try {
-        const added = await saveRows(keeper.get().kysely, records.map(toRow))
+        const database = keeper.get()
+        const added = await saveRows(database.kysely, records.map(toRow))
+        await database.verify()
         keeper.report()
         tell(logger, records, added)
       } catch (error) {
@@ -81,7 +82,7 @@ export async function openLogStore(options: LogStoreOptions): Promise<LogStore> 
 }
 
 /** One line an alarm, once it is committed. One that was stored before is no news. */
-function tell(logger: ServiceLogger, records: readonly AlarmRecord[], added: readonly LogKey[]): void {
+function tell(logger: Logger, records: readonly AlarmRecord[], added: readonly LogKey[]): void {
   const news = new Set(added.map((key) => `${key.stored_at_ms} ${key.stream} ${key.seq}`))
   for (const record of records) {
     const isNew = news.delete(`${record.storedAt.getTime()} ${record.stream} ${record.seq}`)

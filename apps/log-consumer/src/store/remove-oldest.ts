@@ -6,6 +6,15 @@ export function usageOf(kysely: Kysely<Tables>): Promise<{ readonly bytes: numbe
   return kysely.selectFrom('log_usage').select(['bytes', 'entries']).executeTakeFirstOrThrow()
 }
 
+/** The time of the newest row, in milliseconds; undefined when there is none. */
+export async function newestOf(kysely: Kysely<Tables>): Promise<number | undefined> {
+  const { newest } = await kysely
+    .selectFrom('logs')
+    .select(({ fn }) => fn.max('stored_at_ms').as('newest'))
+    .executeTakeFirstOrThrow()
+  return newest ?? undefined
+}
+
 /**
  * Removes the oldest rows in one transaction.
  *

@@ -1,12 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { errorText } from '@alarm-bus/nats-kit'
-import type { ServiceLogger } from '@alarm-bus/service'
+import { errorText, type Logger } from '@alarm-bus/nats-kit'
 import type { Database } from '../database/database.ts'
-import { removeOldest, usageOf } from './remove-oldest.ts'
+import { newestOf, removeOldest, usageOf } from './remove-oldest.ts'
 
 /** How much is kept. Past either limit the oldest goes. */
 export interface Limits {
-  /** By the broker's time of each alarm, in milliseconds. */
+  /** By the broker's time of each alarm, in milliseconds; counted from the clock or from the newest log, whichever is earlier. */
   readonly maxAgeMs: number
   /** Of all rows with their index, in bytes. */
   readonly maxBytes: number
@@ -23,12 +22,13 @@ const PAUSE_MS = 5
 export class Retention {
   readonly #database: () => Database
   readonly #limits: Limits
-  readonly #logger: ServiceLogger
+  readonly #logger: Logger
   readonly #stop = new AbortController()
   #loop: Promise<void> = Promise.resolve()
+  #isHeld = false
 
   /** @param database throws while there is none; then the round is left out. */
-  constructor(database: () => Database, limits: Limits, logger: ServiceLogger) {
+  constructor(database: () => Database, limits: Limits, logger: Logger) {
     this.#database = database
     this.#limits = limits
     this.#logger = logger
@@ -60,9 +60,8 @@ export class Retention {
   async round(): Promise<void> {
     const database = this.#database()
     const { maxAgeMs, maxBytes } = this.#limits
-    const byAge = await this.#removeWhile(() =>
-      removeOldest(database.kysely, { rows: STEP_ROWS, beforeMs: Date.now() - maxAgeMs }),
-    )
+    const beforeMs = await this.#cutOf(database, maxAgeMs)
+    const byAge = await this.#removeWhile(() => removeOldest(database.kysely, { rows: STEP_ROWS, beforeMs }))
     const bySize = await this.#removeWhile(async () => {
       const { bytes, entries } = await usageOf(database.kysely)
       if (bytes <= maxBytes || entries === 0) return 0
@@ -72,6 +71,24 @@ export class Retention {
     if (byAge + bySize === 0) return
     this.#logger.info({ event: 'logsRemoved', byAge, bySize, ...this.#limits }, 'the oldest logs were removed')
     await database.reclaim()
+  }
+
+  /**
+   * What is older is too old. A clock that is ahead would remove everything, so it has a second witness: the newest log, whose
+   * time is the broker's. Nothing is too old that is not so beside what came last.
+   */
+  async #cutOf({ kysely }: Database, maxAgeMs: number): Promise<number> {
+    const now = Date.now()
+    const latest = Math.min(now, (await newestOf(kysely)) ?? now)
+    const isHeld = latest < now - maxAgeMs
+    if (isHeld && !this.#isHeld) {
+      this.#logger.warn(
+        { event: 'retentionHeld', aheadMs: now - latest, newest: new Date(latest).toISOString() },
+        'by the clock every log is too old: none has come for long, or the clock is ahead; age counts from the newest log',
+      )
+    }
+    this.#isHeld = isHeld
+    return latest - maxAgeMs
   }
 
   async #removeWhile(step: () => Promise<number>): Promise<number> {

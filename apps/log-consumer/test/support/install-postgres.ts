@@ -14,19 +14,35 @@ const BETWEEN_MS = 5_000
 /** Once, before any file of tests: several that install together would stand in each other's way. */
 export async function setup(): Promise<void> {
   await ensurePostgres()
+  await ensurePgBouncer()
 }
 
 /** Installs Debian's package where there is no Postgres, and this user may. @returns the folder of its programs. */
-export async function ensurePostgres(): Promise<string> {
-  const found = findBinaries()
+export function ensurePostgres(): Promise<string> {
+  return ensure('postgresql', findBinaries)
+}
+
+/** The same for the pooler. @returns its program. */
+export function ensurePgBouncer(): Promise<string> {
+  const places = [
+    '/usr/sbin/pgbouncer',
+    '/usr/bin/pgbouncer',
+    '/usr/local/bin/pgbouncer',
+    '/opt/homebrew/bin/pgbouncer',
+  ]
+  return ensure('pgbouncer', () => places.find((place) => existsSync(place)))
+}
+
+async function ensure(name: string, find: () => string | undefined): Promise<string> {
+  const found = find()
   if (found !== undefined) return found
-  const why = 'these tests need Postgres: install the package postgresql (apt-get install postgresql)'
+  const why = `these tests need ${name}: install the package (apt-get install ${name})`
   if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) throw new Error(why)
   let cause: unknown
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     try {
-      await install()
-      const installed = findBinaries()
+      await install(name)
+      const installed = find()
       if (installed !== undefined) return installed
     } catch (error) {
       cause = error
@@ -36,10 +52,10 @@ export async function ensurePostgres(): Promise<string> {
   throw new Error(why, { cause })
 }
 
-async function install(): Promise<void> {
+async function install(name: string): Promise<void> {
   const options = { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }, maxBuffer: 1 << 26 }
   await run('apt-get', ['update'], options)
-  await run('apt-get', ['install', '-y', '--no-install-recommends', 'postgresql'], options)
+  await run('apt-get', ['install', '-y', '--no-install-recommends', name], options)
 }
 
 /** Where Debian, Homebrew and the official packages put `initdb` and `postgres`. The newest that is there. */

@@ -13,8 +13,8 @@ const PASSWORD = 'only-for-tests'
 
 /** A real Postgres of its own. Whoever starts it stops it. */
 export interface PostgresServer extends AsyncDisposable {
-  /** A new, empty database; its address. */
-  createDatabase(): Promise<string>
+  /** A new, empty database; its address. @param how what `create database` is told besides the name. */
+  createDatabase(how?: string): Promise<string>
   /** Ends it as a power cut does. */
   kill(): Promise<void>
   /** Starts it again where it was. */
@@ -23,7 +23,7 @@ export interface PostgresServer extends AsyncDisposable {
 }
 
 /** Postgres refuses to run as root. */
-async function unprivileged(): Promise<{ readonly uid: number; readonly gid: number } | undefined> {
+export async function unprivileged(): Promise<{ readonly uid: number; readonly gid: number } | undefined> {
   if (process.getuid?.() !== 0) return undefined
   const idOf = async (option: string): Promise<number> => Number((await run('id', [option, 'nobody'])).stdout)
   return { uid: await idOf('-u'), gid: await idOf('-g') }
@@ -80,9 +80,9 @@ export async function startPostgres(): Promise<PostgresServer> {
   }
   await start()
   return {
-    async createDatabase() {
+    async createDatabase(how = '') {
       const name = `logs_${process.pid}_${++databases}`
-      await query(urlOf('postgres'), `create database ${name}`)
+      await query(urlOf('postgres'), `create database ${name} ${how}`)
       return urlOf(name)
     },
     kill: () => end('SIGQUIT'),
@@ -107,7 +107,7 @@ async function answers(url: string): Promise<boolean> {
   return (await query(url, 'select 1')).length === 1
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer()
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as { readonly port: number }
