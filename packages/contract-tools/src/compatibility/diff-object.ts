@@ -60,7 +60,7 @@ function fieldRemoved(
   at: string,
   diffNode: DiffNode,
 ): void {
-  const was = asSchema(old.named[name])
+  const was = comparison.before.resolve(asSchema(old.named[name]))
   const breaks = [
     ...(old.required.has(name) && !fresh.required.has(name) ? [Party.OldConsumer] : []),
     ...(fresh.others ? [] : [Party.Producer]),
@@ -78,7 +78,7 @@ function fieldAdded(
   at: string,
   diffNode: DiffNode,
 ): void {
-  const is = asSchema(fresh.named[name])
+  const is = comparison.after.resolve(asSchema(fresh.named[name]))
   if (fresh.required.has(name) && !old.required.has(name)) {
     comparison.report(at, ChangeKind.FieldAddedRequired, undefined, describeType(is), NARROWS)
   } else comparison.report(at, ChangeKind.FieldAddedOptional, undefined, describeType(is), BREAKS_NOBODY)
@@ -98,10 +98,14 @@ function diffRequired(comparison: Comparison, old: Fields, fresh: Fields, path: 
     const isGone = isNamed(old, name) && !isNamed(fresh, name)
     if (fresh.required.has(name) || isGone) continue
     // A publisher fills in the default, so whoever has the old contract always finds the field.
-    const filledIn = isNamed(fresh, name) && Object.hasOwn(asSchema(fresh.named[name]), 'default')
+    const filledIn = isNamed(fresh, name) && isFilledIn(comparison.after.resolve(asSchema(fresh.named[name])))
     const breaks = filledIn ? BREAKS_NOBODY : WIDENS
     comparison.report(pathOf(path, name), ChangeKind.FieldBecameOptional, 'required', 'optional', breaks)
   }
+}
+
+function isFilledIn(field: JsonSchema): boolean {
+  return field['default'] !== undefined || field['x-default-computed'] === true
 }
 
 function diffOthers(comparison: Comparison, old: Fields, fresh: Fields, path: string, diffNode: DiffNode): void {
