@@ -129,7 +129,7 @@ export const fieldOf = (spec: fc.Arbitrary<Spec>): fc.Arbitrary<FieldSpec> => sp
 
 export function fieldsOf(spec: fc.Arbitrary<Spec>): fc.Arbitrary<Readonly<Record<string, FieldSpec>>> {
   return fc
-    .uniqueArray(fc.tuple(fc.constantFrom(...FIELD_NAMES), fieldOf(spec)), { selector: ([name]) => name, maxLength: 4 })
+    .uniqueArray(fc.tuple(fc.constantFrom(...FIELD_NAMES), fieldOf(spec)), { selector: ([name]) => name, maxLength: 3 })
     .map((entries) => Object.fromEntries(entries))
 }
 
@@ -156,7 +156,7 @@ export const anySpec: fc.Arbitrary<Spec> = fc.letrec<{ spec: Spec }>((tie) => {
   const inner = tie('spec') as fc.Arbitrary<Spec>
   return {
     spec: fc.oneof(
-      { maxDepth: 3, depthIdentifier: 'spec' },
+      { maxDepth: 3, depthSize: 'small', depthIdentifier: 'spec' },
       scalarSpec,
       fc
         .record({

@@ -22,7 +22,7 @@ import { Parts, type Spec, toZod } from './schema-spec.ts'
 const SEED = Number(process.env['FAST_CHECK_SEED'] ?? 20_261_124)
 const RUNS = Number(process.env['FAST_CHECK_RUNS'] ?? 1_000)
 /** Past it the cases that were not tried are left, so that a slow machine does not fail. */
-const MAX_MS = 15_000
+const MAX_MS = 7_000
 const MESSAGES_EACH = 12
 
 // Schemas that are used a few times only are not worth compiling.

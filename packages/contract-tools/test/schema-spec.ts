@@ -199,8 +199,10 @@ function withHidden(inner: z.ZodType, rule: HiddenRule): z.ZodType {
   const isEven = (value: unknown): boolean => JSON.stringify(value).length % 2 === 0
   if (rule === 'short') return inner.refine(isShort)
   if (rule === 'even') return inner.superRefine((value, context) => void (isEven(value) || context.addIssue('odd')))
-  if (rule === 'property')
-    return inner.check(z.check(() => undefined)).check(z.property('length' as never, z.number().max(2)) as never)
+  if (rule === 'property') {
+    const hasLength = inner instanceof z.ZodArray || inner instanceof z.ZodString
+    return hasLength ? inner.check(z.property('length', z.number().max(2))) : inner.refine(() => true)
+  }
   return z.stringFormat('own', isEven)
 }
 

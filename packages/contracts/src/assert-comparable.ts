@@ -91,9 +91,12 @@ function childrenOf({ schema, path, position }: Node): readonly Node[] {
         ...at(definition['catchall'], '/{}'),
       ]
     case 'array':
-      return at(definition['element'], '/[]')
+      return at(definition['element'], '/[]', 'item')
     case 'tuple':
-      return [...list('items').flatMap((item, index) => at(item, `/${index}`)), ...at(definition['rest'], '/[]')]
+      return [
+        ...list('items').flatMap((item, index) => at(item, `/${index}`, 'item')),
+        ...at(definition['rest'], '/[]', 'item'),
+      ]
     case 'record':
       return [...at(definition['keyType'], '/{name}', 'key'), ...at(definition['valueType'], '/{}')]
     case 'union':

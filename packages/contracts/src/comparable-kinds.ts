@@ -14,7 +14,7 @@ export interface Definition {
 }
 
 /** Where a schema stands, as far as that decides what it may be. */
-export type Position = 'root' | 'field' | 'key' | 'other'
+export type Position = 'root' | 'field' | 'item' | 'key' | 'other'
 
 /** A kind of schema whose every rule shows in its JSON Schema, so that two of them can be compared. */
 interface Kind {
@@ -57,7 +57,8 @@ const COMPARABLE: Readonly<Record<string, Kind>> = {
   nonoptional: { ...WRAPPER, faults: ofNonOptional },
   default: { options: ['innerType', 'defaultValue'], checks: NO_CHECKS, faults: ofDefault },
   prefault: { options: ['innerType', 'defaultValue'], checks: NO_CHECKS, faults: ofPrefault },
-  lazy: { options: ['getter'], checks: NO_CHECKS },
+  // zod keeps there what the getter gave.
+  lazy: { options: ['getter', '_cachedInner'], checks: NO_CHECKS },
 }
 
 const CHANGING = new Set(['pipe', 'transform', 'catch'])
@@ -123,7 +124,8 @@ export function faultsOf(schema: z.core.$ZodType, position: Position): readonly 
   return [
     ...checkFaults(kind, schema),
     ...(kind.faults?.(definition, schema, position) ?? []),
-    ...(type === 'string' ? [] : optionFaults(kind, definition)),
+    // What is a check of its own was looked at as one.
+    ...(type === 'string' && schema._zod.traits.has('$ZodCheck') ? [] : optionFaults(kind, definition)),
   ]
 }
 
@@ -221,10 +223,11 @@ function fieldNames(schema: z.core.$ZodType): readonly string[] | undefined {
 function ofOptional(_: Definition, schema: z.core.$ZodType, position: Position): readonly Fault[] {
   if (schema._zod.traits.has('$ZodExactOptional'))
     return [unseen('exactOptional(), which refuses undefined where JSON has none,', 'use optional()')]
-  if (position === 'field') return []
+  // Of a list's items the publisher is held to it.
+  if (position === 'field' || position === 'item') return []
   return [
     impossible(
-      'optional() of what is no field of an object would leave nothing to send',
+      'optional() of what is neither a field of an object nor an item of a list would leave nothing to send',
       'use nullable(), or leave it out',
     ),
   ]

@@ -94,7 +94,7 @@ export function stringFaults(definition: CheckDefinition, place: number): readon
     return unknownOptions(definition, bare)
   }
   const known = CODE[format] ?? PATTERN[format]
-  if (!known) return isZodsOwn(definition) ? unknownOptions(definition, ['fn']) : [ownFormat(format)]
+  if (!known) return isZodsOwn(definition) ? unknownOptions(definition, ['fn', 'enc']) : [ownFormat(format)]
   if ('fn' in definition) return [ownFormat(format)]
   if (format === 'url' && definition['normalize'])
     return [changes('z.url({ normalize })', 'leave normalize out, and let the handler do it')]
