@@ -1,7 +1,8 @@
 import { z } from 'zod'
-import { type Definition, definitionOf, faultsOf, type Position } from './comparable-kinds.ts'
+import { faultsOf } from './comparable-kinds.ts'
 import { ContractError } from './contract-error.ts'
 import { pointerToken } from './message-issue.ts'
+import { type Definition, definitionOf, type Position } from './schema-definition.ts'
 import { type Fault, impossible } from './schema-fault.ts'
 
 /**

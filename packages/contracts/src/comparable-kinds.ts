@@ -1,20 +1,19 @@
-import { z } from 'zod'
-import { type CheckDefinition, isNamedFormat, stringFaults } from './comparable-strings.ts'
-import { isSameJson } from './same-json.ts'
+import type { z } from 'zod'
+import { stringFaults } from './comparable-strings.ts'
+import {
+  ofCoerced,
+  ofDefault,
+  ofIntersection,
+  ofLiteral,
+  ofNonOptional,
+  ofObject,
+  ofOptional,
+  ofPrefault,
+  ofRecord,
+  ofString,
+} from './kind-faults.ts'
+import { checksOf, type Definition, definitionOf, type Position } from './schema-definition.ts'
 import { changes, type Fault, impossible, unseen } from './schema-fault.ts'
-
-/** What a schema of zod's says of itself. */
-export interface Definition {
-  readonly type: string
-  readonly checks?: readonly z.core.$ZodCheck[]
-  readonly innerType?: z.core.$ZodType
-  readonly defaultValue?: unknown
-  readonly shape?: Readonly<Record<string, z.core.$ZodType>>
-  readonly [option: string]: unknown
-}
-
-/** Where a schema stands, as far as that decides what it may be. */
-export type Position = 'root' | 'field' | 'item' | 'key' | 'other'
 
 /** A kind of schema whose every rule shows in its JSON Schema, so that two of them can be compared. */
 interface Kind {
@@ -93,18 +92,6 @@ const CHECK_OPTIONS: ReadonlySet<string> = new Set([
   'checks',
 ])
 
-export function definitionOf(schema: z.core.$ZodType): Definition {
-  return schema._zod.def as unknown as Definition
-}
-
-/** A schema that is a check of its own, such as `z.email()`, and the checks that were added to it, in their order. */
-export function checksOf(schema: z.core.$ZodType): readonly CheckDefinition[] {
-  const { checks = [] } = definitionOf(schema)
-  const added = checks.map((check) => check._zod.def as unknown as CheckDefinition)
-  const isCheck = schema._zod.traits.has('$ZodCheck')
-  return isCheck ? [definitionOf(schema) as unknown as CheckDefinition, ...added] : added
-}
-
 /** What is wrong with the schema itself; what it holds is asked for on its own. */
 export function faultsOf(schema: z.core.$ZodType, position: Position): readonly Fault[] {
   const definition = definitionOf(schema)
@@ -150,123 +137,4 @@ function checkFaults({ checks }: Kind, schema: z.core.$ZodType): readonly Fault[
       .filter(([option, value]) => value !== undefined && !CHECK_OPTIONS.has(option) && name !== 'number_format')
       .map(([option]) => unseen(`the option ${option} of ${name}`, 'leave it out'))
   })
-}
-
-function ofCoerced({ coerce }: Definition): readonly Fault[] {
-  return coerce === true ? [changes('z.coerce', 'use the type that is sent')] : []
-}
-
-function ofString(definition: Definition, schema: z.core.$ZodType): readonly Fault[] {
-  const named = checksOf(schema).filter(isNamedFormat)
-  const formats = named.map(({ format }) => format).join(' and ')
-  return [
-    ...ofCoerced(definition),
-    ...(named.length > 1
-      ? [unseen(`a string of two formats (${formats})`, 'keep one, and add the other as a regex()')]
-      : []),
-  ]
-}
-
-function ofLiteral({ values }: Definition): readonly Fault[] {
-  const isOdd = (value: unknown): boolean => typeof value === 'number' && !Number.isFinite(value)
-  return (values as readonly unknown[])
-    .filter(isOdd)
-    .map((value) => impossible(`the literal ${String(value)} cannot be carried as JSON`, 'use null'))
-}
-
-function ofObject({ shape, catchall }: Definition): readonly Fault[] {
-  const isStrict = catchall !== undefined && definitionOf(catchall as z.core.$ZodType).type === 'never'
-  return [
-    ...(isStrict
-      ? [
-          impossible(
-            'the object is strict, and a consumer must accept what a newer producer adds',
-            'use z.object: the bus refuses unknown fields when publishing',
-          ),
-        ]
-      : []),
-    ...(Object.hasOwn(shape ?? {}, '__proto__')
-      ? [impossible('a field __proto__ cannot be carried', 'give it another name')]
-      : []),
-  ]
-}
-
-function ofRecord({ mode }: Definition): readonly Fault[] {
-  return mode === 'loose' ? [unseen('z.looseRecord()', 'use z.record(), or z.object().catchall()')] : []
-}
-
-/** zod throws where the two sides make different things of one field. */
-function ofIntersection({ left, right }: Definition): readonly Fault[] {
-  const [own, others] = [fieldNames(left as z.core.$ZodType), fieldNames(right as z.core.$ZodType)]
-  const twice = own?.find((name) => others?.includes(name))
-  if (own && others && twice === undefined) return []
-  return [
-    impossible(
-      twice === undefined
-        ? 'an intersection of what are no plain objects cannot be read back for certain'
-        : `the two sides of the intersection both have the field ${JSON.stringify(twice)}`,
-      'use one z.object(), or extend()',
-    ),
-  ]
-}
-
-/** The fields of an object, or of each object of a union; undefined where there may be others. */
-function fieldNames(schema: z.core.$ZodType): readonly string[] | undefined {
-  const { type, shape = {}, catchall, innerType, options, left, right } = definitionOf(schema)
-  if (type === 'object') return catchall ? undefined : Object.keys(shape)
-  if (type === 'readonly' && innerType) return fieldNames(innerType)
-  const parts = type === 'union' ? options : type === 'intersection' ? [left, right] : []
-  const names = (parts as readonly z.core.$ZodType[]).map(fieldNames)
-  return names.length === 0 || names.includes(undefined) ? undefined : names.flatMap((own) => own ?? [])
-}
-
-function ofOptional(_: Definition, schema: z.core.$ZodType, position: Position): readonly Fault[] {
-  if (schema._zod.traits.has('$ZodExactOptional'))
-    return [unseen('exactOptional(), which refuses undefined where JSON has none,', 'use optional()')]
-  // Of a list's items the publisher is held to it.
-  if (position === 'field' || position === 'item') return []
-  return [
-    impossible(
-      'optional() of what is neither a field of an object nor an item of a list would leave nothing to send',
-      'use nullable(), or leave it out',
-    ),
-  ]
-}
-
-const FILLED: ReadonlySet<string> = new Set(['default', 'prefault', 'any', 'unknown'])
-
-/** What nonoptional() takes away shows, but where what it holds would fill it in, or be undefined by itself. */
-function ofNonOptional({ innerType }: Definition): readonly Fault[] {
-  let inner = innerType
-  while (inner) {
-    const { type, innerType: next } = definitionOf(inner)
-    if (FILLED.has(type)) return [unseen(`nonoptional() or required() of ${type}`, 'leave one of the two out')]
-    inner = next
-  }
-  return []
-}
-
-function ofDefault({ innerType, defaultValue }: Definition): readonly Fault[] {
-  const parsed = z.safeParse(innerType as z.core.$ZodType, defaultValue)
-  const shown = JSON.stringify(defaultValue)
-  if (!parsed.success)
-    return [
-      impossible(
-        `the default ${shown} is not valid for its own field`,
-        'consumers would refuse it; correct one of the two',
-      ),
-    ]
-  if (!isSameJson(parsed.data, defaultValue))
-    return [impossible(`the default ${shown} is not what its own field makes of it`, 'use prefault()')]
-  return []
-}
-
-function ofPrefault({ innerType, defaultValue }: Definition): readonly Fault[] {
-  if (z.safeParse(innerType as z.core.$ZodType, defaultValue).success) return []
-  return [
-    impossible(
-      `the prefault ${JSON.stringify(defaultValue)} is not valid for its own field`,
-      'a publisher that leaves the field out would be refused; correct one of the two',
-    ),
-  ]
 }

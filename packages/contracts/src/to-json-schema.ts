@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { nodeFaults } from './assert-comparable.ts'
 import { type CheckDefinition, isNamedFormat, shownFormat } from './comparable-strings.ts'
-import { checksOf, definitionOf } from './comparable-kinds.ts'
+import { checksOf, definitionOf } from './schema-definition.ts'
 import { isComputed } from './computed-default.ts'
 
 type Json = Record<string, unknown>
