@@ -195,6 +195,11 @@ function variantChanges(members: readonly VariantSpec[]): fc.Arbitrary<readonly 
     variantsOf(anySpec),
     fc.constant(members.toReversed()),
     fc.constant(members.length > 2 ? members.slice(1) : members.slice(0, 1)),
+    fc.tuple(newTag, fc.nat(members.length - 1)).map(([tag, index]) => {
+      const own = members.map((member) => ({ ...member, tags: member.tags.filter((other) => other !== tag) }))
+      const gains = { ...(own[index] as VariantSpec), tags: [...(own[index] as VariantSpec).tags, tag] }
+      return own.with(index, gains).filter(({ tags }) => tags.length > 0)
+    }),
     newTag.map((tag) => (taken.has(tag) ? members : [...members, { tags: [tag], fields: {} }])),
   ]
 }

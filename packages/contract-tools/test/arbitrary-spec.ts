@@ -3,6 +3,7 @@ import { messageOf } from './arbitrary-message.ts'
 import {
   type FieldSpec,
   type Format,
+  type HiddenRule,
   type Limit,
   type Names,
   type ObjectSpec,
@@ -118,10 +119,12 @@ function withDefault(spec: Spec, value: unknown): FieldSpec {
   }
 }
 
+const HIDDEN_RULES: readonly HiddenRule[] = ['short', 'even', 'property', 'own-format', 'other-format']
+
 export const hiddenSpec = (inner: Spec): fc.Arbitrary<Spec> =>
-  fc.constantFrom('short' as const, 'even' as const, 'property' as const, 'own-format' as const).map((rule) => ({
+  fc.constantFrom(...HIDDEN_RULES).map((rule) => ({
     kind: 'hidden',
-    inner: rule === 'own-format' ? { kind: 'string' } : inner,
+    inner: rule.endsWith('-format') ? { kind: 'string' } : inner,
     rule,
   }))
 

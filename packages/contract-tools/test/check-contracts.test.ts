@@ -231,6 +231,13 @@ describe('a change that breaks somebody', () => {
   })
 })
 
+test('long patterns are shown where they begin to differ', () => {
+  const pattern = (ending: string) =>
+    channel({ schema: z.object({ text: z.string().regex(new RegExp(`^${'a'.repeat(200)}${ending}$`)) }) })
+  const text = describeResult(check(snapshot([pattern('[b-d]{2}')]), snapshot([pattern('[b-e]{2}')]))).join('\n')
+  expect(text).toMatch(/ …a{25,}\[b-d\]\{2\}\$ → …a{25,}\[b-e\]\{2\}\$/)
+})
+
 describe('versions side by side', () => {
   const first = channel()
   const second = defineVersion(first, {

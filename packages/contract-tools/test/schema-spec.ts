@@ -66,7 +66,7 @@ export interface Limit {
 export type Value = string | number | boolean | null
 export type Format = keyof typeof FORMATS
 export type Names = 'any' | 'three-letters' | readonly string[]
-export type HiddenRule = 'short' | 'even' | 'property' | 'own-format'
+export type HiddenRule = 'short' | 'even' | 'property' | 'own-format' | 'other-format'
 export type Narrow = 'more' | 'less' | 'other'
 
 /** Every format that has options, with them. */
@@ -203,7 +203,7 @@ function withHidden(inner: z.ZodType, rule: HiddenRule): z.ZodType {
     const hasLength = inner instanceof z.ZodArray || inner instanceof z.ZodString
     return hasLength ? inner.check(z.property('length', z.number().max(2))) : inner.refine(() => true)
   }
-  return z.stringFormat('own', isEven)
+  return z.stringFormat('own', rule === 'own-format' ? isEven : isShort)
 }
 
 function toRecord(names: Names, value: z.ZodType): z.ZodType {

@@ -7,13 +7,17 @@ import { isComputed } from './computed-default.ts'
 type Json = Record<string, unknown>
 
 /**
- * The input side as JSON Schema (draft 2020-12), with what zod leaves out of it: the format of a string beside other
+ * The input side of a channel's schema as JSON Schema, with what zod leaves out of it: the format of a string beside other
  * checks, and under names that begin with `x-` what JSON Schema has no words for. `x-unseen-rules` counts rules of which
- * nothing can be shown.
+ * nothing can be shown; a default that is made anew for each message is `x-default-computed`.
  */
-export function toJsonSchema(schema: z.core.$ZodType): Readonly<Record<string, unknown>> {
+export function toJsonSchema(
+  schema: z.core.$ZodType,
+  target: 'draft-2020-12' | 'draft-7' = 'draft-2020-12',
+): Readonly<Record<string, unknown>> {
   const json = z.toJSONSchema(schema, {
     io: 'input',
+    target,
     override: ({ zodSchema, jsonSchema }) => complete(zodSchema, jsonSchema as Json),
   })
   return Object.freeze(json as Json)
