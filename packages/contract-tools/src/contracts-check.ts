@@ -77,7 +77,10 @@ async function check({ root, released: path }: Flags): Promise<Checked> {
     changesets: [
       ...readChangesets(join(root, '.changeset')),
       // A release that is on its way took its changesets into the changelog.
-      ...changelogChangesets(readChangelog(root), CONTRACTS_PACKAGE, promised.contractsVersion),
+      ...changelogChangesets(readChangelog(root), CONTRACTS_PACKAGE, {
+        above: promised.contractsVersion,
+        upTo: contractsVersion,
+      }),
     ],
     contractsVersion: promised.contractsVersion,
   })

@@ -292,10 +292,13 @@ describe('a channel goes with', () => {
   test('what a release on its way took into the changelog, and nothing older', () => {
     const changelog =
       '# x\n\n## 0.2.0\n\n### Minor Changes\n\n- 1234abc: Breaking: order-placed\n\n## 0.1.0\n\n### Patch Changes\n\n- Words.\n'
-    const changesets = changelogChangesets(changelog, '@alarm-bus/contracts', '0.1.0')
+    const between = (above: string, upTo: string) =>
+      changelogChangesets(changelog, '@alarm-bus/contracts', { above, upTo })
+    const changesets = between('0.1.0', '0.2.0')
     expect(changesets.map(({ file }) => file)).toEqual(['CHANGELOG.md 0.2.0'])
     expect(check(both, after, { changesets }).outcome).toBe('accepted')
-    expect(changelogChangesets(changelog, '@alarm-bus/contracts', '0.2.0')).toEqual([])
+    expect(between('0.2.0', '0.2.0')).toEqual([])
+    expect(between('0.1.0', '0.1.0')).toEqual([])
   })
 })
 

@@ -79,10 +79,12 @@ const change = pair.chain(([before, after]) =>
   }),
 )
 
-/** What the bus carries for a message: nothing when the publisher is refused. */
+/** What the bus carries for a message: nothing when the publisher is refused, or who has the same schema cannot read it. */
 function published(channel: Channel, message: unknown): readonly string[] {
   const checked = checkToPublish(channel, message)
-  return checked.ok ? [JSON.stringify(checked.message)] : []
+  if (!checked.ok) return []
+  const wire = JSON.stringify(checked.message)
+  return checkReceived(channel, JSON.parse(wire)).ok ? [wire] : []
 }
 
 /** Who must not be broken by what is called compatible; decisions/013. */

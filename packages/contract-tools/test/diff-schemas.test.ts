@@ -238,6 +238,19 @@ describe('schemas that contain themselves', () => {
   })
 })
 
+test('a field that holds its own object and is gone among others of the same kind is compared once', () => {
+  const before: z.ZodType = z.object({
+    get below() {
+      return before.optional()
+    },
+  })
+  const after: z.ZodType = z.object({}).catchall(z.lazy(() => after))
+  expect(lines(z.object({ f: before }), z.object({ f: after }))).toEqual([
+    '/f/below field_removed p',
+    '/f/{} unknown_fields_allowed -',
+  ])
+})
+
 test('descriptions and examples change nothing', () => {
   const before = z.object({ f: s.describe('one').meta({ examples: ['a'] }) })
   expect(diff(before, z.object({ f: s.describe('two').meta({ examples: ['b'], 'x-team': 'alarms' }) }))).toEqual([])

@@ -74,16 +74,20 @@ function namedAsBreaking(text: string): ReadonlySet<string> {
 }
 
 /**
- * What the changelog says of the versions above one: changesets that a release took, each with the size that its heading
- * says.
+ * What the changelog says of the versions above one, up to another: changesets that a release took, each with the size that
+ * its heading says.
  */
-export function changelogChangesets(changelog: string, packageName: string, above: string): readonly Changeset[] {
+export function changelogChangesets(
+  changelog: string,
+  packageName: string,
+  { above, upTo }: { readonly above: string; readonly upTo: string },
+): readonly Changeset[] {
   return changelog
     .split(/^## (?=\d)/m)
     .slice(1)
     .flatMap((section): readonly Changeset[] => {
       const version = /^\S+/.exec(section)?.[0] ?? ''
-      if (compareVersions(version, above) <= 0) return []
+      if (compareVersions(version, above) <= 0 || compareVersions(version, upTo) > 0) return []
       return section
         .split(/^### (?=(?:Major|Minor|Patch) Changes)/m)
         .slice(1)

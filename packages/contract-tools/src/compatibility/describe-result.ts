@@ -14,7 +14,7 @@ export function describeResult({ channels, outcome }: CheckResult): readonly str
   const breaking = changed.filter((channel) => channel.outcome === 'breaking').map(({ channel }) => channel)
   const summary = {
     compatible: 'contracts: every change is compatible',
-    accepted: 'contracts: what breaks is announced, and the old version stays beside the new one',
+    accepted: 'contracts: what goes is announced, and its next version was released',
     breaking: `contracts: ${breaking.join(', ')} would break others`,
   }[outcome]
   return [...changed.flatMap(describeChannel), '', summary]

@@ -1,7 +1,7 @@
 import type { Comparison, DiffNode } from './comparison.ts'
 import { describeType } from './describe-type.ts'
 import { BREAKS_NOBODY, ChangeKind, NARROWS, Party, WIDENS } from './difference.ts'
-import { asSchema, type JsonSchema, validatingKeywords } from './json-schema.ts'
+import { asSchema, isAnything, type JsonSchema, validatingKeywords } from './json-schema.ts'
 
 /** An object's fields by name, which of them must be there, and what else may be. */
 interface Fields {
@@ -60,12 +60,13 @@ function fieldRemoved(
   at: string,
   diffNode: DiffNode,
 ): void {
-  const was = comparison.before.resolve(asSchema(old.named[name]))
+  const was = asSchema(old.named[name])
   const breaks = [
     ...(old.required.has(name) && !fresh.required.has(name) ? [Party.OldConsumer] : []),
-    ...(fresh.others ? [] : [Party.Producer]),
+    // What may be left out may be undefined too, which only a field with a name or one of any kind may.
+    ...(fresh.others && (old.required.has(name) || isAnything(fresh.others)) ? [] : [Party.Producer]),
   ]
-  comparison.report(at, ChangeKind.FieldRemoved, describeType(was), undefined, breaks)
+  comparison.report(at, ChangeKind.FieldRemoved, describeType(comparison.before.resolve(was)), undefined, breaks)
   if (fresh.others) diffNode(comparison, was, fresh.others, at)
 }
 
@@ -78,10 +79,11 @@ function fieldAdded(
   at: string,
   diffNode: DiffNode,
 ): void {
-  const is = comparison.after.resolve(asSchema(fresh.named[name]))
+  const is = asSchema(fresh.named[name])
+  const shown = describeType(comparison.after.resolve(is))
   if (fresh.required.has(name) && !old.required.has(name)) {
-    comparison.report(at, ChangeKind.FieldAddedRequired, undefined, describeType(is), NARROWS)
-  } else comparison.report(at, ChangeKind.FieldAddedOptional, undefined, describeType(is), BREAKS_NOBODY)
+    comparison.report(at, ChangeKind.FieldAddedRequired, undefined, shown, NARROWS)
+  } else comparison.report(at, ChangeKind.FieldAddedOptional, undefined, shown, BREAKS_NOBODY)
   if (old.others) diffNode(comparison, old.others, is, at)
 }
 

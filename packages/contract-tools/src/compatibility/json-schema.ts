@@ -97,7 +97,8 @@ export class SchemaDocument {
     // A reference to itself says nothing that could be judged.
     const target = seen.has($ref) ? undefined : this.#find($ref)
     if (target === undefined) return node
-    return bothHold(this.resolve(target, new Set([...seen, $ref])), beside)
+    const resolved = this.resolve(target, new Set([...seen, $ref]))
+    return Object.keys(beside).length === 0 ? resolved : bothHold(resolved, beside)
   }
 
   /**

@@ -33,7 +33,7 @@ export function releaseTag(repository: string): string | undefined {
   const merged = isShallow ? [] : ['--merged', 'HEAD']
   return git(repository, 'tag', '--list', `${prefix}*`, ...merged)
     ?.split('\n')
-    .filter((tag) => tag.startsWith(prefix))
+    .filter((tag) => tag.startsWith(prefix) && /^\d+\.\d+\.\d+/.test(tag.slice(prefix.length)))
     .toSorted((a, b) => compareVersions(a.slice(prefix.length), b.slice(prefix.length)))
     .at(-1)
 }

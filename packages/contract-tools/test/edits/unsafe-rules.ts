@@ -114,6 +114,12 @@ export const presence: readonly Edit[] = [
     { a: undefined },
   ),
   {
+    what: 'a field that may be left out, then one of a record',
+    before: () => z.object({ f: s.optional() }),
+    after: () => z.record(s, s),
+    message: { f: undefined },
+  },
+  {
     what: 'a field that zod fills with what it refuses itself',
     before: () => z.object({}),
     after: () => z.object({ f: s.min(5).prefault('x') }),
