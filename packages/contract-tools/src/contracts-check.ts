@@ -1,12 +1,14 @@
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { readApps } from '@alarm-bus/ops/apps'
-import { readChangesets } from './compatibility/changesets.ts'
-import { type CheckResult, checkContracts } from './compatibility/check-contracts.ts'
+import { changelogChangesets, readChangesets } from './compatibility/changesets.ts'
+import { type CheckResult, checkContracts, CONTRACTS_PACKAGE } from './compatibility/check-contracts.ts'
 import { CheckError } from './compatibility/check-error.ts'
 import { describeResult } from './compatibility/describe-result.ts'
 import { toJson } from './compatibility/to-json.ts'
-import { readContracts, readContractsVersion, REPOSITORY, SNAPSHOT_FILE } from './repository.ts'
+import { readChangelog, readContracts, readContractsVersion, REPOSITORY, SNAPSHOT_FILE } from './repository.ts'
+import { assertKept } from './snapshot/assert-kept.ts'
+import { type Released, readReleased } from './snapshot/released-contracts.ts'
 import { readSnapshot } from './snapshot/snapshot-file.ts'
 import { takeSnapshot } from './snapshot/take-snapshot.ts'
 
@@ -14,11 +16,14 @@ const HELP = `Compares the contracts with those of the last release, and says wh
 
   pnpm contracts:check
 
-  --json         one JSON document in place of lines
-  --root FOLDER  the repository to look at (default: this one)
+  --json           one JSON document in place of lines
+  --root FOLDER    the repository to look at (default: this one)
+  --released PATH  the last released package of the contracts, a .tgz or its folder, to compare with (default: the tag of
+                   the release or the default branch, where git has one of them; else the file of this checkout)
 
-A change that breaks somebody passes when the channel's version is raised, the old version is still declared beside it,
-and a changeset for @alarm-bus/contracts names the channel: minor or more before 1.0.0, major from then on.
+A change that breaks somebody belongs into a next version beside the channel (defineVersion). A channel goes when its
+next version has been released, no app declares it, and a changeset for @alarm-bus/contracts has the line
+"Breaking: <channel>": minor or more before 1.0.0, major from then on.
 
 Exit code 0: compatible, or broken with all of that. 1: it would break somebody. 2: the check could not be made.`
 
@@ -26,6 +31,7 @@ interface Flags {
   readonly json: boolean
   readonly help: boolean
   readonly root: string
+  readonly released?: string | undefined
 }
 
 /** @throws CheckError for a flag that does not exist. */
@@ -38,6 +44,7 @@ function readFlags(argv: readonly string[]): Flags {
         json: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
         root: { type: 'string', default: REPOSITORY },
+        released: { type: 'string' },
       },
     })
     return values
@@ -46,22 +53,38 @@ function readFlags(argv: readonly string[]): Flags {
   }
 }
 
-async function check(repository: string): Promise<CheckResult> {
-  const contractsVersion = readContractsVersion(repository)
-  const released = readSnapshot(join(repository, SNAPSHOT_FILE))
-  if (!released) throw new CheckError(`there is no ${SNAPSHOT_FILE}; pnpm contracts:release writes the first one`)
-  if (released.contractsVersion !== contractsVersion) {
+interface Checked {
+  readonly result: CheckResult
+  readonly released: Released
+}
+
+async function check({ root, released: path }: Flags): Promise<Checked> {
+  const contractsVersion = readContractsVersion(root)
+  const kept = readSnapshot(join(root, SNAPSHOT_FILE))
+  if (!kept) throw new CheckError(`there is no ${SNAPSHOT_FILE}; pnpm contracts:release writes the first one`)
+  if (kept.contractsVersion !== contractsVersion) {
     throw new CheckError(
-      `@alarm-bus/contracts is ${contractsVersion}, but the last snapshot is of ${released.contractsVersion}; versions are raised by pnpm version-packages, which writes the snapshot too`,
+      `@alarm-bus/contracts is ${contractsVersion}, but the last snapshot is of ${kept.contractsVersion}; versions are raised by pnpm version-packages, which writes the snapshot too`,
     )
   }
-  return checkContracts({
-    released,
-    declared: takeSnapshot(await readContracts(repository)),
-    apps: await readApps(repository),
-    changesets: readChangesets(join(repository, '.changeset')),
-    contractsVersion,
+  const released = readReleased(root, path)
+  assertKept(kept, released, SNAPSHOT_FILE)
+  const promised = released.snapshot ?? kept
+  const result = checkContracts({
+    released: promised,
+    declared: takeSnapshot(await readContracts(root)),
+    apps: await readApps(root),
+    changesets: [
+      ...readChangesets(join(root, '.changeset')),
+      // A release that is on its way took its changesets into the changelog.
+      ...changelogChangesets(readChangelog(root), CONTRACTS_PACKAGE, {
+        above: promised.contractsVersion,
+        upTo: contractsVersion,
+      }),
+    ],
+    contractsVersion: promised.contractsVersion,
   })
+  return { result, released }
 }
 
 /** The process's exit code, as the help says. */
@@ -72,9 +95,16 @@ async function main(argv: readonly string[]): Promise<number> {
       console.log(HELP)
       return 0
     }
-    const result = await check(flags.root)
-    if (flags.json) console.log(JSON.stringify(toJson(result), null, 2))
-    else for (const line of describeResult(result)) console.log(line)
+    const { result, released } = await check(flags)
+    const { source, unknown } = released
+    if (flags.json) {
+      const json = { ...toJson(result), released: { source, unknown: unknown ?? null } }
+      console.log(JSON.stringify(json, null, 2))
+    } else {
+      for (const line of describeResult(result)) console.log(line)
+      console.log(`contracts: compared with ${source}`)
+      if (unknown !== undefined) console.log(`contracts: not known: ${unknown}`)
+    }
     return result.outcome === 'breaking' ? 1 : 0
   } catch (error) {
     const { message } = error as Error

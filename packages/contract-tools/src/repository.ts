@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { Contracts } from '@alarm-bus/contracts'
@@ -29,4 +29,10 @@ export function readContractsVersion(repository: string): string {
   } catch (cause) {
     throw new CheckError(`${file} cannot be read: ${(cause as Error).message}`, { cause })
   }
+}
+
+/** The changelog of the contracts' package; empty where there is none yet. */
+export function readChangelog(repository: string): string {
+  const file = join(repository, 'packages', 'contracts', 'CHANGELOG.md')
+  return existsSync(file) ? readFileSync(file, 'utf8') : ''
 }

@@ -2,10 +2,13 @@ import fc from 'fast-check'
 import {
   anySpec,
   fieldOf,
+  FORMAT_NAMES,
+  hiddenSpec,
   namesSpec,
   newTag,
   numberSpec,
   omitTag,
+  sharedSpec,
   stringSpec,
   valuesSpec,
   variantsOf,
@@ -27,10 +30,18 @@ function changesHere(spec: Spec): fc.Arbitrary<Spec>[] {
     anySpec,
     anySpec.map((other) => ({ kind: 'union', members: [spec, other] })),
     anySpec.map((other) => ({ kind: 'union', members: [other, spec] })),
+    hiddenSpec(spec),
   ]
   switch (spec.kind) {
     case 'string':
-      return [...anywhere, stringSpec, stringSpec, valuesSpec]
+      return [
+        ...anywhere,
+        stringSpec,
+        valuesSpec,
+        fc.constantFrom(...FORMAT_NAMES).map((format) => ({ ...spec, format })),
+        fc.constantFrom('', 'i', 'u', 's').map((flags) => ({ ...spec, flags })),
+        sharedSpec,
+      ]
     case 'number':
       return [...anywhere, numberSpec, numberSpec, valuesSpec]
     case 'values':
@@ -62,6 +73,7 @@ function changesHere(spec: Spec): fc.Arbitrary<Spec>[] {
     case 'union':
       return [
         ...anywhere,
+        fc.constant({ ...spec, exclusive: !spec.exclusive }),
         anySpec.map((member) => ({ ...spec, members: [...spec.members, member] })),
         fc.constant({ ...spec, members: spec.members.toReversed() }),
         fc.constant<Spec>(
@@ -78,6 +90,16 @@ function changesHere(spec: Spec): fc.Arbitrary<Spec>[] {
       ]
     case 'nullable':
       return [...anywhere, fc.constant(spec.inner)]
+    case 'shared':
+      return [
+        ...anywhere,
+        sharedSpec,
+        sharedSpec.map((other) => (other.kind === 'shared' ? { ...other, part: spec.part } : other)),
+      ]
+    case 'hidden':
+      return [...anywhere, hiddenSpec(spec.inner), fc.constant(spec.inner)]
+    case 'both':
+      return [...anywhere, fc.constantFrom<Spec>(spec.left, spec.right)]
     case 'tree':
       return [
         ...anywhere,
@@ -114,7 +136,20 @@ function changesBelow(spec: Spec): fc.Arbitrary<Spec>[] {
         ),
       )
     case 'nullable':
+    case 'hidden':
       return [changeOf(spec.inner).map((inner) => ({ ...spec, inner }))]
+    case 'both':
+      return [
+        ...fieldsBelow(spec.left.fields).map((change) =>
+          change.map((fields) => ({ ...spec, left: { ...spec.left, fields } })),
+        ),
+        ...fieldsBelow(spec.right.fields).map((change) =>
+          change.map((fields) => ({ ...spec, right: { ...spec.right, fields } })),
+        ),
+        ...fieldChanges(spec.right.fields).map((change) =>
+          change.map((fields) => ({ ...spec, right: { ...spec.right, fields } })),
+        ),
+      ]
     case 'tree':
       return [changeOf(spec.value).map((value) => ({ ...spec, value }))]
     default:
@@ -134,6 +169,10 @@ function fieldChanges(fields: Fields): fc.Arbitrary<Fields>[] {
     added,
     added,
     one.map((name) => Object.fromEntries(Object.entries(fields).filter(([other]) => other !== name))),
+    fc.tuple(one, fc.constantFrom('exact' as const, 'said' as const)).map(([name, presence]) => ({
+      ...fields,
+      [name]: { ...(fields[name] as FieldSpec), presence },
+    })),
     one.chain((name) =>
       fieldOf(fc.constant((fields[name] as FieldSpec).spec)).map((field) => ({ ...fields, [name]: field })),
     ),
@@ -156,6 +195,11 @@ function variantChanges(members: readonly VariantSpec[]): fc.Arbitrary<readonly 
     variantsOf(anySpec),
     fc.constant(members.toReversed()),
     fc.constant(members.length > 2 ? members.slice(1) : members.slice(0, 1)),
+    fc.tuple(newTag, fc.nat(members.length - 1)).map(([tag, index]) => {
+      const own = members.map((member) => ({ ...member, tags: member.tags.filter((other) => other !== tag) }))
+      const gains = { ...(own[index] as VariantSpec), tags: [...(own[index] as VariantSpec).tags, tag] }
+      return own.with(index, gains).filter(({ tags }) => tags.length > 0)
+    }),
     newTag.map((tag) => (taken.has(tag) ? members : [...members, { tags: [tag], fields: {} }])),
   ]
 }

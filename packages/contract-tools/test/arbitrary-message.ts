@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import type { FieldSpec, Spec } from './schema-spec.ts'
+import type { FieldSpec, Format, Spec } from './schema-spec.ts'
 
 type Fields = Readonly<Record<string, FieldSpec>>
 
@@ -19,7 +19,7 @@ export function messageOf(spec: Spec, depth = 0): fc.Arbitrary<unknown> {
     case 'values':
       return fc.constantFrom(...spec.values)
     case 'list':
-      return fc.array(messageOf(spec.item, depth), { minLength: spec.min ?? 0, maxLength: spec.max ?? 4 })
+      return list(messageOf(spec.item, depth), spec.min ?? 0, spec.max ?? 4)
     case 'tuple': {
       const rest = spec.rest ? fc.array(messageOf(spec.rest, depth), { maxLength: 2 }) : fc.constant([])
       return fc
@@ -49,6 +49,14 @@ export function messageOf(spec: Spec, depth = 0): fc.Arbitrary<unknown> {
             .map(([tag, rest]) => ({ tag, ...rest })),
         ),
       )
+    case 'shared':
+      return partMessages[spec.part]
+    case 'hidden':
+      return messageOf(spec.inner, depth)
+    case 'both':
+      return fc
+        .tuple(messageOf(spec.left, depth), messageOf(spec.right, depth))
+        .map(([left, right]) => ({ ...(left as object), ...(right as object) }))
     case 'nullable':
       return fc.oneof(fc.constant(null), messageOf(spec.inner, depth))
     case 'tree':
@@ -56,11 +64,50 @@ export function messageOf(spec: Spec, depth = 0): fc.Arbitrary<unknown> {
   }
 }
 
+const partMessages = {
+  Label: fc.constantFrom('', 'b', 'a', 'bb', 'aaa', 'bbbb'),
+  Names: fc.constantFrom([], ['b'], ['a', ''], ['a', 'b', 'c']),
+  Amount: fc.constantFrom(0, 1, 1.5, 2, 3, 3.5, 4),
+} as const
+
+const URLS = ['ftp://h/x', 'http://localhost:3000', 'http://a.example/x', 'https://a.example', 'https://localhost/']
+const HS256 = `${btoa('{"alg":"HS256"}')}.e30.c2ln`
+const ES256 = `${btoa('{"alg":"ES256"}')}.e30.c2ln`
+const TEXTS: Readonly<Record<Format, readonly string[]>> = {
+  email: ['a@b.example', 'c.d@e.example'],
+  'any-email': ['a@b.example', 'A@B', 'x y@z'],
+  uuid: ['75787730-69db-4669-acf9-b0d9994ff090', '75787730-69db-7669-acf9-b0d9994ff090'],
+  uuidv4: ['75787730-69db-4669-acf9-b0d9994ff090'],
+  'date-time': ['2026-01-01T00:00:00Z', '2026-01-01T00:00:00.123Z'],
+  offset: ['2026-01-01T00:00:00Z', '2026-01-01T00:00:00+09:00'],
+  url: URLS,
+  'http-url': URLS,
+  'https-url': URLS,
+  'domain-url': URLS,
+  jwt: [HS256, ES256],
+  'jwt-es256': [HS256, ES256],
+  ipv6: ['::1', 'fe80::1'],
+  base64: ['', 'YQ==', 'YWI='],
+}
+
+/** As short and as long as it may be, and what lies between. */
+function list(item: fc.Arbitrary<unknown>, min: number, max: number): fc.Arbitrary<unknown> {
+  return fc.oneof(
+    fc.array(item, { minLength: min, maxLength: Math.max(min, max) }),
+    fc.array(item, { minLength: min, maxLength: min }),
+    fc.array(item, { minLength: Math.max(min, max), maxLength: Math.max(min, max) }),
+  )
+}
+
 function text({ min = 0, max = 7, format }: Extract<Spec, { kind: 'string' }>): fc.Arbitrary<string> {
-  if (format === 'email') return fc.constantFrom('a@b.example', 'c.d@e.example')
-  if (format === 'uuid') return fc.uuid({ version: 4 })
-  if (format === 'date-time') return fc.constantFrom('2026-01-01T00:00:00Z', '2026-01-01T00:00:00.123Z')
-  return fc.string({ unit: fc.constantFrom('a', 'b', 'c', 'd', '1'), minLength: min, maxLength: Math.max(min, max) })
+  if (format) return fc.constantFrom(...TEXTS[format])
+  const unit = fc.constantFrom('a', 'b', 'c', 'd', '1', 'A', '\n', '😀')
+  return fc.oneof(
+    fc.string({ unit, minLength: min, maxLength: Math.max(min, max) }),
+    fc
+      .constantFrom(min, Math.max(min, max))
+      .chain((length) => fc.string({ unit, minLength: length, maxLength: length })),
+  )
 }
 
 function number({ int, min, max, step = 1 }: Extract<Spec, { kind: 'number' }>): fc.Arbitrary<number> {
@@ -80,7 +127,11 @@ function fields(own: Fields, depth: number): fc.Arbitrary<Record<string, unknown
   const entries = Object.entries(own)
   const values = entries.map(([, { spec, presence }]) => {
     const value = messageOf(spec, depth).map((message) => ({ message }))
-    return presence === 'required' ? value : fc.option(value, { nil: undefined, freq: 2 })
+    if (presence === 'required') return value
+    return fc.oneof(
+      { weight: 4, arbitrary: fc.option(value, { nil: undefined, freq: 2 }) },
+      fc.constant({ message: undefined }),
+    )
   })
   return fc
     .tuple(...values)

@@ -2,8 +2,11 @@ import fc from 'fast-check'
 import { messageOf } from './arbitrary-message.ts'
 import {
   type FieldSpec,
+  type Format,
+  type HiddenRule,
   type Limit,
   type Names,
+  type ObjectSpec,
   type Spec,
   toZod,
   type Value,
@@ -13,6 +16,23 @@ import {
 const FIELD_NAMES = ['a', 'b', 'c', 'tag', 'x/y']
 const VALUES: readonly Value[] = ['red', 'green', 'blue', 'a', '', 1, 2, true, null]
 const TAGS = ['p', 'q', 'r', 's']
+
+export const FORMAT_NAMES: readonly Format[] = [
+  'email',
+  'any-email',
+  'uuid',
+  'uuidv4',
+  'date-time',
+  'offset',
+  'url',
+  'http-url',
+  'https-url',
+  'domain-url',
+  'jwt',
+  'jwt-es256',
+  'ipv6',
+  'base64',
+]
 
 const perhaps = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> => fc.option(arbitrary, { nil: undefined })
 
@@ -29,14 +49,17 @@ export const stringSpec: fc.Arbitrary<Spec> = fc.oneof(
       kind: fc.constant('string' as const),
       min: perhaps(fc.integer({ min: 0, max: 3 })),
       max: perhaps(fc.integer({ min: 3, max: 6 })),
-      pattern: perhaps(fc.constantFrom('^[a-c]*$', '^[a-d]*$', 'a')),
+      pattern: perhaps(fc.constantFrom('^[a-c]*$', '^[a-d]*$', 'a', '^.?.?$')),
+      flags: perhaps(fc.constantFrom('i', 'u', 's')),
     })
     .map((spec) => compact(spec) as Spec),
-  fc.constantFrom<Spec>(
-    { kind: 'string', format: 'email' },
-    { kind: 'string', format: 'uuid' },
-    { kind: 'string', format: 'date-time' },
-  ),
+  fc
+    .record({
+      kind: fc.constant('string' as const),
+      format: fc.constantFrom(...FORMAT_NAMES),
+      pattern: perhaps(fc.constant('a')),
+    })
+    .map((spec) => compact(spec) as Spec),
 )
 
 export const numberSpec: fc.Arbitrary<Spec> = fc
@@ -53,10 +76,19 @@ export const valuesSpec: fc.Arbitrary<Spec> = fc
   .uniqueArray(fc.constantFrom(...VALUES), { minLength: 1, maxLength: 4 })
   .map((values) => ({ kind: 'values', values }))
 
+export const sharedSpec: fc.Arbitrary<Spec> = fc
+  .record({
+    kind: fc.constant('shared' as const),
+    part: fc.constantFrom('Label' as const, 'Names' as const, 'Amount' as const),
+    narrow: perhaps(fc.constantFrom('more' as const, 'less' as const, 'other' as const)),
+  })
+  .map((spec) => compact(spec) as Spec)
+
 const scalarSpec: fc.Arbitrary<Spec> = fc.oneof(
   stringSpec,
   numberSpec,
   valuesSpec,
+  sharedSpec,
   fc.constantFrom<Spec>({ kind: 'boolean' }, { kind: 'null' }, { kind: 'anything' }),
 )
 
@@ -72,19 +104,35 @@ function field(spec: Spec): fc.Arbitrary<FieldSpec> {
       weight: 3,
       arbitrary: fc.constantFrom<FieldSpec>({ spec, presence: 'required' }, { spec, presence: 'optional' }),
     },
+    { weight: 1, arbitrary: messageOf(spec).map((value): FieldSpec => ({ spec, presence: { prefault: value } })) },
     { weight: 1, arbitrary: messageOf(spec).map((value) => withDefault(spec, value)) },
   )
 }
 
+/** What the field makes of a value is a default that is whole. */
 function withDefault(spec: Spec, value: unknown): FieldSpec {
-  return { spec, presence: toZod(spec).safeParse(value).success ? { default: value } : 'optional' }
+  try {
+    return { spec, presence: { default: toZod(spec).parse(value) } }
+  } catch {
+    // An intersection throws what is no answer; such a schema is refused as a channel's.
+    return { spec, presence: 'optional' }
+  }
 }
+
+const HIDDEN_RULES: readonly HiddenRule[] = ['short', 'even', 'property', 'own-format', 'other-format']
+
+export const hiddenSpec = (inner: Spec): fc.Arbitrary<Spec> =>
+  fc.constantFrom(...HIDDEN_RULES).map((rule) => ({
+    kind: 'hidden',
+    inner: rule.endsWith('-format') ? { kind: 'string' } : inner,
+    rule,
+  }))
 
 export const fieldOf = (spec: fc.Arbitrary<Spec>): fc.Arbitrary<FieldSpec> => spec.chain(field)
 
 export function fieldsOf(spec: fc.Arbitrary<Spec>): fc.Arbitrary<Readonly<Record<string, FieldSpec>>> {
   return fc
-    .uniqueArray(fc.tuple(fc.constantFrom(...FIELD_NAMES), fieldOf(spec)), { selector: ([name]) => name, maxLength: 4 })
+    .uniqueArray(fc.tuple(fc.constantFrom(...FIELD_NAMES), fieldOf(spec)), { selector: ([name]) => name, maxLength: 3 })
     .map((entries) => Object.fromEntries(entries))
 }
 
@@ -111,7 +159,7 @@ export const anySpec: fc.Arbitrary<Spec> = fc.letrec<{ spec: Spec }>((tie) => {
   const inner = tie('spec') as fc.Arbitrary<Spec>
   return {
     spec: fc.oneof(
-      { maxDepth: 3, depthIdentifier: 'spec' },
+      { maxDepth: 3, depthSize: 'small', depthIdentifier: 'spec' },
       scalarSpec,
       fc
         .record({
@@ -132,6 +180,14 @@ export const anySpec: fc.Arbitrary<Spec> = fc.letrec<{ spec: Spec }>((tie) => {
       objectSpec(inner),
       fc.record({ kind: fc.constant('record' as const), names: namesSpec, value: inner }),
       fc.record({ kind: fc.constant('union' as const), members: fc.array(inner, { minLength: 2, maxLength: 3 }) }),
+      fc.record({
+        kind: fc.constant('union' as const),
+        members: fc.array(inner, { minLength: 2, maxLength: 3 }),
+        exclusive: fc.constant(true),
+      }),
+      fc
+        .tuple(objectSpec(inner), objectSpec(inner))
+        .map(([left, right]): Spec => ({ kind: 'both', left: closed(left, ''), right: closed(right, '2') })),
       fc.record({ kind: fc.constant('variants' as const), members: variantsOf(inner) }),
       fc.record({ kind: fc.constant('nullable' as const), inner }),
       fc.record({
@@ -143,7 +199,13 @@ export const anySpec: fc.Arbitrary<Spec> = fc.letrec<{ spec: Spec }>((tie) => {
   }
 }).spec
 
-function objectSpec(inner: fc.Arbitrary<Spec>): fc.Arbitrary<Spec> {
+/** The two sides of an intersection may not share a field. */
+function closed({ fields }: ObjectSpec, ending: string): ObjectSpec {
+  const own = Object.entries(fields).map(([name, field]) => [`${name}${ending}`, field] as const)
+  return { kind: 'object', fields: Object.fromEntries(own), others: 'dropped' }
+}
+
+function objectSpec(inner: fc.Arbitrary<Spec>): fc.Arbitrary<ObjectSpec> {
   return fc.record({
     kind: fc.constant('object' as const),
     fields: fieldsOf(inner),

@@ -9,7 +9,7 @@ import {
 } from '@alarm-bus/contracts'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { parseChangeset } from '../src/compatibility/changesets.ts'
+import { changelogChangesets, parseChangeset } from '../src/compatibility/changesets.ts'
 import { type CheckInput, checkContracts } from '../src/compatibility/check-contracts.ts'
 import { describeResult } from '../src/compatibility/describe-result.ts'
 import type { CompatibilityMode, ReleasedContracts } from '../src/compatibility/released.ts'
@@ -39,7 +39,7 @@ function snapshot(channels: readonly Channel[], stream: Partial<StreamOptions> =
 const app = (name: string, does: 'publishes' | 'handles', channels: readonly Channel[]) =>
   defineApp({ name, description: 'x', owner: 'shop', [does]: channels })
 
-const changeset = (size: string, body = 'order-placed has another shape.') =>
+const changeset = (size: string, body = 'Breaking: order-placed') =>
   parseChangeset('a-change.md', `---\n'@alarm-bus/contracts': ${size}\n---\n\n${body}\n`)
 
 function check(before: ReleasedContracts, after: ReleasedContracts, more: Partial<CheckInput> = {}) {
@@ -188,35 +188,17 @@ describe('a change that breaks somebody', () => {
   const released = snapshot([channel()])
   const raised = channel({ version: 2, subject: 'order.placed.v2', schema: stricter })
   const kept = channel({ name: 'order-placed-v1' })
-  const lacks = (after: ReleasedContracts, more: Partial<CheckInput> = {}) =>
-    check(released, after, more).channels.find((one) => one.channel === 'order-placed')?.missing
 
-  test('passes when the version is raised, the old one is beside it, and a changeset says so', () => {
-    const result = check(released, snapshot([raised, kept]), { changesets: [changeset('minor')] })
-    expect(result.outcome).toBe('accepted')
-  })
-
-  test('fails when one of these is missing, and says which', () => {
-    const sameVersion = snapshot([channel({ subject: 'order.placed.v2', schema: stricter }), kept])
-    expect(lacks(sameVersion, { changesets: [changeset('minor')] })).toEqual(['the version raised above 1'])
-    const without = ['version 1 still declared beside it, unchanged, on order.placed']
-    expect(lacks(snapshot([raised]), { changesets: [changeset('minor')] })).toEqual(without)
-    const changed = channel({ name: 'order-placed-v1', schema: stricter })
-    expect(lacks(snapshot([raised, changed]), { changesets: [changeset('minor')] })).toEqual(without)
-    const unannounced = ['a changeset for @alarm-bus/contracts of size minor or more that names order-placed']
-    expect(lacks(snapshot([raised, kept]))).toEqual(unannounced)
-    expect(lacks(snapshot([raised, kept]), { changesets: [changeset('patch')] })).toEqual(unannounced)
-    expect(lacks(snapshot([raised, kept]), { changesets: [changeset('minor', 'order-placed-v1 is new')] })).toEqual(
-      unannounced,
-    )
-  })
-
-  test('needs a major changeset from 1.0.0 on', () => {
-    const after = snapshot([raised, kept])
-    expect(lacks(after, { changesets: [changeset('minor')], contractsVersion: '1.0.0' })).toEqual([
-      'a changeset for @alarm-bus/contracts of size major or more that names order-placed',
-    ])
-    expect(lacks(after, { changesets: [changeset('major')], contractsVersion: '1.0.0' })).toEqual([])
+  test('never passes under the same name, whatever stands beside it: both releases would share its consumers', () => {
+    const changesets = [changeset('major')]
+    const missing = [
+      expect.stringContaining('order-placed as it was released, and the change in a next version beside it'),
+    ]
+    for (const after of [snapshot([raised, kept]), snapshot([raised]), snapshot([channel({ schema: stricter })])]) {
+      const result = check(released, after, { changesets })
+      expect(result.outcome).toBe('breaking')
+      expect(result.channels.find((one) => one.channel === 'order-placed')?.missing).toEqual(missing)
+    }
   })
 
   test('is said with who breaks, what was and is, and what to do instead', () => {
@@ -227,8 +209,15 @@ describe('a change that breaks somebody', () => {
     expect(text).toContain('handlers built with it (mailer) cannot rely on older messages')
     expect(text).toContain('publishers (shop) are refused with what they sent before')
     expect(text).toContain('instead: leave the bound and let the handler decide')
-    expect(text).toContain('- the version raised above 1')
+    expect(text).toContain('the change in a next version beside it (defineVersion)')
   })
+})
+
+test('long patterns are shown where they begin to differ', () => {
+  const pattern = (ending: string) =>
+    channel({ schema: z.object({ text: z.string().regex(new RegExp(`^${'a'.repeat(200)}${ending}$`)) }) })
+  const text = describeResult(check(snapshot([pattern('[b-d]{2}')]), snapshot([pattern('[b-e]{2}')]))).join('\n')
+  expect(text).toMatch(/ …a{25,}\[b-d\]\{2\}\$ → …a{25,}\[b-e\]\{2\}\$/)
 })
 
 describe('versions side by side', () => {
@@ -259,6 +248,77 @@ describe('versions side by side', () => {
       'a next version of it (defineVersion) that was released beside it',
     ])
   })
+})
+
+describe('a channel goes with', () => {
+  const first = channel()
+  const second = defineVersion(first, {
+    version: 2,
+    subject: 'order.placed.v2',
+    schema: text,
+    upcast: (message) => message as { text: string },
+  })
+  const both = snapshot([first, second])
+  const after = snapshot([channel({ name: 'order-placed-v2', version: 2, subject: 'order.placed.v2' })])
+  const lacks = (one: ReturnType<typeof changeset>, contractsVersion = '0.1.0') =>
+    check(both, after, { changesets: [one], contractsVersion }).channels[0]?.missing
+
+  test.each([
+    ['the line', 'Breaking: order-placed'],
+    ['the line within its text', 'The first version goes.\n\n**Breaking:** `order-placed`.'],
+    ['one line for two', 'Breaking: order-cancelled, order-placed'],
+    ['the line in a list, behind a commit', '- 1234abc: Breaking: order-placed'],
+  ])('a changeset that has %s', (_, body) => expect(lacks(changeset('minor', body))).toEqual([]))
+
+  test.each([
+    ['that names it in passing', 'order-placed has another shape.'],
+    ['that says the opposite', 'Nothing changes for order-placed.'],
+    ['with the line in a comment', 'Words. <!-- Breaking: order-placed -->'],
+    ['with the line in a comment that goes on', '<!--\nBreaking: order-placed\n-->'],
+    ['with the line as an example', '```\nBreaking: order-placed\n```'],
+    ['of a channel with a longer name', 'Breaking: order-placed-v2'],
+  ])('no changeset %s', (_, body) => {
+    expect(lacks(changeset('minor', body))).toEqual([
+      'a changeset for @alarm-bus/contracts of size minor or more with the line "Breaking: order-placed"',
+    ])
+  })
+
+  test('one that is large enough: minor before 1.0.0, major from then on', () => {
+    expect(lacks(changeset('patch'))).toHaveLength(1)
+    expect(lacks(changeset('minor'), '1.0.0')).toHaveLength(1)
+    expect(lacks(changeset('major'), '1.0.0')).toEqual([])
+  })
+
+  test('what a release on its way took into the changelog, and nothing older', () => {
+    const changelog =
+      '# x\n\n## 0.2.0\n\n### Minor Changes\n\n- 1234abc: Breaking: order-placed\n\n## 0.1.0\n\n### Patch Changes\n\n- Words.\n'
+    const between = (above: string, upTo: string) =>
+      changelogChangesets(changelog, '@alarm-bus/contracts', { above, upTo })
+    const changesets = between('0.1.0', '0.2.0')
+    expect(changesets.map(({ file }) => file)).toEqual(['CHANGELOG.md 0.2.0'])
+    expect(check(both, after, { changesets }).outcome).toBe('accepted')
+    expect(between('0.2.0', '0.2.0')).toEqual([])
+    expect(between('0.1.0', '0.1.0')).toEqual([])
+  })
+})
+
+test('a removed channel names who published it, though they publish on whatever there is', () => {
+  const [one, other] = [channel(), channel({ name: 'other', subject: 'other' })]
+  const apps = [app('shop', 'publishes', [other]), app('mailer', 'handles', [other])]
+  const whoPublishes = (before: ReleasedContracts) =>
+    check(before, snapshot([other]), { apps }).channels.find((each) => each.channel === 'order-placed')
+  expect(whoPublishes(snapshot([one, other]))).toMatchObject({ publishedBy: ['shop'], handledBy: [] })
+  const stream = defineStream({
+    name: 'S',
+    description: 'x',
+    channels: [one, other],
+    maxAgeMs: 1_000_000,
+    maxMessages: 1,
+    maxBytes: 1,
+  })
+  const users = [app('till', 'publishes', [one]), app('printer', 'handles', [one])]
+  const known = takeSnapshot(defineContracts({ channels: [one, other], streams: [stream] }), users)
+  expect(whoPublishes(known)).toMatchObject({ publishedBy: ['till'], handledBy: ['printer'] })
 })
 
 test('a changeset is read with its front matter, and refused without', () => {

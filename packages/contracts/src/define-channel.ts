@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { assertComparable } from './assert-comparable.ts'
 import { ContractError } from './contract-error.ts'
+import { toJsonSchema } from './to-json-schema.ts'
 
 /** Bytes of one encoded message when a channel says nothing else: 64 KiB, a quarter of the broker's `max_payload`. */
 const DEFAULT_MAX_MESSAGE_BYTES = 64 * 1024
@@ -90,8 +91,8 @@ export function defineChannel<const Name extends string, Schema extends z.ZodTyp
   }
   assertWholeNumber(name, 'version', version)
   assertWholeNumber(name, 'maxMessageBytes', maxMessageBytes)
-  const jsonSchema = toJsonSchema(name, schema)
   assertComparable(name, schema, compatibility === 'none')
+  const jsonSchema = carriedAsJson(name, schema)
   return Object.freeze({
     name,
     subject,
@@ -126,35 +127,15 @@ function assertWholeNumber(channel: string, what: string, value: number): void {
   }
 }
 
-/**
- * A message has to survive JSON unchanged, so a schema that JSON Schema cannot express (dates, transforms, bigints)
- * is refused. So is a strict object: it would make consumers refuse what a newer producer added.
- */
-function toJsonSchema(channel: string, schema: z.ZodType): Readonly<Record<string, unknown>> {
+/** A message has to survive JSON unchanged, so a schema that JSON Schema cannot express is refused. */
+function carriedAsJson(channel: string, schema: z.ZodType): Readonly<Record<string, unknown>> {
   try {
     z.toJSONSchema(schema, { io: 'output', unrepresentable: 'throw' })
+    return toJsonSchema(schema)
   } catch (cause) {
     throw new ContractError(
       `channel ${JSON.stringify(channel)}: the schema cannot be carried as JSON (${(cause as Error).message}); use strings, numbers, booleans, arrays and objects`,
       { cause },
     )
   }
-  const input = z.toJSONSchema(schema, { io: 'input' }) as Record<string, unknown>
-  const strictAt = findStrictObject(input, '')
-  if (strictAt !== undefined) {
-    throw new ContractError(
-      `channel ${JSON.stringify(channel)}: the object at ${strictAt || '/'} is strict; use z.object: the bus refuses unknown fields when publishing, and a consumer must accept what a newer producer adds`,
-    )
-  }
-  return Object.freeze(input)
-}
-
-function findStrictObject(node: unknown, path: string): string | undefined {
-  if (typeof node !== 'object' || node === null) return undefined
-  if ((node as { additionalProperties?: unknown }).additionalProperties === false) return path
-  for (const [key, child] of Object.entries(node)) {
-    const found = findStrictObject(child, `${path}/${key}`)
-    if (found !== undefined) return found
-  }
-  return undefined
 }

@@ -19,4 +19,5 @@ export { defineStream, type Stream, type StreamOptions } from './define-stream.t
 export type { MessageIssue } from './message-issue.ts'
 export type { RetryPolicy } from './retry-policy.ts'
 export { basquiatStream } from './streams.ts'
+export { toJsonSchema } from './to-json-schema.ts'
 export { upcastMessage } from './upcast-message.ts'

@@ -50,11 +50,65 @@ export function sizeForBreaking(version: string): ChangesetSize {
   return version.startsWith('0.') ? ChangesetSize.Minor : ChangesetSize.Major
 }
 
-/** Whether a changeset is at least that large for the package, and its text names the channel. */
+/**
+ * Whether a changeset is at least that large for the package, and says in a line of its own that the channel breaks:
+ * `Breaking: order-placed`. A name that only comes up in its text may be there for any reason.
+ */
 export function announces(changeset: Changeset, packageName: string, size: ChangesetSize, channel: string): boolean {
   const order = Object.values(ChangesetSize)
   const own = changeset.sizes.get(packageName)
-  // A longer name that begins with the channel's is another channel.
-  const named = new RegExp(`(?<![a-z0-9-])${channel}(?![a-z0-9-])`)
-  return own !== undefined && order.indexOf(own) >= order.indexOf(size) && named.test(changeset.text)
+  return own !== undefined && order.indexOf(own) >= order.indexOf(size) && namedAsBreaking(changeset.text).has(channel)
+}
+
+/** The line, as an item of a list too, behind the commit that changesets puts before it. */
+const BREAKING = /^\s*(?:[-*]\s+)?(?:[0-9a-f]{7,40}:\s+)?(?:\*\*)?Breaking:(?:\*\*)?\s*(.+)$/gim
+const COMMENT = /<!--[\s\S]*?(?:-->|$)/g
+const CODE_BLOCK = /^(```|~~~)[\s\S]*?^\1/gm
+const CHANNEL = /^[a-z][a-z0-9-]*$/
+
+/** The channels of all lines that begin with `Breaking:`, outside of comments and code. */
+function namedAsBreaking(text: string): ReadonlySet<string> {
+  const shown = text.replaceAll(COMMENT, '').replaceAll(CODE_BLOCK, '')
+  const names = [...shown.matchAll(BREAKING)].flatMap(([, names = '']) => names.split(/,|\band\b/))
+  return new Set(names.map((name) => name.replaceAll(/[`.\s]/g, '')).filter((name) => CHANNEL.test(name)))
+}
+
+/**
+ * What the changelog says of the versions above one, up to another: changesets that a release took, each with the size that
+ * its heading says.
+ */
+export function changelogChangesets(
+  changelog: string,
+  packageName: string,
+  { above, upTo }: { readonly above: string; readonly upTo: string },
+): readonly Changeset[] {
+  return changelog
+    .split(/^## (?=\d)/m)
+    .slice(1)
+    .flatMap((section): readonly Changeset[] => {
+      const version = /^\S+/.exec(section)?.[0] ?? ''
+      if (compareVersions(version, above) <= 0 || compareVersions(version, upTo) > 0) return []
+      return section
+        .split(/^### (?=(?:Major|Minor|Patch) Changes)/m)
+        .slice(1)
+        .map((part) => {
+          const [heading = ''] = part.split(' ', 1)
+          return {
+            file: `CHANGELOG.md ${version}`,
+            sizes: new Map([[packageName, heading.toLowerCase() as ChangesetSize]]),
+            text: part,
+          }
+        })
+    })
+}
+
+/** Above 0: `one` is the later version. A version with a tail, such as `1.0.0-next.1`, comes before the one without. */
+export function compareVersions(one: string, other: string): number {
+  const parts = (version: string): readonly number[] => {
+    const [core = '', tail] = version.split('-', 2)
+    return [...core.split('.').map(Number), tail === undefined ? 1 : 0]
+  }
+  const [a, b] = [parts(one), parts(other)]
+  const index = a.findIndex((part, at) => part !== b[at])
+  return index === -1 ? 0 : (a[index] ?? 0) - (b[index] ?? 0)
 }

@@ -75,13 +75,13 @@ function checkChannel(before: ReleasedChannel, input: CheckInput): CheckedChanne
     breaking: difference.breaks.some((party) => guarded.has(party)),
   }))
   const breaks = differences.some(({ breaking }) => breaking)
-  const missing = !breaks ? [] : after ? missingForChange(before, after, input) : missingForRemoval(before, input)
+  const missing = !breaks ? [] : after ? missingForChange(before) : missingForRemoval(before, input)
   return {
     channel: before.name,
     outcome: !breaks ? 'compatible' : missing.length === 0 ? 'accepted' : 'breaking',
     modes,
     differences,
-    ...usersOf(before.name, input.apps),
+    ...(after ? usersOf(before.name, input.apps) : usersOfRemoved(before, input)),
     missing,
   }
 }
@@ -102,7 +102,7 @@ function addedChannel({ name, subject, compatibility }: ReleasedChannel, { apps 
   }
 }
 
-function usersOf(channel: string, apps: readonly App[]): Pick<CheckedChannel, 'publishedBy' | 'handledBy'> {
+export function usersOf(channel: string, apps: readonly App[]): Pick<CheckedChannel, 'publishedBy' | 'handledBy'> {
   const has = (channels: readonly { readonly name: string }[]): boolean => channels.some(({ name }) => name === channel)
   const names = (those: readonly App[]): readonly string[] => those.map(({ name }) => name)
   return {
@@ -111,19 +111,34 @@ function usersOf(channel: string, apps: readonly App[]): Pick<CheckedChannel, 'p
   }
 }
 
-/** A changed channel breaks nobody who is still on the old version, if that one is there as it was. */
-function missingForChange(before: ReleasedChannel, after: ReleasedChannel, input: CheckInput): readonly string[] {
-  const missing: string[] = []
-  if (after.version <= before.version) missing.push(`the version raised above ${before.version}`)
-  const beside = input.declared.channels.find(
-    ({ name, version, subject }) => name !== after.name && version === before.version && subject === before.subject,
+/**
+ * Who used a channel that is gone. An app that publishes on whatever there is no longer says so; where the release did not
+ * keep who used it, such an app counts.
+ */
+function usersOfRemoved(
+  before: ReleasedChannel,
+  { apps, declared }: CheckInput,
+): Pick<CheckedChannel, 'publishedBy' | 'handledBy'> {
+  const { publishedBy, handledBy } = usersOf(before.name, apps)
+  const all = new Set(declared.channels.map(({ name }) => name))
+  const ofAll = apps.filter(
+    ({ publishes }) => publishes.length > 0 && new Set(publishes.map(({ name }) => name)).size === all.size,
   )
-  const keeps = (old: ReleasedChannel): boolean =>
-    diffChannel(before, old, input.released, input.declared).every(({ breaks }) => breaks.length === 0)
-  if (!beside || !keeps(beside)) {
-    missing.push(`version ${before.version} still declared beside it, unchanged, on ${before.subject}`)
+  const known = before.publishedBy ?? ofAll.map(({ name }) => name)
+  return {
+    publishedBy: [...new Set([...known, ...publishedBy])].sort(),
+    handledBy: [...new Set([...(before.handledBy ?? []), ...handledBy])].sort(),
   }
-  return [...missing, ...missingChangeset(before.name, input)]
+}
+
+/**
+ * A change under the same name cannot be made bearable: consumers are called after the channel, so both releases would
+ * share them, whatever is declared beside it.
+ */
+function missingForChange({ name }: ReleasedChannel): readonly string[] {
+  return [
+    `${name} as it was released, and the change in a next version beside it (defineVersion), which has a name, a subject and consumers of its own`,
+  ]
 }
 
 /** An old version goes when the next one has been released beside it and no app uses the old one any more. */
@@ -141,5 +156,5 @@ function missingForRemoval(before: ReleasedChannel, input: CheckInput): readonly
 function missingChangeset(channel: string, { changesets, contractsVersion }: CheckInput): readonly string[] {
   const size: ChangesetSize = sizeForBreaking(contractsVersion)
   if (changesets.some((changeset) => announces(changeset, CONTRACTS_PACKAGE, size, channel))) return []
-  return [`a changeset for ${CONTRACTS_PACKAGE} of size ${size} or more that names ${channel}`]
+  return [`a changeset for ${CONTRACTS_PACKAGE} of size ${size} or more with the line "Breaking: ${channel}"`]
 }

@@ -4,6 +4,8 @@ import { ChangeKind, Party } from './difference.ts'
 
 /** Characters of one value in a line; the whole of it is in the JSON. */
 const MAX_VALUE_CHARACTERS = 80
+/** Of those, how many lead up to the first that differs. */
+const CHARACTERS_BEFORE_DIFFERENCE = 30
 
 /** The result for people, a line each. */
 export function describeResult({ channels, outcome }: CheckResult): readonly string[] {
@@ -12,7 +14,7 @@ export function describeResult({ channels, outcome }: CheckResult): readonly str
   const breaking = changed.filter((channel) => channel.outcome === 'breaking').map(({ channel }) => channel)
   const summary = {
     compatible: 'contracts: every change is compatible',
-    accepted: 'contracts: what breaks is announced, and the old version stays beside the new one',
+    accepted: 'contracts: what goes is announced, and its next version was released',
     breaking: `contracts: ${breaking.join(', ')} would break others`,
   }[outcome]
   return [...changed.flatMap(describeChannel), '', summary]
@@ -31,7 +33,8 @@ function describeChannel(channel: CheckedChannel): readonly string[] {
 function describeDifference(difference: JudgedDifference, channel: CheckedChannel): readonly string[] {
   const { path, kind, before, after, breaking, breaks } = difference
   const where = path === '' ? '/' : path
-  const line = `  ${breaking ? '✗' : '✓'} ${where}  ${kind}  ${show(before)} → ${show(after)}`
+  const [was, is] = showBoth(before, after)
+  const line = `  ${breaking ? '✗' : '✓'} ${where}  ${kind}  ${was} → ${is}`
   if (breaks.length === 0) return [line]
   const who = breaks.map((party) => `      ${whoBreaks(party, kind, channel)}`)
   return [line, ...who, ...(breaking ? [`      instead: ${adviceFor(kind)}`] : [])]
@@ -51,8 +54,23 @@ export function whoBreaks(party: Party, kind: ChangeKind, { publishedBy, handled
   }
 }
 
-function show(value: unknown): string {
+/** What was and what is, both cut to where they begin to differ: two long patterns would look the same at their beginning. */
+function showBoth(before: unknown, after: unknown): readonly [string, string] {
+  const [was, is] = [textOf(before), textOf(after)]
+  let common = 0
+  while (common < was.length && was[common] === is[common]) common++
+  const isCut = Math.max(was.length, is.length) > MAX_VALUE_CHARACTERS
+  const from = isCut ? Math.max(0, common - CHARACTERS_BEFORE_DIFFERENCE) : 0
+  return [cut(was, from), cut(is, from)]
+}
+
+function cut(text: string, from: number): string {
+  if (text.length <= MAX_VALUE_CHARACTERS) return text
+  const to = from + MAX_VALUE_CHARACTERS
+  return `${from > 0 ? '…' : ''}${text.slice(from, to)}${text.length > to ? '…' : ''}`
+}
+
+function textOf(value: unknown): string {
   if (value === null) return 'none'
-  const text = typeof value === 'string' ? value : JSON.stringify(value)
-  return text.length > MAX_VALUE_CHARACTERS ? `${text.slice(0, MAX_VALUE_CHARACTERS)}…` : text
+  return typeof value === 'string' ? value : JSON.stringify(value)
 }

@@ -11,8 +11,3 @@ export function describeType(node: JsonSchema): string {
   if (Array.isArray(members)) return members.map((member) => describeType(member as JsonSchema)).join(' | ')
   return JSON.stringify(node)
 }
-
-/** Integers are numbers: the step between them is compared on its own. */
-export function baseType(node: JsonSchema): string {
-  return node['type'] === 'integer' ? 'number' : String(node['type'])
-}

@@ -25,11 +25,18 @@ export function diffNumber(comparison: Comparison, before: JsonSchema, after: Js
 function strictest(node: JsonSchema, side: 'min' | 'max'): Bound | undefined {
   const inclusive = side === 'min' ? 'minimum' : 'maximum'
   const exclusive = side === 'min' ? 'exclusiveMinimum' : 'exclusiveMaximum'
+  const sign = side === 'min' ? 1 : -1
   const bounds = [inclusive, exclusive]
     .filter((keyword) => typeof node[keyword] === 'number')
     .map((keyword): Bound => ({ keyword, value: node[keyword] as number, exclusive: keyword === exclusive }))
-  const sign = side === 'min' ? 1 : -1
+    .map((bound) => (node['type'] === 'integer' ? wholeBound(bound, inclusive, sign) : bound))
   return bounds.toSorted((a, b) => compareBounds(a, b, sign))[0]
+}
+
+/** Of whole numbers, those above 0 are those from 1. */
+function wholeBound({ value, exclusive }: Bound, keyword: string, sign: 1 | -1): Bound {
+  const within = sign * Math.ceil(sign * value)
+  return { keyword, value: exclusive && within === value ? value + sign : within, exclusive: false }
 }
 
 /** Above 0: `after` leaves less than `before`; below 0: more. */

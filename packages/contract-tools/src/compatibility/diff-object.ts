@@ -1,7 +1,7 @@
 import type { Comparison, DiffNode } from './comparison.ts'
 import { describeType } from './describe-type.ts'
 import { BREAKS_NOBODY, ChangeKind, NARROWS, Party, WIDENS } from './difference.ts'
-import { asSchema, type JsonSchema, validatingKeywords } from './json-schema.ts'
+import { asSchema, isAnything, type JsonSchema, validatingKeywords } from './json-schema.ts'
 
 /** An object's fields by name, which of them must be there, and what else may be. */
 interface Fields {
@@ -63,9 +63,10 @@ function fieldRemoved(
   const was = asSchema(old.named[name])
   const breaks = [
     ...(old.required.has(name) && !fresh.required.has(name) ? [Party.OldConsumer] : []),
-    ...(fresh.others ? [] : [Party.Producer]),
+    // What may be left out may be undefined too, which only a field with a name or one of any kind may.
+    ...(fresh.others && (old.required.has(name) || isAnything(fresh.others)) ? [] : [Party.Producer]),
   ]
-  comparison.report(at, ChangeKind.FieldRemoved, describeType(was), undefined, breaks)
+  comparison.report(at, ChangeKind.FieldRemoved, describeType(comparison.before.resolve(was)), undefined, breaks)
   if (fresh.others) diffNode(comparison, was, fresh.others, at)
 }
 
@@ -79,9 +80,10 @@ function fieldAdded(
   diffNode: DiffNode,
 ): void {
   const is = asSchema(fresh.named[name])
+  const shown = describeType(comparison.after.resolve(is))
   if (fresh.required.has(name) && !old.required.has(name)) {
-    comparison.report(at, ChangeKind.FieldAddedRequired, undefined, describeType(is), NARROWS)
-  } else comparison.report(at, ChangeKind.FieldAddedOptional, undefined, describeType(is), BREAKS_NOBODY)
+    comparison.report(at, ChangeKind.FieldAddedRequired, undefined, shown, NARROWS)
+  } else comparison.report(at, ChangeKind.FieldAddedOptional, undefined, shown, BREAKS_NOBODY)
   if (old.others) diffNode(comparison, old.others, is, at)
 }
 
@@ -98,10 +100,14 @@ function diffRequired(comparison: Comparison, old: Fields, fresh: Fields, path: 
     const isGone = isNamed(old, name) && !isNamed(fresh, name)
     if (fresh.required.has(name) || isGone) continue
     // A publisher fills in the default, so whoever has the old contract always finds the field.
-    const filledIn = isNamed(fresh, name) && Object.hasOwn(asSchema(fresh.named[name]), 'default')
+    const filledIn = isNamed(fresh, name) && isFilledIn(comparison.after.resolve(asSchema(fresh.named[name])))
     const breaks = filledIn ? BREAKS_NOBODY : WIDENS
     comparison.report(pathOf(path, name), ChangeKind.FieldBecameOptional, 'required', 'optional', breaks)
   }
+}
+
+function isFilledIn(field: JsonSchema): boolean {
+  return field['default'] !== undefined || field['x-default-computed'] === true
 }
 
 function diffOthers(comparison: Comparison, old: Fields, fresh: Fields, path: string, diffNode: DiffNode): void {

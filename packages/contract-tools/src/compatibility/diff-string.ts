@@ -1,21 +1,31 @@
 import type { Comparison } from './comparison.ts'
 import { diffSizes } from './diff-sizes.ts'
 import { BREAKS_ALL, ChangeKind, NARROWS, WIDENS } from './difference.ts'
-import type { JsonSchema } from './json-schema.ts'
+import { type JsonSchema, partsOf, validatingKeywords } from './json-schema.ts'
 import { sameSchema } from './same-schema.ts'
+
+/** Rules that a string has or has not, of which one in place of another says nothing. */
+const NAMED_RULES = [
+  'format',
+  'contentEncoding',
+  'contentMediaType',
+  'x-url-protocol',
+  'x-url-hostname',
+  'x-jwt-alg',
+] as const
 
 /** Lengths, patterns and formats of two strings. Whether one pattern contains another cannot be told. */
 export function diffString(comparison: Comparison, before: JsonSchema, after: JsonSchema, path: string): void {
   diffSizes(comparison, before, after, path, ['minLength', 'maxLength'])
-  for (const keyword of ['format', 'contentEncoding', 'contentMediaType']) {
+  for (const keyword of NAMED_RULES) {
     const [old, fresh] = [before[keyword], after[keyword]]
     if (old === fresh) continue
     if (old === undefined) comparison.report(path, ChangeKind.FormatAdded, old, fresh, NARROWS)
     else if (fresh === undefined) comparison.report(path, ChangeKind.FormatRemoved, old, fresh, WIDENS)
     else comparison.report(path, ChangeKind.FormatChanged, old, fresh, BREAKS_ALL)
   }
-  const old = partsOf(before)
-  const fresh = partsOf(after)
+  const old = splitParts(before)
+  const fresh = splitParts(after)
   if (!sameSchema(comparison, { allOf: old.others }, { allOf: fresh.others })) {
     comparison.reportUnjudged(path, { allOf: old.others }, { allOf: fresh.others })
   }
@@ -36,12 +46,16 @@ function shown(patterns: readonly string[]): unknown {
 }
 
 /** Several patterns stand in `allOf`, each alone; all of them hold. */
-function partsOf(node: JsonSchema): { readonly patterns: readonly string[]; readonly others: readonly unknown[] } {
-  const parts = (node['allOf'] ?? []) as readonly JsonSchema[]
-  const isPattern = (part: JsonSchema): boolean => typeof part['pattern'] === 'string' && Object.keys(part).length === 1
-  const all = [...(typeof node['pattern'] === 'string' ? [{ pattern: node['pattern'] }] : []), ...parts]
-  return {
-    patterns: all.filter(isPattern).map((part) => part['pattern'] as string),
-    others: all.filter((part) => !isPattern(part)),
-  }
+function splitParts(node: JsonSchema): { readonly patterns: readonly string[]; readonly others: readonly unknown[] } {
+  const isPattern = (part: JsonSchema): boolean =>
+    typeof part['pattern'] === 'string' && validatingKeywords(part).every((keyword) => PATTERN_KEYWORDS.has(keyword))
+  const all = partsOf(node)
+  return { patterns: all.filter(isPattern).map(patternText), others: all.filter((part) => !isPattern(part)) }
+}
+
+const PATTERN_KEYWORDS: ReadonlySet<string> = new Set(['type', 'pattern', 'x-pattern-flags'])
+
+/** With its flags, where there are any: `/a/i`. */
+function patternText({ pattern, 'x-pattern-flags': flags }: JsonSchema): string {
+  return flags === undefined ? String(pattern) : `/${String(pattern)}/${String(flags)}`
 }

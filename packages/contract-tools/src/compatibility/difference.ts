@@ -42,6 +42,9 @@ export const ChangeKind = {
   DefaultAdded: 'default_added',
   DefaultRemoved: 'default_removed',
   DefaultChanged: 'default_changed',
+  /** Of rules that no schema shows, which only a channel without a promise may have. */
+  RuleAdded: 'rule_added',
+  RuleRemoved: 'rule_removed',
   /** A keyword that nobody here can compare; never called compatible. */
   Unjudged: 'unjudged',
   ChannelAdded: 'channel_added',

@@ -16,6 +16,9 @@ export interface ReleasedChannel {
   readonly previous: string | null
   /** The input side, as zod writes it. */
   readonly schema: JsonSchema
+  /** The apps that published on it and handled it at the release; undefined in a snapshot that did not keep them. */
+  readonly publishedBy?: readonly string[] | undefined
+  readonly handledBy?: readonly string[] | undefined
 }
 
 /** A stream with its limits. */

@@ -9,7 +9,7 @@ const NAMED = new Set(['properties', 'patternProperties'])
 
 type Met = Map<JsonSchema, Set<JsonSchema>>
 
-/** Whether the same values are valid for both, keyword by keyword; descriptions and the like may differ. */
+/** Whether the same values are valid for both, keyword by keyword; descriptions, defaults and the like may differ. */
 export function sameSchema(comparison: Comparison, before: unknown, after: unknown, met: Met = new Map()): boolean {
   const left = comparison.before.identity(asSchema(before))
   const right = comparison.after.identity(asSchema(after))
@@ -22,7 +22,6 @@ export function sameSchema(comparison: Comparison, before: unknown, after: unkno
   const other = comparison.after.resolve(asSchema(after))
   const keywords = validatingKeywords(one).toSorted()
   if (!isDeepStrictEqual(keywords, validatingKeywords(other).toSorted())) return false
-  if (!isDeepStrictEqual(one['default'], other['default'])) return false
   const same = (a: unknown, b: unknown): boolean => sameSchema(comparison, a, b, met)
   return keywords.every((keyword) => {
     const a = one[keyword]

@@ -4,7 +4,7 @@ import { whoBreaks } from './describe-result.ts'
 import { Party } from './difference.ts'
 
 /** The result for scripts: what the lines say, with nothing cut. */
-export function toJson({ outcome, channels }: CheckResult): unknown {
+export function toJson({ outcome, channels }: CheckResult): Readonly<Record<string, unknown>> {
   return {
     outcome,
     channels: channels.map((channel) => ({

@@ -1,5 +1,4 @@
-import type { Channel } from '@alarm-bus/contracts'
-import { z } from 'zod'
+import { type Channel, toJsonSchema } from '@alarm-bus/contracts'
 
 export type JsonObject = { readonly [key: string]: unknown }
 
@@ -8,14 +7,7 @@ export type JsonObject = { readonly [key: string]: unknown }
  * schema defines beside itself, or says of itself again, is looked up from the document's root.
  */
 export function documentSchemas(channel: Channel): Readonly<Record<string, JsonObject>> {
-  const {
-    $schema: _,
-    definitions,
-    ...root
-  } = z.toJSONSchema(channel.schema, {
-    target: 'draft-7',
-    io: 'input',
-  }) as JsonObject
+  const { $schema: _, definitions, ...root } = toJsonSchema(channel.schema, 'draft-7')
   const defined = Object.entries((definitions ?? {}) as Readonly<Record<string, unknown>>)
   const schemas = [[schemaName(channel), root], ...defined.map(([name, one]) => [schemaName(channel, name), one])]
   return Object.fromEntries(schemas.map(([name, one]) => [name, withDocumentRefs(channel, one)]))

@@ -25,6 +25,8 @@ const schema = z.object({
       maxMessageBytes: count,
       previous: z.string().nullable(),
       schema: z.record(z.string(), z.unknown()),
+      publishedBy: z.array(z.string()).optional(),
+      handledBy: z.array(z.string()).optional(),
     }),
   ),
   streams: z.array(
@@ -48,21 +50,25 @@ const BY_THE_RELEASE = 'the release step writes it (pnpm version-packages)'
 /** The snapshot of a file, or undefined where there is none. @throws CheckError for one that was edited by hand. */
 export function readSnapshot(file: string): Snapshot | undefined {
   const text = textOf(file)
-  if (text === undefined) return undefined
+  return text === undefined ? undefined : parseSnapshot(text, file)
+}
+
+/** @throws CheckError naming the source, for what is no snapshot or was edited by hand. */
+export function parseSnapshot(text: string, source: string): Snapshot {
   let json: unknown
   try {
     json = JSON.parse(text)
   } catch (cause) {
-    throw new CheckError(`${file} is not JSON; restore it, ${BY_THE_RELEASE}`, { cause })
+    throw new CheckError(`${source} is not JSON; restore it, ${BY_THE_RELEASE}`, { cause })
   }
   const parsed = schema.safeParse(json)
   if (!parsed.success) {
     const where = parsed.error.issues.map(({ path, message }) => `/${path.join('/')}: ${message}`).join('; ')
-    throw new CheckError(`${file} is no snapshot (${where}); restore it, ${BY_THE_RELEASE}`)
+    throw new CheckError(`${source} is no snapshot (${where}); restore it, ${BY_THE_RELEASE}`)
   }
   const { digest, ...snapshot } = parsed.data
   if (digest !== digestOf(snapshot)) {
-    throw new CheckError(`${file} was edited after it was written; restore it, ${BY_THE_RELEASE}`)
+    throw new CheckError(`${source} was edited after it was written; restore it, ${BY_THE_RELEASE}`)
   }
   return snapshot
 }

@@ -1,12 +1,18 @@
-import type { Channel, Contracts, Stream } from '@alarm-bus/contracts'
+import type { App, Channel, Contracts, Stream } from '@alarm-bus/contracts'
+import { usersOf } from '../compatibility/check-contracts.ts'
 import type { JsonSchema } from '../compatibility/json-schema.ts'
 import type { ReleasedChannel, ReleasedContracts, ReleasedStream } from '../compatibility/released.ts'
 
-/** Today's contracts as a release keeps them. The same contracts give the same snapshot, in whatever order they stand. */
-export function takeSnapshot(contracts: Contracts): ReleasedContracts {
+/** Today's contracts as a release keeps them, with who uses each channel where the apps are known. The same contracts give the same snapshot, in whatever order they stand. */
+export function takeSnapshot(contracts: Contracts, apps?: readonly App[]): ReleasedContracts {
   const byName = (a: { readonly name: string }, b: { readonly name: string }): number => (a.name < b.name ? -1 : 1)
   return {
-    channels: contracts.channels.map((channel) => channelOf(channel, contracts.streamOf(channel))).sort(byName),
+    channels: contracts.channels
+      .map((channel) => ({
+        ...channelOf(channel, contracts.streamOf(channel)),
+        ...(apps && usersOf(channel.name, apps)),
+      }))
+      .sort(byName),
     streams: contracts.streams.map(streamOf).sort(byName),
   }
 }
