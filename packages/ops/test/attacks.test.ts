@@ -129,7 +129,38 @@ test.each(NAMED)(
 )
 
 test.each(NAMED.filter(({ app }) => app.handles.length > 0))(
-  'a consumer of $name that is to deliver onto the API, or into a stream, delivers nothing there',
+  'an ack subject of $name that names another’s consumer where a number belongs asks for nothing',
+  async ({ app }) => {
+    await using broker = await startBus()
+    const [admin, client] = [await broker.raw('admin'), await broker.raw(app.name)]
+    const [own] = consumersOf(app)
+    const inbox = `_INBOX_${app.name}.forged`
+    const heard: string[] = []
+    client.subscribe(inbox, { callback: (_, { subject }) => void heard.push(subject) })
+    const before = await stateFor(app, admin)
+    const others = apps.filter((one) => one !== app).flatMap(consumersOf)
+    for (const { durable, stream } of others) {
+      const names = [`${stream}.${durable}`, `${stream}_REDRIVE.${durable}_redrive`]
+      for (const name of names)
+        for (const subject of [
+          `$JS.ACK.${name}.${own?.stream}.${own?.durable}.1.1.1`,
+          `$JS.ACK.${own?.stream}.${own?.durable}.${name}.1.1.1`,
+          `$JS.ACK.${own?.stream}.${own?.durable}.${name}.1.1.1.1.0`,
+          `$JS.ACK.${name}.${own?.stream}.${own?.durable}.1.1.1.1.0`,
+        ])
+          for (const body of ['+NXT', '+TERM', '-NAK', '+ACK']) client.publish(subject, body, { reply: inbox })
+    }
+    await client.flush()
+    await client.request(`$JS.API.STREAM.INFO.${STREAM_NAMES[0]}`)
+    // Its own messages it may ask for in whichever way.
+    const handled = new Set(app.handles.map(({ channel }) => channel.subject))
+    expect(heard.filter((subject) => subject !== inbox && !handled.has(subject))).toEqual([])
+    expect(await stateFor(app, admin)).toEqual(before)
+  },
+)
+
+test.each(NAMED.filter(({ app }) => app.handles.length > 0))(
+  'a consumer of $name that is to deliver onto STREAM.PURGE, or into a companion, delivers nothing there',
   async ({ app }) => {
     await using broker = await startBroker()
     await applyStreams({ servers: [broker.server.url], auth: authOf('admin'), streams: contracts.streams })

@@ -42,9 +42,11 @@ function handlingSubjects(place: ConsumerPlace): readonly string[] {
     createSubject(place),
     `${API_PREFIX}.INFO.${stream}.${name}`,
     nextSubject(stream, name),
-    `${ACK_PREFIX}${stream}.${name}.>`,
-    // The form of acks with the server's feature flag `js_ack_fc_v2`: domain and account come first.
-    `${ACK_PREFIX}*.*.${stream}.${name}.>`,
+    // Five numbers, and no wildcard for the rest: the server takes anything for a number, so the names of another consumer
+    // would fit where there is room for them, and it would be asked for its messages.
+    `${ACK_PREFIX}${stream}.${name}.*.*.*.*.*`,
+    // The form of acks with the server's feature flag `js_ack_fc_v2`: domain and account come first, and a token may follow.
+    `${ACK_PREFIX}*.*.${stream}.${name}.*.*.*.*.>`,
   ]
 }
 
