@@ -36,7 +36,7 @@ class Checkout {
   change(path: string, from: string | RegExp, to: string): void {
     const text = this.read(path)
     this.write(path, text.replace(from, to))
-    expect(this.read(path)).not.toBe(text)
+    if (this.read(path) === text) throw new Error(`${path} has no ${from}`)
   }
 
   check(): Promise<Ran> {
@@ -70,14 +70,7 @@ test('every image, archive and pnpm of this repository gets pinned', async () =>
   const checkout = new Checkout()
   const dockerfiles = globSync(['apps/*/Dockerfile', 'packages/*/Dockerfile'], { cwd: repository })
   expect(dockerfiles.length).toBeGreaterThan(3)
-  const files = [
-    ...dockerfiles,
-    'docker-compose.yml',
-    'docker-compose.cluster.yml',
-    'README.md',
-    'package.json',
-    HASHES_FILE,
-  ]
+  const files = [...dockerfiles, 'docker-compose.yml', 'docker-compose.cluster.yml', 'package.json', HASHES_FILE]
   for (const path of files) cpSync(join(repository, path), join(checkout.root, path))
   const registry = await startRegistry(SUMS)
   const ran = await checkout.pin(registry)
@@ -133,7 +126,7 @@ test.each<[string, RegExp, (checkout: Checkout) => void]>([
   ['with two digests of one tag', /bbbb/, (it) => it.change('docker-compose.yml', /sha256:\w+/, OTHER)],
   ['with a digest that is none', /is not image:tag/, (it) => it.change('docker-compose.yml', /sha256:\w+/, 'sha256:1')],
   ['without a tag', /"node", which/, (it) => it.write('Dockerfile', 'FROM node\n')],
-  ['by a variable', /BASE/, (it) => it.write('Dockerfile', 'ARG BASE\nFROM $' + '{BASE}\n')],
+  ['by a variable', /BASE/, (it) => it.write('Dockerfile', 'ARG BASE\nFROM $BASE\n')],
   ['as a copy’s source', /busybox/, (it) => it.write('Dockerfile', 'FROM scratch\nCOPY --from=busybox /bin /bin\n')],
   ['as a mount’s source', /busybox/, (it) => it.write('Dockerfile', 'RUN --mount=type=bind,from=busybox true\n')],
   ['as the syntax', /dockerfile/, (it) => it.write('Dockerfile', '# syntax=docker/dockerfile\nFROM scratch\n')],
