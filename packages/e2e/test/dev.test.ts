@@ -1,4 +1,4 @@
-import { statSync, utimesSync } from 'node:fs'
+import { readFileSync, statSync, utimesSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { once } from 'node:events'
 import { join } from 'node:path'
@@ -17,6 +17,9 @@ import {
   untilReady,
 } from './harness.ts'
 
+const { packageManager } = JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8')) as {
+  packageManager: string
+}
 const ONE_APP = ['pnpm', 'turbo', 'run', 'dev', '--filter=log-consumer']
 
 test('one banner names everything that listens, and its curl line reaches both consumers', async () => {
@@ -124,7 +127,7 @@ const ENDINGS = {
 for (const [how, end] of Object.entries(ENDINGS)) {
   test(`${how} leaves no process behind`, async () => {
     const env = await devEnvironment()
-    const dev = startDev(env, ['npx', '--yes', 'pnpm@12', 'dev'])
+    const dev = startDev(env, ['npx', '--yes', packageManager, 'dev'])
     await untilReady(dev)
     const { turboPid } = appOf(env.ALARM_BUS_DEV_DIR, 'producer')
     expect(turboPid).toBeGreaterThan(0)

@@ -9,6 +9,7 @@ import type { FindNatsServerOptions } from './find.ts'
 import { findNatsServer } from './find.ts'
 
 const FOLDER = 'pin-2.15.1-linux-x64'
+const ARCHIVE = 'nats-server-v2.15.1-linux-amd64.tar.gz'
 const isArchive = (path: string): boolean => path.endsWith('.tar.gz')
 
 interface Attempt extends FindNatsServerOptions {
@@ -20,7 +21,9 @@ function attempt(releasesUrl: string, more: FindNatsServerOptions = {}): Attempt
   const lines: string[] = []
   const onProgress = (line: string): void => void lines.push(line)
   const env = bareEnv()
-  return { env, platform: 'linux', arch: 'x64', cacheDir: tempDir(), releasesUrl, onProgress, lines, ...more }
+  // The fixture's archive is none that the repository pins.
+  const own = { env, platform: 'linux', arch: 'x64', cacheDir: tempDir(), releaseHashes: {} }
+  return { ...own, releasesUrl, onProgress, lines, ...more }
 }
 
 /** Fetches from a broken release; afterwards the cache must hold an empty folder and nothing else. */
@@ -58,6 +61,32 @@ test('a wrong checksum is an error of its own, without a second try', async () =
   })
   expect(error.code).toBe('checksum_mismatch')
   expect(requests.filter(isArchive)).toHaveLength(1)
+})
+
+test('a pinned hash wins over the checksum beside the download, which is not asked for', async () => {
+  const { url, requests } = await releaseFixture()
+  const archive = Buffer.from(await (await fetch(`${url}/v2.15.1/${ARCHIVE}`)).arrayBuffer())
+  const sum = createHash('sha256').update(archive).digest('hex')
+  const options = attempt(url, { releaseHashes: { [ARCHIVE]: sum } })
+  expect((await findNatsServer(options)).source).toBe('official release')
+  expect(requests).not.toContain('/v2.15.1/SHA256SUMS')
+  expect(options.lines.join('\n')).not.toContain('unpinned')
+
+  // SHA256SUMS agrees with this archive: both were changed together.
+  const { error } = await failedFetch({}, { releaseHashes: { [ARCHIVE]: 'a'.repeat(64) } })
+  expect(error).toMatchObject({
+    code: 'checksum_mismatch',
+    message: expect.stringContaining(`pinned is ${'a'.repeat(64)}`),
+  })
+})
+
+test('without a pinned hash it says so', async () => {
+  const { url } = await releaseFixture()
+  const options = attempt(url, { releaseHashes: { 'nats-server-v2.15.1-linux-arm64.tar.gz': 'a'.repeat(64) } })
+  await findNatsServer(options)
+  expect(options.lines).toContain(
+    `unpinned: ${ARCHIVE} is held against ${url}/v2.15.1/SHA256SUMS, from where it comes itself`,
+  )
 })
 
 test('a truncated file is tried once more, and is then an error of its own', async () => {
@@ -104,7 +133,7 @@ test('a body above the limit is refused, announced or not', async () => {
 test('an archive that cannot be unpacked is an error of its own', async () => {
   const junk = Buffer.from('junk')
   // The checksum is true, so that only unpacking can fail.
-  const line = `${createHash('sha256').update(junk).digest('hex')}  nats-server-v2.15.1-linux-amd64.tar.gz\n`
+  const line = `${createHash('sha256').update(junk).digest('hex')}  ${ARCHIVE}\n`
   const { error } = await failedFetch({
     answer: (path, response) => {
       response.end(isArchive(path) ? junk : line)

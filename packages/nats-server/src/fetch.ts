@@ -16,6 +16,7 @@ export interface FetchOptions {
   readonly arch: string
   readonly env: NodeJS.ProcessEnv
   readonly limits: DownloadLimits
+  readonly releaseHashes: Readonly<Record<string, string>>
   readonly apt: AptOptions
   readonly lockTimeoutMs: number
   readonly onProgress: Progress

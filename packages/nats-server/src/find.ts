@@ -8,6 +8,7 @@ import { fetchIntoCache } from './fetch.ts'
 import type { Progress } from './progress.ts'
 import { printProgress } from './progress.ts'
 import { OFFICIAL_RELEASES_URL, binaryName } from './release-asset.ts'
+import { RELEASE_HASHES } from './release-hashes.ts'
 import { MINIMUM_VERSION, isAtLeast, versionOf } from './version.ts'
 
 export interface FindNatsServerOptions {
@@ -17,6 +18,8 @@ export interface FindNatsServerOptions {
   readonly cacheDir?: string
   /** Base address of the releases; default `NATS_SERVER_RELEASES_URL`, else the project's own. */
   readonly releasesUrl?: string
+  /** SHA-256 of the archives by file name, in hex; by default those that this package was released with. */
+  readonly releaseHashes?: Readonly<Record<string, string>>
   /** In the terms of `process.platform`, the default. */
   readonly platform?: string
   /** In the terms of `process.arch`, the default. */
@@ -64,6 +67,7 @@ export async function findNatsServer(options: FindNatsServerOptions = {}): Promi
   if (cached) return { ...cached, source: 'cache' }
   const fetched = await fetchIntoCache(folder, {
     releasesUrl: options.releasesUrl ?? (env['NATS_SERVER_RELEASES_URL'] || OFFICIAL_RELEASES_URL),
+    releaseHashes: options.releaseHashes ?? RELEASE_HASHES,
     platform,
     arch,
     env,

@@ -14,7 +14,7 @@ const brief = { waitTimeoutMs: 300, onWait: () => {} }
 test('of several processes, one fetches and the others wait for it', async () => {
   const { url, requests } = await releaseFixture()
   const cacheDir = tempDir()
-  const options = { cacheDir, releasesUrl: url, env: bareEnv(), platform: 'linux', arch: 'x64' }
+  const options = { cacheDir, releasesUrl: url, releaseHashes: {}, env: bareEnv(), platform: 'linux', arch: 'x64' }
   const processes = Array.from({ length: 3 }, () => run(process.execPath, [script, JSON.stringify(options)]))
   const found = (await Promise.all(processes)).map(({ stdout }) => JSON.parse(stdout))
   expect(found.map(({ version }) => version)).toEqual(['2.15.1', '2.15.1', '2.15.1'])

@@ -14,6 +14,8 @@ export interface OfficialReleaseOptions {
   readonly platform: string
   readonly arch: string
   readonly limits: DownloadLimits
+  /** SHA-256 by file name; they win over what the release says of itself. */
+  readonly releaseHashes: Readonly<Record<string, string>>
   readonly onProgress: Progress
 }
 
@@ -22,7 +24,8 @@ const CHECKSUM_LINE = /^([0-9a-f]{64}) [ *](\S+)$/gim
 
 /**
  * Fetches the pinned official release into `workDir` and returns the path of its binary there. A transfer that breaks
- * off is tried once more; a wrong checksum is not.
+ * off is tried once more; a wrong checksum is not. Where `releaseHashes` holds none for the archive it says so, and takes
+ * the one in SHA256SUMS beside it.
  * @throws NatsServerError `unsupported_platform`, `no_network`, `timeout`, `http_error`, `truncated`, `too_large`,
  * `checksum_mismatch`, `bad_archive`, `not_runnable`, `wrong_version`.
  */
@@ -41,14 +44,19 @@ export async function fetchOfficialRelease(workDir: string, options: OfficialRel
 }
 
 async function downloadChecked(asset: ReleaseAsset, path: string, options: OfficialReleaseOptions): Promise<void> {
-  const expected = checksumOf(asset, await downloadText(asset.checksumsUrl, options.limits))
+  const pinned = options.releaseHashes[asset.fileName]
+  if (pinned === undefined) {
+    options.onProgress(`unpinned: ${asset.fileName} is held against ${asset.checksumsUrl}, from where it comes itself`)
+  }
+  const expected = pinned ?? checksumOf(asset, await downloadText(asset.checksumsUrl, options.limits))
   await rm(path, { force: true })
   const actual = await downloadFile(asset.archiveUrl, path, options.limits, options.onProgress)
   if (actual === expected) return
+  const said = `${pinned === undefined ? 'SHA256SUMS says' : 'pinned is'} ${expected}`
   throw new NatsServerError(
     'checksum_mismatch',
-    `${asset.archiveUrl} has SHA-256 ${actual}, but SHA256SUMS says ${expected}: the file was changed on its way or at ` +
-      'its source, and was thrown away',
+    `${asset.archiveUrl} has SHA-256 ${actual}, but ${said}: the file was changed on its way or at its source, and was ` +
+      'thrown away',
   )
 }
 

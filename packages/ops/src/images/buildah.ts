@@ -7,7 +7,6 @@ import { run, works } from './run.ts'
 
 const BUILD_TIMEOUT_MS = 30 * 60_000
 const RUN = ['run', '--isolation', 'chroot', '--network', 'host']
-const BASE = 'docker.io/library/node:26-slim'
 
 interface ImageConfig {
   readonly OCIv1: { readonly config: { readonly Entrypoint: readonly string[]; readonly Env?: readonly string[] } }
@@ -34,7 +33,7 @@ export async function buildahEngine(): Promise<Engine | undefined> {
       const flags = ['--pull-never', '--isolation', 'chroot', '--network', 'host', '--layers=false']
       await run('buildah', ['bud', ...flags, '--tag', image, '--file', dockerfile, repositoryRoot], BUILD_TIMEOUT_MS)
     },
-    sizes: async (image) => ({ bytes: await size(image), baseBytes: await size(BASE) }),
+    sizes: async (image, base) => ({ bytes: await size(image), baseBytes: await size(base) }),
     async start(app, image, { env, file }) {
       const { config } = (JSON.parse(await run('buildah', ['inspect', '--type', 'image', image])) as ImageConfig).OCIv1
       const container = await run('buildah', ['from', '--pull-never', image], 300_000)

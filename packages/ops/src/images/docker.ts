@@ -17,7 +17,7 @@ export async function dockerEngine(): Promise<Engine | undefined> {
     async build(image, dockerfile) {
       await run('docker', ['build', '--tag', image, '--file', dockerfile, repositoryRoot], BUILD_TIMEOUT_MS)
     },
-    sizes: async (image) => ({ bytes: await size(image), baseBytes: await size('node:26-slim') }),
+    sizes: async (image, base) => ({ bytes: await size(image), baseBytes: await size(base) }),
     async start(app, image, { env, file }) {
       const container = `alarm-bus-images-${app}-${process.pid}`
       const flags = [

@@ -5,8 +5,8 @@ export interface Engine {
   readonly name: string
   /** Builds the app's Dockerfile with the repository as its context. */
   build(image: string, dockerfile: string): Promise<void>
-  /** Bytes of the image and of the one it is based on. */
-  sizes(image: string): Promise<{ readonly bytes: number; readonly baseBytes: number }>
+  /** Bytes of the image and of the one it is based on, which has to be there as well. */
+  sizes(image: string, base: string): Promise<{ readonly bytes: number; readonly baseBytes: number }>
   /** Runs the image on this machine's network until it is ready. */
   start(app: string, image: string, options: ContainerOptions): Promise<AppContainer>
   /** Runs a command in the container, as an exec health check does; whether it exits with 0. */

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,7 +9,9 @@ import { makeApiKey } from '../api-key/make-api-key.ts'
 import { readApps } from '../apps/read-apps.ts'
 import { startStack } from '../demo/stack.ts'
 import { tellStory } from '../demo/story.ts'
+import { repositoryRoot } from '../dev/dev-env.ts'
 import { say } from '../dev/say.ts'
+import { imagesIn } from '../pins/image-references.ts'
 import { buildahEngine } from './buildah.ts'
 import { dockerEngine } from './docker.ts'
 import type { AppContainer, Engine } from './engine.ts'
@@ -84,11 +87,20 @@ async function runAll(engine: Engine): Promise<void> {
   const figures = []
   for (const start of startAgain) {
     await using container = await start()
-    figures.push(await figuresOf(engine, container.name, imageOf(container.name), container))
+    figures.push(await figuresOf(engine, container.name, imagesOf(container.name), container))
     await endWithSigterm(container)
   }
   say('Each health check passed, and each app ended with 0 after SIGTERM.')
   for (const line of describeFigures(figures)) say(line)
+}
+
+function imagesOf(app: string): { readonly image: string; readonly base: string } {
+  const dockerfile = `apps/${app}/Dockerfile`
+  const base = imagesIn(readFileSync(join(repositoryRoot, dockerfile), 'utf8')).images.at(-1)
+  if (!base) throw new Error(`${dockerfile} names no base image`)
+  const { registry, repository, digest, name } = base
+  // Not every engine takes a tag and a digest together.
+  return { image: imageOf(app), base: digest === undefined ? name : `${registry}/${repository}@${digest}` }
 }
 
 async function endWithSigterm({ name, stop }: AppContainer): Promise<void> {

@@ -21,10 +21,10 @@ const IDLE_MS = 3_000
 export async function figuresOf(
   engine: Engine,
   app: string,
-  image: string,
+  { image, base }: { readonly image: string; readonly base: string },
   container: AppContainer,
 ): Promise<ImageFigures> {
-  const { bytes, baseBytes } = await engine.sizes(image)
+  const { bytes, baseBytes } = await engine.sizes(image, base)
   await sleep(IDLE_MS)
   return {
     app,
