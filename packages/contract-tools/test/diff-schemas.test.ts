@@ -174,6 +174,12 @@ describe('unions', () => {
       ['/f union_changed nop'],
     ],
     [
+      'a field more that another member has: what was its message may go there',
+      z.union([z.object({ x: s }), z.object({ x: s, y: n })]),
+      z.union([z.object({ x: s, y: s.optional() }), z.object({ x: s, y: n })]),
+      ['/f union_changed nop'],
+    ],
+    [
       'texts of either format',
       z.union([z.email(), z.url()]),
       z.union([z.url(), z.uuid()]),

@@ -16,7 +16,7 @@ export function gate(before: Channel, after: Channel): CheckedChannel {
 }
 
 /** A snapshot has been written and read again. */
-function throughAFile(channel: Channel): ReleasedContracts {
+export function throughAFile(channel: Channel): ReleasedContracts {
   const stream = defineStream({
     name: 'ALL',
     description: 'x',

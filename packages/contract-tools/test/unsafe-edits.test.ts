@@ -39,6 +39,40 @@ describe.each(Object.entries(edits))('%s', (_, rows) => {
   })
 })
 
+describe('a message that goes to another member of a union, which drops what it does not know', () => {
+  const email = (most: number) => z.object({ email: s.max(most) })
+  test.each([
+    [
+      'an open member, which takes what a wider one takes from now on',
+      () => z.union([email(3), z.looseObject({ phone: s })]),
+      () => z.union([email(9), z.looseObject({ phone: s })]),
+      { phone: '1', email: 'a@b.c' },
+    ],
+    [
+      'a member with the same field',
+      () => z.union([email(3), z.object({ email: s, phone: s })]),
+      () => z.union([email(9), z.object({ email: s, phone: s })]),
+      { phone: '1', email: 'a@b.c' },
+    ],
+    [
+      'a record beside it',
+      () => z.union([email(3), z.record(s, s)]),
+      () => z.union([email(9), z.record(s, s)]),
+      { phone: '1', email: 'a@b.c' },
+    ],
+    [
+      'another order',
+      () => z.union([z.object({ email: s, phone: s }), email(9)]),
+      () => z.union([email(9), z.object({ email: s, phone: s })]),
+      { phone: '1', email: 'a@b.c' },
+    ],
+  ])('%s', (_, before, after, message) => {
+    expect(checkToPublish(channel(before()), message).ok).toBe(true)
+    expect(checkToPublish(channel(after()), message).ok).toBe(false)
+    expect(answer(before, after)).toBe('breaking')
+  })
+})
+
 describe('what only looks like a default', () => {
   test('metadata called default fills nothing in', () => {
     const before = () => z.object({ level: s })

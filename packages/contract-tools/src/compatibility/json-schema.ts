@@ -79,6 +79,12 @@ export function partsOf(node: JsonSchema): readonly JsonSchema[] {
   return parts.filter((part, index) => parts.findIndex((other) => isDeepStrictEqual(part, other)) === index)
 }
 
+const OF_CLOSED: ReadonlySet<string> = new Set(['type', 'properties', 'required'])
+
+function isClosedObject(node: JsonSchema): boolean {
+  return node['type'] === 'object' && validatingKeywords(node).every((keyword) => OF_CLOSED.has(keyword))
+}
+
 /** A document with its root, so that references can be followed. */
 export class SchemaDocument {
   readonly root: JsonSchema
@@ -92,7 +98,7 @@ export class SchemaDocument {
    * node, both stand in `allOf`.
    */
   resolve(node: JsonSchema, seen: ReadonlySet<unknown> = new Set()): JsonSchema {
-    if (typeof node['$ref'] !== 'string') return node
+    if (typeof node['$ref'] !== 'string') return this.#folded(node, seen)
     const { $ref, ...beside } = node as { $ref: string } & JsonSchema
     // A reference to itself says nothing that could be judged.
     const target = seen.has($ref) ? undefined : this.#find($ref)
@@ -108,6 +114,23 @@ export class SchemaDocument {
   identity(node: JsonSchema): JsonSchema {
     if (typeof node['$ref'] !== 'string' || validatingKeywords(node).length > 1) return node
     return this.#find(node['$ref']) ?? node
+  }
+
+  /** Objects that all hold are one object, where no two of them have a field of one name. */
+  #folded(node: JsonSchema, seen: ReadonlySet<unknown>): JsonSchema {
+    const { allOf, ...rest } = node
+    if (!Array.isArray(allOf) || validatingKeywords(rest).length > 0) return node
+    const parts = allOf.map((part) => this.resolve(asSchema(part), seen))
+    const fields = parts.map(({ properties }) => asSchema(properties))
+    const names = fields.flatMap((own) => Object.keys(own))
+    if (!parts.every(isClosedObject) || new Set(names).size < names.length) return node
+    const required = parts.flatMap((part) => (part['required'] ?? []) as readonly string[])
+    return {
+      ...rest,
+      type: 'object',
+      properties: Object.assign({}, ...fields),
+      ...(required.length > 0 ? { required } : {}),
+    }
   }
 
   #find(reference: string): JsonSchema | undefined {

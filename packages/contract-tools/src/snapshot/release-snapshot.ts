@@ -1,5 +1,6 @@
 import { CheckError } from '../compatibility/check-error.ts'
 import { checkContracts } from '../compatibility/check-contracts.ts'
+import { ChangeKind } from '../compatibility/difference.ts'
 import type { ReleasedContracts } from '../compatibility/released.ts'
 import type { Snapshot } from './snapshot-file.ts'
 
@@ -17,7 +18,10 @@ export function releaseSnapshot(
   const snapshot = { contractsVersion, ...declared }
   if (!last || last.contractsVersion !== contractsVersion) return snapshot
   const { channels } = checkContracts({ released: last, declared, apps: [], changesets: [], contractsVersion })
-  const changed = channels.filter(({ differences }) => differences.length > 0).map(({ channel }) => channel)
+  // Another default breaks nobody, and one that a function makes may be another one each time.
+  const changed = channels
+    .filter(({ differences }) => differences.some(({ kind }) => kind !== ChangeKind.DefaultChanged))
+    .map(({ channel }) => channel)
   if (changed.length === 0) return undefined
   throw new CheckError(
     `${changed.join(', ')}: other than released with @alarm-bus/contracts ${contractsVersion}, which still is its version. A snapshot is written when contracts are released under a new version: add a changeset for @alarm-bus/contracts (pnpm changeset), then pnpm version-packages`,

@@ -30,6 +30,30 @@ export const fields: readonly Row[] = [
     () => z.object({ x: s }).meta({ id: 'X' }),
   ),
   field(
+    'one side of an intersection gets an optional field',
+    'full',
+    () =>
+      z
+        .object({ x: s })
+        .meta({ id: 'Base' })
+        .and(z.object({ y: n })),
+    () =>
+      z
+        .object({ x: s, z: s.optional() })
+        .meta({ id: 'Base' })
+        .and(z.object({ y: n })),
+  ),
+  field(
+    'extend() in place of an intersection',
+    'full',
+    () =>
+      z
+        .object({ x: s })
+        .meta({ id: 'Base' })
+        .and(z.object({ y: n })),
+    () => z.object({ x: s }).extend({ y: n }),
+  ),
+  field(
     'readonly()',
     'full',
     () => z.array(s),
