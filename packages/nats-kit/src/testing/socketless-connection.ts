@@ -28,7 +28,7 @@ export function socketlessConnection(name: string, logger: Logger, onSent: (sent
   const listeners = new Set<Listener>()
   let stored = 0
   const answer = (reply: string): void => {
-    const data = Buffer.from(`{"stream":"","seq":${++stored}}`)
+    const data = Buffer.from(`{"stream":"TEST","seq":${++stored}}`)
     for (const { prefix, callback } of listeners) {
       if (reply.startsWith(prefix)) callback(undefined, messageOf({ subject: reply, data }))
     }
