@@ -6,11 +6,18 @@ import { currentRequestId } from './request-ids.ts'
 
 export type ServiceLogger = PinoLogger
 
+/** Lines that standard output did not take are tried again with the next one; what is more than this is dropped. */
+const MAX_UNWRITTEN_BYTES = 1024 * 1024
+
 /**
  * JSON lines on standard output, written at once: the last line before an exit is not lost. Times are ISO 8601, so that
  * a person can read them.
  */
 export function createLogger(options: Pick<ServiceConfig, 'app' | 'version' | 'logLevel'>): ServiceLogger {
+  // pino's own default writes later, and what waits then is lost with the process and has no bound.
+  const output = pino.destination({ dest: process.stdout.fd, sync: true, maxLength: MAX_UNWRITTEN_BYTES })
+  // A full disk behind standard output. Nobody can be told, and without a listener it would end the process.
+  output.on('error', () => undefined)
   return pino(
     {
       name: options.app,
@@ -23,7 +30,6 @@ export function createLogger(options: Pick<ServiceConfig, 'app' | 'version' | 'l
       },
       formatters: { level: (label) => ({ level: label }), log: redact },
     },
-    // pino's own default writes later, and what waits then is lost with the process and has no bound.
-    pino.destination({ dest: process.stdout.fd, sync: true }),
+    output,
   )
 }

@@ -63,7 +63,8 @@ export async function openLogStore(options: LogStoreOptions): Promise<LogStore> 
   try {
     await keeper.start()
   } catch (error) {
-    await keeper.close()
+    // What made the start fail is what has to be said.
+    await keeper.close().catch(() => undefined)
     throw error
   }
   const retention = new Retention(() => keeper.get(), options.limits, logger)

@@ -1,0 +1,44 @@
+import { spawn } from 'node:child_process'
+import { closeSync, openSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { waitFor } from '@alarm-bus/nats-kit/testing'
+import { expect, test } from 'vitest'
+
+const FIXTURE = new URL('fixtures/service.ts', import.meta.url).pathname
+
+/** A port on which nothing listens, as good as certain for the time of a test. */
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as { port: number }
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
+
+test('a disk that takes no more of the log ends no app', async () => {
+  const port = await freePort()
+  // Refuses every write as a full disk does. Linux has it.
+  const full = openSync('/dev/full', 'w')
+  const environment = {
+    FIXTURE_PORT: String(port),
+    STREAMS: 'apply',
+    NATS_SERVERS: `nats://127.0.0.1:${await freePort()}`,
+  }
+  const child = spawn(process.execPath, ['--conditions=@alarm-bus/source', FIXTURE], {
+    env: { PATH: process.env['PATH'], ...environment },
+    stdio: ['ignore', full, 'ignore'],
+  })
+  const ended = new Promise<number | null>((resolve) => child.once('close', resolve))
+  try {
+    let hasEnded = false
+    void ended.then(() => (hasEnded = true))
+    const isLive = async () => hasEnded || (await fetch(`http://127.0.0.1:${port}/livez`)).ok
+    await waitFor(isLive, { what: 'it is live', deadlineMs: 30_000 })
+    expect(hasEnded).toBe(false)
+    child.kill('SIGTERM')
+    expect(await ended).toBe(0)
+  } finally {
+    child.kill('SIGKILL')
+    closeSync(full)
+  }
+})
