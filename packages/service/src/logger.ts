@@ -18,6 +18,9 @@ export function createLogger(options: Pick<ServiceConfig, 'app' | 'version' | 'l
   const output = pino.destination({ dest: process.stdout.fd, sync: true, maxLength: MAX_UNWRITTEN_BYTES })
   // A full disk behind standard output. Nobody can be told, and without a listener it would end the process.
   output.on('error', () => undefined)
+  // After a fatal line pino has what is left written, and SonicBoom tries that for ever on a full disk: what must end the
+  // process would hang it. Every line was written at once, as far as it could be.
+  output.flushSync = () => undefined
   return pino(
     {
       name: options.app,
