@@ -50,18 +50,19 @@ export function startConsumer(
       handled.push(`${seq} ${message}`)
     }),
   )
-  const bus = busOf(brokers, app, { subscriber: { ...options, handlers } })
-  return { handled, bus, stop: () => bus.stop(5_000) }
+  const logs = collectLogs()
+  const bus = busOf(brokers, app, { subscriber: { ...options, handlers } }, logs)
+  return { handled, bus, logs, stop: () => bus.stop(5_000) }
 }
 
 type Part = Pick<Parameters<typeof createBus>[0], 'publisher'> & {
   readonly subscriber?: Parameters<typeof createBus>[0]['subscriber']
 }
 
-function busOf({ servers }: Brokers, name: User, part: Part): Bus {
+function busOf({ servers }: Brokers, name: User, part: Part, logger = collectLogs()): Bus {
   const bus = createBus({
     contracts,
-    logger: collectLogs(),
+    logger,
     connection: { servers, name, auth: authOf(name) },
     streams: { mode: 'verify' },
     ...(part as object),
