@@ -9,10 +9,8 @@ export interface PinnedFile {
 }
 
 const WITH_IMAGES = ['Dockerfile', '{apps,packages}/*/Dockerfile', 'docker-compose*.yml']
-const WITH_PNPM = [...WITH_IMAGES, '*.md', '{apps,packages}/*/README.md', 'benchmarks/README.md', '.ci/run']
 
 export const filesWithImages = (root: string): readonly PinnedFile[] => filesOf(root, WITH_IMAGES)
-export const filesWithPnpm = (root: string): readonly PinnedFile[] => filesOf(root, WITH_PNPM)
 
 /** Writes the file anew where its text is another one; whether it was. */
 export function writePinned(root: string, { path, text }: PinnedFile, changed: string): boolean {

@@ -6,7 +6,7 @@ import { askBrokerHashes, checkHashes, HASHES_FILE, renderHashes } from './broke
 import { checkImages } from './check-images.ts'
 import { digestOf } from './image-digest.ts'
 import { imagesIn, pinImages } from './image-references.ts'
-import { filesWithImages, filesWithPnpm, type PinnedFile, readPinned, writePinned } from './pinned-files.ts'
+import { filesWithImages, type PinnedFile, readPinned, writePinned } from './pinned-files.ts'
 import { checkPnpm, pinPnpm, pnpmVersion } from './pnpm-version.ts'
 
 const HELP = `pnpm pins
@@ -14,7 +14,7 @@ const HELP = `pnpm pins
 Pins what the repository is built from, and writes it into the files that name it:
   images    the digest of each tag in Dockerfiles and compose files, as its registry says
   broker    the hashes of nats-server ${PINNED_VERSION}, as SHA256SUMS of the official release says
-  pnpm      the version in package.json, in every command that names one
+  pnpm      the version in package.json, in every Dockerfile's commands
 
 Look at what changed before you commit it: a digest that moved is a base image that was built anew.
 
@@ -61,7 +61,7 @@ async function pin({ registries, releases }: Command, output: Output, root: stri
     if (writePinned(root, file, text)) output.log(`${file.path} written`)
   }
   const version = pnpmVersion(root)
-  for (const file of filesWithPnpm(root)) write(file, pinPnpm(file.text, version))
+  for (const file of filesWithImages(root)) write(file, pinPnpm(file.text, version))
 
   const images = filesWithImages(root).flatMap(({ text }) => imagesIn(text).images)
   const digests = new Map<string, string>()
@@ -81,7 +81,7 @@ function check(root: string): { readonly problems: readonly string[]; readonly u
   const unpinned = broker.pinned
     ? images.unpinned
     : [...images.unpinned, `nats-server ${PINNED_VERSION} has no hash in ${HASHES_FILE}`]
-  const pnpm = checkPnpm(filesWithPnpm(root), pnpmVersion(root))
+  const pnpm = checkPnpm(filesWithImages(root), pnpmVersion(root))
   return { problems: [...images.problems, ...broker.problems, ...pnpm], unpinned }
 }
 
