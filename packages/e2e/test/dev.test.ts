@@ -1,4 +1,4 @@
-import { readFileSync, statSync, utimesSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { once } from 'node:events'
 import { join } from 'node:path'
@@ -45,27 +45,6 @@ test('one banner names everything that listens, and its curl line reaches both c
   const rightsOf = (path: string): number => statSync(path).mode & 0o777
   const files = [join(env.ALARM_BUS_DEV_DIR, 'nats-server.log'), env['LOG_SQLITE_PATH'] as string]
   expect(files.map(rightsOf)).toEqual([0o600, 0o600])
-})
-
-test('an app reloads when its own source is written, and when a package of the workspace is', async () => {
-  const env = await devEnvironment()
-  await untilReady(startDev(env, ONE_APP))
-  // The content stays as it is: only the time of the last write changes, which is what a watcher sees first.
-  for (const file of [
-    'apps/log-consumer/src/app.ts',
-    'packages/nats-kit/src/errors.ts',
-    'packages/contracts/src/alarms.ts',
-  ]) {
-    const before = appOf(env.ALARM_BUS_DEV_DIR, 'log-consumer')
-    await waitFor(() => isReady(before.url), { deadlineMs: DEADLINE_MS })
-    const now = new Date()
-    utimesSync(join(repository, file), now, now)
-    const reloaded = async (): Promise<boolean> => {
-      const after = appOf(env.ALARM_BUS_DEV_DIR, 'log-consumer')
-      return after.pid !== before.pid && (await isReady(after.url))
-    }
-    await waitFor(reloaded, { what: `the reload after a change of ${file}`, deadlineMs: DEADLINE_MS })
-  }
 })
 
 test('a filter starts that app and the broker alone; a second dev uses that broker, and takes over when it goes', async () => {
