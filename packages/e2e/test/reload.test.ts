@@ -2,7 +2,18 @@ import { readdirSync, readFileSync, renameSync, unlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { waitFor } from '@alarm-bus/nats-kit/testing'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Command, DEADLINE_MS, devEnvironment, repository, run, startDev, untilReady } from './harness.ts'
+import {
+  appOf,
+  brokerOf,
+  type Command,
+  DEADLINE_MS,
+  devEnvironment,
+  repository,
+  run,
+  startDev,
+  untilReady,
+} from './harness.ts'
+import { newLines } from './readme/blocks.ts'
 import { copyRepository, type RepositoryCopy } from './repository-copy.ts'
 
 interface Manifest {
@@ -83,10 +94,57 @@ test('whatever changes a source, the app runs the new code', { timeout: 3 * DEAD
   }
 })
 
+test('a channel and apps that are made while dev runs work at once', { timeout: 4 * DEADLINE_MS }, async () => {
+  const env = await devEnvironment(copy.path)
+  const dev = startDev(env, ['pnpm', 'turbo', 'run', 'dev', '--filter=producer'], copy.path)
+  await untilReady(dev)
+  for (const line of newLines('README.md')) {
+    const made = run(['sh', '-c', line], {}, copy.path)
+    expect((await made.exited).code, made.output()).toBe(0)
+  }
+  await untilPrinted(dev, 'start it with: pnpm turbo run dev --filter=billing', 'the new app')
+  const ports = await devEnvironment(copy.path)
+  const second = startDev({ ...ports, ...env }, ['pnpm', 'turbo', 'run', 'dev', '--filter=billing'], copy.path)
+  await untilReady(second)
+  const publish = (): Promise<Response> =>
+    fetch(`${appOf(env.ALARM_BUS_DEV_DIR, 'producer').url}/channels/order-placed/messages`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{"message":"one chair"}',
+    })
+  // The producer of before the change does not know the channel; the broker has to let it publish there.
+  const accepted = await waitFor(
+    async () => ((await publish().catch(() => undefined))?.status === 202 ? true : undefined),
+    {
+      what: 'the new channel at the producer',
+      deadlineMs: DEADLINE_MS,
+    },
+  )
+  expect(accepted).toBe(true)
+  await waitFor(() => second.output().includes('"event":"messageHandled"'), { what: 'the message is handled' })
+})
+
+test('a declaration that cannot be read changes nothing, and is said', { timeout: 2 * DEADLINE_MS }, async () => {
+  const env = await devEnvironment(copy.path)
+  const dev = startDev(env, ['pnpm', 'turbo', 'run', 'dev', '--filter=log-consumer'], copy.path)
+  await untilReady(dev)
+  const broker = brokerOf(env.ALARM_BUS_DEV_DIR)
+  const file = 'apps/producer/src/declaration.ts'
+  const before = copy.read(file)
+  copy.append(file, '\nthis is no code')
+  await untilPrinted(dev, 'the declarations cannot be read', 'a broken declaration')
+  copy.write(file, before)
+  expect(brokerOf(env.ALARM_BUS_DEV_DIR)).toEqual(broker)
+})
+
 function times(dev: Command, mark: string): number {
   return dev.output().split(new RegExp(`${mark}\\b`)).length - 1
 }
 
 async function untilPrinted(dev: Command, mark: string, what: string): Promise<void> {
-  await waitFor(() => times(dev, mark) > 0, { what: `the code after ${what}`, deadlineMs: DEADLINE_MS })
+  await waitFor(() => times(dev, mark) > 0, { what: `${mark} after ${what}`, deadlineMs: DEADLINE_MS }).catch(
+    (error: unknown) => {
+      throw new Error(`${(error as Error).message}; the output:\n${dev.output()}`, { cause: error })
+    },
+  )
 }
