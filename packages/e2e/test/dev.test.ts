@@ -69,6 +69,16 @@ test('a filter starts that app and the broker alone; a second dev uses that brok
   await waitFor(() => isReady(url), { what: 'readiness on the new broker', deadlineMs: DEADLINE_MS })
 })
 
+test('with LOG_FORMAT=pretty the apps log for a person', async () => {
+  const env = { ...(await devEnvironment()), LOG_FORMAT: 'pretty' }
+  const dev = startDev(env, ONE_APP)
+  await untilReady(dev)
+  // oxlint-disable-next-line no-control-regex
+  const output = dev.output().replace(/\u001b\[\d+m/g, '')
+  expect(output).toMatch(/^log-consumer:dev: \[\d\d:\d\d:\d\d\.\d{3}\] INFO: listening on http/m)
+  expect(output).not.toContain('"level":')
+})
+
 test('a taken port is named, with the variable that changes it, and nothing stays', async () => {
   const env = await devEnvironment()
   const holder = createServer().listen(Number(env['NATS_PORT']), '127.0.0.1')
@@ -115,6 +125,6 @@ for (const [how, end] of Object.entries(ENDINGS)) {
     end(dev.pid, turboPid ?? 0)
     await untilNothingIsLeft(env.ALARM_BUS_DEV_DIR)
     // Each app had the time to hand in its last acks.
-    expect(dev.output()).not.toMatch(/"level":"(error|fatal)"/)
+    expect(dev.output()).not.toMatch(/"level":"(error|fatal)"|ended by itself/)
   })
 }

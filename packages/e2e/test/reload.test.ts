@@ -42,7 +42,7 @@ let copy: RepositoryCopy
 beforeAll(async () => {
   copy = copyRepository()
   const install = run(['pnpm', 'install', '--offline', '--frozen-lockfile'], {}, copy.path)
-  expect((await install.exited).code, install.output()).toBe(0)
+  if ((await install.exited).code !== 0) throw new Error(install.output())
 }, DEADLINE_MS)
 afterAll(() => copy.remove())
 
