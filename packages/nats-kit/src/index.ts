@@ -26,6 +26,9 @@ export type {
   StoredPublisher,
   StreamReceipt,
 } from './publish/publisher.ts'
+export { type ChannelReading, readChannel } from './reading/read-channel.ts'
+export type { ReadContext, ReadItem } from './reading/read-item.ts'
+export type { ReadOptions } from './reading/read-options.ts'
 export { createMessageRouter, type MessageRouter } from './publish/router.ts'
 export type { StoredSenderOptions } from './publish/stored-ack.ts'
 export { HeaderName } from './codec/headers.ts'

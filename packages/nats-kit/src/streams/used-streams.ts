@@ -8,6 +8,8 @@ export interface StreamUse {
   /** Whether it holds ids of a caller's to one message. */
   readonly idempotency: boolean
   readonly handles: readonly Channel[]
+  /** The channels that it reads without handling them. Default none. */
+  readonly reads?: readonly Channel[]
   /** Whether it records on the broker which messages it handled. */
   readonly onceOnly: boolean
 }
@@ -17,8 +19,9 @@ export function usedStreams(contracts: Contracts, use: StreamUse): readonly stri
   return contracts.streams.flatMap(({ name, channels }) => {
     const publishes = use.publishes.some((channel) => channels.includes(channel))
     const handles = use.handles.some((channel) => channels.includes(channel))
+    const reads = use.reads?.some((channel) => channels.includes(channel)) === true
     return [
-      ...(publishes || handles ? [name] : []),
+      ...(publishes || handles || reads ? [name] : []),
       ...(handles ? [deadLetterStreamName(name)] : []),
       ...(publishes && use.idempotency ? [idempotencyStreamName(name)] : []),
       ...(handles ? [redriveStreamName(name)] : []),
