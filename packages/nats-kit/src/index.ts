@@ -26,6 +26,7 @@ export type {
   StoredPublisher,
   StreamReceipt,
 } from './publish/publisher.ts'
+export { defineListener, type Listener, type ListenerContext, type ListenerOptions } from './core/listener.ts'
 export { type ChannelReading, readChannel } from './reading/read-channel.ts'
 export type { ReadContext, ReadItem } from './reading/read-item.ts'
 export type { ReadOptions } from './reading/read-options.ts'

@@ -11,6 +11,8 @@ import { safeLogger } from '../logger.ts'
 import { createCorePublisher } from '../publish/core-publisher.ts'
 import { createJetStreamPublisher } from '../publish/jetstream-publisher.ts'
 import type { StoredPublisher } from '../publish/publisher.ts'
+import { createListeners } from '../core/listeners.ts'
+import { readChannel } from '../reading/read-channel.ts'
 import { createRequester, type Requester } from '../requests/requester.ts'
 import { createResponders } from '../requests/responders.ts'
 import { usedStreams } from '../streams/used-streams.ts'
@@ -42,6 +44,7 @@ export function createBus(options: BusOptions): Bus {
       handlers,
       asks: options.requester !== undefined,
       answers: (options.responders ?? []).map(({ request }) => request),
+      hears: (options.listeners ?? []).map(({ channel }) => channel),
     }
     refuseUndeclared(app, options.connection.name, does)
   }
@@ -65,6 +68,7 @@ export function createBus(options: BusOptions): Bus {
   const corePublisher = options.publisher && createCorePublisher(connection, published)
   const requester = options.requester && createRequester(connection, { ...options.requester, ...published })
   const responders = options.responders && createResponders(connection, { contracts, responders: options.responders })
+  const listeners = options.listeners && createListeners(connection, { contracts, listeners: options.listeners })
   const pauses = subscriberOptions && new Pauses(subscriberOptions.handlers.map(({ channel }) => channel.name))
   const subscriber = subscriberOptions && createSubscriber(connection, subscriberOptions, pauses)
 
@@ -91,6 +95,7 @@ export function createBus(options: BusOptions): Bus {
       keeper.start()
       subscriber?.start()
       responders?.start()
+      listeners?.start()
     } catch (error) {
       if (!stopping) fail(KitError.from(error))
     }
@@ -108,6 +113,7 @@ export function createBus(options: BusOptions): Bus {
       ...(subscriber?.checks() ?? []),
       ...(requester?.checks() ?? []),
       ...(responders?.checks() ?? []),
+      ...(listeners?.checks() ?? []),
       ...(eventLoop?.checks() ?? []),
     ]
   }
@@ -140,6 +146,7 @@ export function createBus(options: BusOptions): Bus {
     publisher: publisher ?? withoutPublisher(),
     corePublisher: corePublisher ?? withoutPublisher(),
     requester: requester ?? withoutRequester(),
+    read: (channel, readOptions) => readChannel(connection, channel, { ...readOptions, ...published }),
     failed,
     health,
     start() {
@@ -158,7 +165,7 @@ export function createBus(options: BusOptions): Bus {
     },
     stop(timeoutMs) {
       stopping ??= shutDown(
-        { connection, keeper, publisher, corePublisher, subscriber, requester, responders, eventLoop },
+        { connection, keeper, publisher, corePublisher, subscriber, requester, responders, listeners, eventLoop },
         boundedMs(timeoutMs),
         logger,
       )
@@ -169,12 +176,14 @@ export function createBus(options: BusOptions): Bus {
 
 /** What an app does not use is others' to look after, and its user may not look at it. */
 function onlyUsed(options: BusOptions): { readonly only?: readonly string[] } {
-  const { contracts, app, publisher, subscriber, requester, responders } = options
-  if (!publisher && !subscriber && !requester && !responders) return {}
+  const { contracts, app, publisher, subscriber, requester, responders, listeners } = options
+  const reads = app?.reads ?? []
+  if (!publisher && !subscriber && !requester && !responders && !listeners && reads.length === 0) return {}
   const only = usedStreams(contracts, {
     publishes: publisher ? (app?.publishes ?? contracts.channels) : [],
     idempotency: publisher?.idempotency === true,
     handles: (subscriber?.handlers ?? []).map(({ channel }) => channel),
+    reads,
     onceOnly: app?.onceOnly === true,
   })
   return { only }
