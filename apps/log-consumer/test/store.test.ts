@@ -1,7 +1,10 @@
 import { waitFor } from '@alarm-bus/nats-kit/testing'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { migrations } from '../src/database/migrations.ts'
 import { KINDS, startDatabases, type TestDatabase, type TestDatabases } from './support/databases.ts'
 import { DAY_MS, never, openStore as open, record, unlimited } from './support/records.ts'
+
+const MIGRATIONS = Object.keys(migrations).map((name) => ({ name }))
 
 let databases: TestDatabases
 beforeAll(async () => {
@@ -84,7 +87,7 @@ describe.each(KINDS)('%s', (kind) => {
     await database.execute(`insert into log_migration (name, timestamp) values ('999-later', 'now')`)
     await expect(open(database)).rejects.toThrow(/newer version.*999-later/)
     expect(await database.query('select name from log_migration order by name')).toEqual([
-      { name: '001-logs' },
+      ...MIGRATIONS,
       { name: '999-later' },
     ])
   })
@@ -93,7 +96,7 @@ describe.each(KINDS)('%s', (kind) => {
     const database = await databases.make(kind)
     const stores = await Promise.all([open(database), open(database), open(database)])
     await waitFor(() => stores.every((store) => store.check().ok), { what: 'all three are ready' })
-    expect(await database.query('select name from log_migration')).toEqual([{ name: '001-logs' }])
+    expect(await database.query('select name from log_migration')).toEqual(MIGRATIONS)
     await Promise.all(stores.map((store) => store.close()))
   })
 

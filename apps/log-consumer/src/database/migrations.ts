@@ -31,4 +31,10 @@ export const migrations: Readonly<Record<string, Migration>> = {
       await sql`insert into log_usage (id, bytes, entries) values (1, 0, 0)`.execute(kysely)
     },
   },
+  /** What became of one message is asked by its id. */
+  '003-message-id': {
+    async up(kysely: Kysely<unknown>) {
+      await kysely.schema.createIndex('logs_message_id').on('logs').column('message_id').execute()
+    },
+  },
 }

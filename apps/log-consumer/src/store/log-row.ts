@@ -73,11 +73,16 @@ export function searchedFor(text: string): readonly string[] {
 }
 
 /** What UTF-8 columns take: Postgres knows no NUL, and neither database half of a surrogate pair. */
-function storable(text: string): string {
+export function storable(text: string): string {
   return text.toWellFormed().replaceAll('\0', '\uFFFD')
 }
 
 function bytesOf(row: Omit<LogRow, 'bytes'>): number {
-  const texts = [row.stream, row.channel, row.message_id, row.message, row.extra, row.exact, row.search, row.stream]
-  return texts.reduce((sum, text) => sum + (text === null ? 0 : Buffer.byteLength(text)), ROW_OVERHEAD_BYTES)
+  const texts = [row.stream, row.channel, row.message_id, row.message, row.extra, row.exact, row.search]
+  // What two indexes have of it: the key, and the message's id.
+  const indexed = [row.stream, row.message_id]
+  return [...texts, ...indexed].reduce(
+    (sum, text) => sum + (text === null ? 0 : Buffer.byteLength(text)),
+    ROW_OVERHEAD_BYTES,
+  )
 }
