@@ -28,6 +28,8 @@ export const JetStreamCode = {
   DuplicateInProcess: 10_158,
   /** The same of a subject: which message will be its last is not known yet. */
   LastSequenceUnknown: JetStreamApiCodes.StreamWrongLastSequenceUnknown,
+  /** The stream is full, of messages, bytes or messages of the subject, and discards the new. */
+  StreamFull: 10_077,
   TtlInvalid: 10_165,
   TtlDisabled: 10_166,
   AtomicBatchDisabled: 10_174,
