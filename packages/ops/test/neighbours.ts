@@ -33,10 +33,9 @@ export function mayDo(app: App): readonly Attempt[] {
     ]),
     ...publishes(
       [
+        // Not those that hold a subject for each message: a look at all of these holds up the requests of every app.
         ...streams,
-        ...[...readsFrom].flatMap((stream) => ['DLQ', 'REDRIVE'].map((kind) => `${stream}_${kind}`)),
-        ...claimsFor.map((stream) => `${stream}_IDEMPOTENCY`),
-        ...(app.onceOnly ? [...readsFrom].map((stream) => `KV_${stream}_ONCE`) : []),
+        ...[...readsFrom].map((stream) => `${stream}_REDRIVE`),
       ].map((stream) => `$JS.API.STREAM.INFO.${stream}`),
     ),
     ...subscribes([`_INBOX_${app.name}.>`]),
