@@ -32,6 +32,8 @@ const BACK_MS = 10 * 60_000
 /** Share of a stream's messages that are in the copy before publishers are held up. */
 const NEARLY = 0.99
 const LOOK_MS = 25
+/** The server's code for a consumer that is not there. */
+const CONSUMER_NOT_FOUND = 10014
 
 /**
  * Gives a stream what the server does not let it be given, under the same name. Its messages go to a copy, the stream is
@@ -61,7 +63,7 @@ export async function migrateStream(
     if (incarnationOf(live) !== incarnationOf(stored))
       throw new Error(`a stream ${name} was made while its messages are in ${copy}; one of the two has to go by hand`)
   } else {
-    if (live) await manager.streams.delete(name)
+    if (live) await endStream(manager, name)
     await copyBack(manager, declared, stored)
   }
   const marker = Number(stored.config.metadata?.[MARKER_KEY])
@@ -81,13 +83,32 @@ async function copyBack(manager: JetStreamManager, declared: DeclaredStreamConfi
     ...withRoom(declared),
     metadata: { ...metadata, [MIGRATING_KEY]: copy },
   })
-  // Before anything is in it, and apps make none while it says that it is migrated.
+  // There is no way back from here, so it is given time.
+  await caughtUp(manager, name, stored, performance.now() + BACK_MS)
+  // Once all is in it: of a consumer that is made before, the server counts as waiting what was settled as well, and an app
+  // that sees the number fall takes its consumer for one that was moved. Apps make none until it is released.
   const consumers = stored.config.metadata?.[CONSUMERS_KEY] ?? '[]'
   for (const config of JSON.parse(consumers) as readonly Partial<ConsumerConfig>[])
     await manager.consumers.add(name, config)
-  // There is no way back from here, so it is given time.
-  await caughtUp(manager, name, stored, performance.now() + BACK_MS)
   await release(manager, name, { ...declared, ...withRoom(declared), metadata })
+}
+
+/**
+ * Deletes a stream, its consumers first: whoever waits at one is told that it is gone. The server may drop that word when
+ * the consumer goes with its stream, and an app then waits until heartbeats stay away.
+ */
+async function endStream(manager: JetStreamManager, name: string): Promise<void> {
+  for (const { name: consumer } of await consumersOf(manager, name)) {
+    await manager.consumers.delete(name, consumer).catch((error: unknown) => {
+      if (!(error instanceof JetStreamApiError && error.code === CONSUMER_NOT_FOUND)) throw error
+    })
+  }
+  // A stream says one thing after the other, so its answer, whichever it is, comes after what the waiting were told.
+  await manager
+    .jetstream()
+    .publish(markerSubject(name), 'the last one', { retries: 0 })
+    .catch(() => undefined)
+  await manager.streams.delete(name)
 }
 
 function markerSubject(stream: string): string {
@@ -124,7 +145,7 @@ async function copyAway(manager: JetStreamManager, name: string, deadline: numbe
   try {
     await manager.streams.update(name, { metadata: { ...live.config.metadata, [MIGRATING_KEY]: copy } })
     await nearlyCaughtUp(manager, copy, name, deadline)
-    const consumers = await durablesOf(manager, name)
+    const consumers = (await consumersOf(manager, name)).filter(({ config }) => config.durable_name !== undefined)
     const results = await Promise.allSettled(consumers.map((info) => drainConsumer(manager, info, deadline)))
     for (const result of results) if (result.status === 'fulfilled') drained.push(result.value)
     const failed = results.find((result) => result.status === 'rejected')
@@ -204,10 +225,8 @@ async function nearlyCaughtUp(manager: JetStreamManager, copy: string, name: str
   }
 }
 
-async function durablesOf(manager: JetStreamManager, stream: string): Promise<readonly ConsumerInfo[]> {
+async function consumersOf(manager: JetStreamManager, stream: string): Promise<readonly ConsumerInfo[]> {
   const found: ConsumerInfo[] = []
-  for await (const info of manager.consumers.list(stream)) {
-    if (info.config.durable_name !== undefined) found.push(info)
-  }
+  for await (const info of manager.consumers.list(stream)) found.push(info)
   return found
 }
