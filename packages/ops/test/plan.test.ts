@@ -199,7 +199,7 @@ test('a limit below what a stream holds removes messages, so it needs its name a
     streams: declared.streams.map((one) => (one.name === 'BASQUIAT_STREAM' ? { ...one, max_msgs: maxMessages } : one)),
   })
   const make = async (maxMessages: number, destroy: readonly string[] = []) =>
-    makePlan(holding(maxMessages), await observe(manager, []), { streamsOnly: true, destroy })
+    makePlan(holding(maxMessages), await observe(await broker.raw('admin'), []), { streamsOnly: true, destroy })
   // Lower than it was, with room for what is there.
   const roomy = await make(3)
   expect(roomy.changes).toMatchObject([{ action: 'update', stream: 'BASQUIAT_STREAM' }])
@@ -216,7 +216,7 @@ test('a limit below what a stream holds removes messages, so it needs its name a
 
   // What a stream that is made anew carries over is held to the same limits.
   const inMemory = holding(2).streams.map((one) => ({ ...one, storage: StorageType.Memory }))
-  const migrated = makePlan({ streams: inMemory, contracts }, await observe(manager, []), {
+  const migrated = makePlan({ streams: inMemory, contracts }, await observe(await broker.raw('admin'), []), {
     streamsOnly: true,
     destroy: [],
   })
@@ -232,7 +232,7 @@ test('dead letters of a release with larger limits are not lowered below what is
   const client = await broker.raw('alarm-consumer')
   const letter = Buffer.alloc(stream.maxMessageBytes)
   const plan = async () =>
-    makePlan({ contracts, streams: [declared] }, await observe(manager, []), {
+    makePlan({ contracts, streams: [declared] }, await observe(await broker.raw('admin'), []), {
       streamsOnly: true,
       destroy: [],
     })

@@ -64,7 +64,7 @@ export async function openSession(
       const declared = declare(contracts, options.streamsOnly ? undefined : await readApps(), options.replicas)
       const advisories = contracts.streams.map(({ name }) => advisoryStreamName(name))
       const streams = options.streamsOnly ? [] : [...declared.streams.map(({ name }) => name), ...advisories]
-      const observed = await untilAnswered(deadline, () => observe(manager, streams))
+      const observed = await untilAnswered(deadline, () => observe(admin.connection.client, streams))
       return { plan: makePlan(declared, observed, options), declared, observed }
     },
     async asMigrator() {
