@@ -9,6 +9,7 @@ import { appPermissions } from '../src/permissions/app-permissions.ts'
 import { renderAccounts } from '../src/permissions/render-accounts.ts'
 import { declare } from '../src/plan/declared.ts'
 import { migrateStream } from '../src/plan/migrate-stream.ts'
+import { Patience } from '../src/plan/patience.ts'
 import { startBroker, type TestBroker, type TestBrokerOptions } from './harness.ts'
 import { opsOf } from './in-process.ts'
 import { STREAM_NAMES } from './permissions.ts'
@@ -51,6 +52,7 @@ function withId(id: string) {
   return given
 }
 
+const as = async (cut: JetStreamManager) => ({ manager: cut, connection: await broker.kit('migrator') })
 const names = async () => (await manager.streams.list().next()).map(({ config }) => config.name).sort()
 
 test.each([{ place: 'one account' }, { place: 'accounts' }] as const)(
@@ -142,7 +144,7 @@ test('one that was cut off goes on from the copy, whatever stands in its place',
     if (config.name === STREAM) throw new Error('cut off')
     return add(config)
   }
-  await expect(migrateStream(cut, declared as never, performance.now() + 10_000)).rejects.toThrow('cut off')
+  await expect(migrateStream(await as(cut), declared as never, new Patience(10_000))).rejects.toThrow('cut off')
   expect(await names()).toContain(`${STREAM}_MIGRATION`)
   expect(await names()).not.toContain(STREAM)
 
@@ -162,7 +164,7 @@ test('one that was cut off when all was back keeps what came in since', async ()
   const [declared] = declare(contracts, undefined, undefined).streams
   const cut = await jetstreamManager(await broker.raw('migrator'), { checkAPI: false })
   cut.streams.deleteMessage = () => Promise.reject(new Error('cut off'))
-  await expect(migrateStream(cut, declared as never, performance.now() + 10_000)).rejects.toThrow('cut off')
+  await expect(migrateStream(await as(cut), declared as never, new Patience(10_000))).rejects.toThrow('cut off')
   await producer.request('alarm.to.bot', '{"message":"since"}')
   expect((await apply()).code).toBe(0)
   const { state } = await manager.streams.info(STREAM)
