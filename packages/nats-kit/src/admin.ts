@@ -22,6 +22,8 @@ export { findOrphans, type FindOrphansOptions, type Orphan, OrphanReason } from 
 export { pruneConsumers, type PrunedConsumer, type PruneOptions } from './consumers/prune-consumers.ts'
 export { channelSubjects, idempotencySubjects } from './publish/publisher-subjects.ts'
 export {
+  deadLetterShareSubject,
+  deadLetterSharesStreamName,
   deadLetterStreamName,
   deadLetterSubject,
   idempotencyStreamName,

@@ -15,7 +15,7 @@ async function setUp(made: TestContracts = makeContracts()) {
 
 test('creates what is missing, with its companions, and finds nothing to do the second time', async () => {
   const { apply, live, stream, toBot, toLog } = await setUp()
-  expect((await apply()).map((plan) => plan.action)).toEqual(Array.from({ length: 5 }, () => 'create'))
+  expect((await apply()).map((plan) => plan.action)).toEqual(Array.from({ length: 6 }, () => 'create'))
   expect(await live()).toMatchObject({
     subjects: [toBot.subject, toLog.subject],
     storage: 'file',
@@ -26,7 +26,7 @@ test('creates what is missing, with its companions, and finds nothing to do the 
     duplicate_window: 120e9,
     num_replicas: 1,
   })
-  expect((await apply()).map((plan) => plan.action)).toEqual(Array.from({ length: 5 }, () => 'none'))
+  expect((await apply()).map((plan) => plan.action)).toEqual(Array.from({ length: 6 }, () => 'none'))
 })
 
 test('updates what differs and logs each changed field', async () => {

@@ -47,7 +47,7 @@ test('an empty broker: every stream with its fields, who makes the consumers, ex
   for (const name of STREAM_NAMES) expect(out).toContain(`${name}: create\n`)
   expect(out).toContain('  max_msgs: 100000\n')
   expect(out).toContain('BASQUIAT_STREAM/log-consumer_alarm-to-log: made by log-consumer when it starts\n')
-  expect(out).toContain('5 to create; nothing was changed, `pnpm ops apply` does it\n')
+  expect(out).toContain('6 to create; nothing was changed, `pnpm ops apply` does it\n')
   expect(await manager.streams.list().next()).toEqual([])
 
   await setUp()

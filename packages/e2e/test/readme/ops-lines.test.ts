@@ -37,6 +37,12 @@ test('the Korean README has the same lines', () => {
   expect(opsLines('README.ko.md')).toEqual(lines)
 })
 
+test('ops prints its answer and nothing else, and its exit code is passed on', async () => {
+  const refused = run(['pnpm', 'ops', 'permission'])
+  expect((await refused.exited).code).toBe(1)
+  expect(refused.output().trimEnd().split('\n')).toEqual([expect.stringContaining('"permission"')])
+})
+
 test('the lines run as they stand, one after the other, on the broker of nats.setup.conf', async () => {
   const broker = await startTestBroker({ config: `${repository}nats.setup.conf`, port: 0, env: development })
   onTestFinished(() => broker.stop())

@@ -7,6 +7,7 @@ import { withCompanions } from './companion-streams.ts'
 import { isMigrating, migrationName } from './incarnation.ts'
 import { describeChange, type FieldChange, type StreamPlan } from './plan.ts'
 import type { DeclaredStreamConfig } from './to-stream-config.ts'
+import { probeStream } from './probe-stream.ts'
 import { isUndeclared } from './undeclared-fields.ts'
 import { widenStream } from './widen-stream.ts'
 
@@ -25,6 +26,11 @@ export interface EnsureStreamsOptions {
   readonly mode: StreamMode
   /** With `verify`: the streams to look at, companions among them. Not given: all of them. */
   readonly only?: readonly string[]
+  /**
+   * With `verify`: streams that are not looked up, each with a subject of its own on which the app may publish. Such a
+   * stream is asked whether it is there by a message that it refuses; how it is configured is left to `pnpm ops plan`.
+   */
+  readonly probes?: Readonly<Record<string, string>>
   /** At least so many copies of each stream. Not given: new streams get their declaration's, existing ones keep theirs. */
   readonly replicas?: number
   /** What to run when a stream is missing or differs; part of the error. */
@@ -51,10 +57,27 @@ export async function ensureStreams(
   for (const stream of streams) {
     for (const declared of withCompanions(stream, options.replicas)) {
       if (options.mode === 'verify' && options.only?.includes(declared.name) === false) continue
-      plans.push(await ensureStream(connection, manager, declared, options))
+      const probe = options.mode === 'verify' ? options.probes?.[declared.name] : undefined
+      if (probe === undefined) plans.push(await ensureStream(connection, manager, declared, options))
+      else plans.push(await probed(connection, declared.name, probe, options))
     }
   }
   return plans
+}
+
+async function probed(
+  { client }: Connection,
+  stream: string,
+  subject: string,
+  { hint }: EnsureStreamsOptions,
+): Promise<StreamPlan> {
+  const found = await probeStream(client, subject).catch((error: unknown) => {
+    throw unanswered(`stream ${stream} cannot be asked`, error)
+  })
+  if (found === stream) return { action: 'none', stream }
+  const end = hint === undefined ? '' : `; ${hint}`
+  if (found === undefined) throw new KitError(KitErrorCode.StreamMissing, `stream ${stream} is not on the broker${end}`)
+  throw new KitError(KitErrorCode.StreamDifferent, `${subject} is stored in ${found} and not in ${stream}${end}`)
 }
 
 async function ensureStream(
