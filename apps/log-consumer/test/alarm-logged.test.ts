@@ -12,7 +12,10 @@ beforeAll(async () => {
 })
 afterAll(() => databases[Symbol.asyncDispose]())
 
-const context = { error: (code: string, detail: unknown) => new RequestFailed(code, detail) } as never
+const context = {
+  ...never,
+  error: (code: string, detail: unknown) => new RequestFailed(code, detail),
+} as never
 
 async function ask(database: () => Database, channel: string, id: string): Promise<unknown> {
   try {
@@ -36,13 +39,6 @@ describe.each(KINDS)('%s', (kind) => {
     expect(await ask(store.database, 'alarm-to-log', 'a')).toBe('unknown_message')
     expect(await ask(store.database, 'alarm-to-bot', "a' or '1'='1")).toBe('unknown_message')
     await store.close()
-  })
-
-  test('has an index of the ids', async () => {
-    const made = await databases.make(kind)
-    await (await openStore(made)).close()
-    const indexes = kind === 'sqlite' ? 'sqlite_master where name' : 'pg_indexes where indexname'
-    expect(await made.query(`select 1 from ${indexes} = 'logs_message_id'`)).toHaveLength(1)
   })
 })
 

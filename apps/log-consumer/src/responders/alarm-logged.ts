@@ -7,7 +7,7 @@ import { StoreUnavailable } from '../store/store-unavailable.ts'
 /** Answers whether an alarm is written down. A database that is away is told as that, and not as an unknown alarm. */
 export function alarmLoggedResponder(database: () => Database): Responder {
   return defineResponder(alarmLogged, async ({ channel, id }, context) => {
-    const found = await find(database, channel, id).catch((error: unknown) => {
+    const found = await find(database, channel, id, context.signal).catch((error: unknown) => {
       throw error instanceof StoreUnavailable ? context.error('store_unavailable', {}) : error
     })
     if (!found) throw context.error('unknown_message', {})
@@ -15,6 +15,9 @@ export function alarmLoggedResponder(database: () => Database): Responder {
   })
 }
 
-async function find(database: () => Database, channel: string, id: string): ReturnType<typeof findById> {
-  return findById(database(), channel, id)
+async function find(
+  database: () => Database,
+  ...asked: [channel: string, id: string, signal: AbortSignal]
+): ReturnType<typeof findById> {
+  return findById(database(), ...asked)
 }
