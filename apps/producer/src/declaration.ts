@@ -7,4 +7,6 @@ export const app = defineApp({
   // A route for each channel there is.
   publishes: contracts.channels,
   idempotency: true,
+  // What became of a message.
+  asks: contracts.requests,
 })

@@ -27,7 +27,7 @@ export interface Contracts<
  */
 export function defineContracts<
   const C extends readonly Channel[],
-  const R extends readonly RequestContract[] = readonly [],
+  const R extends readonly RequestContract[] = readonly RequestContract[],
 >(declared: {
   readonly channels: C
   readonly streams: readonly Stream[]

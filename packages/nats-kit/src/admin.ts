@@ -23,12 +23,15 @@ export { pruneConsumers, type PrunedConsumer, type PruneOptions } from './consum
 export { requestSubjects, responderSubscription } from './requests/request-subjects.ts'
 export { channelSubjects, idempotencySubjects } from './publish/publisher-subjects.ts'
 export {
+  deadLetterShareSubject,
+  deadLetterSharesStreamName,
   deadLetterStreamName,
   deadLetterSubject,
   idempotencyStreamName,
   redriveStreamName,
   withCompanions,
 } from './streams/companion-streams.ts'
+export { listConsumers, listStreams } from './streams/list-all.ts'
 export { advisoryStreamName } from './streams/advisory-stream.ts'
 export { listenerSubject } from './core/listener-subjects.ts'
 export { directGetSubject, readSubjects } from './reading/read-subjects.ts'

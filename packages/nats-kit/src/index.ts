@@ -38,7 +38,7 @@ export { createKvOnceStore, type KvOnceStoreOptions } from './once/kv-once-store
 export { kvOnceStore, type LateOnceStore } from './once/late-once-store.ts'
 export { createMemoryOnceStore } from './once/memory-once-store.ts'
 export { onceOnly, type OnceOnlyOptions } from './once/once-only.ts'
-export type { OnceClaim, OnceKey, OnceStore } from './once/once-store.ts'
+export type { OnceClaim, OnceKey, OnceRecord, OnceStore } from './once/once-store.ts'
 export type { WatchdogOptions } from './watchdog/options.ts'
 export { WatchdogCondition } from './condition.ts'
 export { ensureStreams, type EnsureStreamsOptions, type StreamMode } from './streams/ensure-streams.ts'

@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Channel } from '@alarm-bus/contracts'
 import { boundedMs, checkedTimeoutMs } from '../checked-options.ts'
 import { prepareConnection } from '../connection/connect.ts'
-import { resolveSubscriberOptions } from '../consumers/options.ts'
+import { consumerName } from '../consumers/consumer-name.ts'
+import { resolveSubscriberOptions, type SubscriberSettings } from '../consumers/options.ts'
 import { Pauses } from '../consumers/pauses.ts'
 import { createSubscriber } from '../consumers/subscriber.ts'
 import { KitError, KitErrorCode } from '../errors.ts'
@@ -15,7 +17,8 @@ import { createListeners } from '../core/listeners.ts'
 import { readChannel } from '../reading/read-channel.ts'
 import { createRequester, type Requester } from '../requests/requester.ts'
 import { createResponders } from '../requests/responders.ts'
-import { usedStreams } from '../streams/used-streams.ts'
+import type { EnsureStreamsOptions } from '../streams/ensure-streams.ts'
+import { probedStreams, usedStreams } from '../streams/used-streams.ts'
 import { checkedLagMs, EventLoopWatch } from '../watchdog/event-loop-watch.ts'
 import type { Bus, BusOptions } from './bus.ts'
 import { refuseUndeclared, withDeclaredSettings } from './declared-app.ts'
@@ -54,7 +57,7 @@ export function createBus(options: BusOptions): Bus {
     app: options.connection.name,
     handlers: app ? withDeclaredSettings(app, options.subscriber.handlers) : options.subscriber.handlers,
   }
-  if (subscriberOptions) resolveSubscriberOptions(subscriberOptions)
+  const settings = subscriberOptions && resolveSubscriberOptions(subscriberOptions)
   if (options.eventLoopLagMs !== undefined) checkedLagMs(options.eventLoopLagMs)
 
   const { connection, open } = prepareConnection(options.connection, { logger, events })
@@ -62,7 +65,7 @@ export function createBus(options: BusOptions): Bus {
   const keeper = new StreamKeeper(connection, contracts.streams, {
     mode: 'apply',
     ...options.streams,
-    ...onlyUsed(options),
+    ...onlyUsed(options, settings),
   })
   const publisher = options.publisher && createJetStreamPublisher(connection, { ...options.publisher, ...published })
   const corePublisher = options.publisher && createCorePublisher(connection, published)
@@ -175,18 +178,23 @@ export function createBus(options: BusOptions): Bus {
 }
 
 /** What an app does not use is others' to look after, and its user may not look at it. */
-function onlyUsed(options: BusOptions): { readonly only?: readonly string[] } {
+function onlyUsed(
+  options: BusOptions,
+  settings: SubscriberSettings | undefined,
+): Pick<EnsureStreamsOptions, 'only' | 'probes'> {
   const { contracts, app, publisher, subscriber, requester, responders, listeners } = options
   const reads = app?.reads ?? []
   if (!publisher && !subscriber && !requester && !responders && !listeners && reads.length === 0) return {}
-  const only = usedStreams(contracts, {
+  const use = {
     publishes: publisher ? (app?.publishes ?? contracts.channels) : [],
     idempotency: publisher?.idempotency === true,
     handles: (subscriber?.handlers ?? []).map(({ channel }) => channel),
     reads,
     onceOnly: app?.onceOnly === true,
-  })
-  return { only }
+    consumerOf: (channel: Channel) => (settings ? consumerName(settings, channel) : ''),
+  }
+  const probes = probedStreams(contracts, use)
+  return { only: [...usedStreams(contracts, use), ...Object.keys(probes)], probes }
 }
 
 /** Of a bus that only subscribes. */

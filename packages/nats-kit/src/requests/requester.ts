@@ -122,19 +122,15 @@ class OpenRequester implements Requester {
     connection.events.on('errorOccurred', this.#onBrokerError)
   }
 
-  request<R extends RequestContract>(
-    request: R,
-    input: RequestInputOf<R>,
-    options?: RequestCallOptions,
-  ): Promise<ResponseOf<R>> {
-    return new Promise((resolve, reject) => {
+  /** Bound, so that it can be handed on alone. */
+  readonly request: Requester['request'] = (request, input, options) =>
+    new Promise((resolve, reject) => {
       try {
         this.#send(request, input, options, resolve, reject)
       } catch (error) {
         reject(KitError.from(error))
       }
     })
-  }
 
   checks(): readonly HealthCheck[] {
     const { refusal } = this.#inbox

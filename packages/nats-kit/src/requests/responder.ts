@@ -37,10 +37,13 @@ export interface Responder<R extends RequestContract = RequestContract> extends 
   handle(input: RequestOf<R>, context: RequestContext<R>): Promise<ResponseInputOf<R>> | ResponseInputOf<R>
 }
 
+/** The same, as something that nobody changes: so a handler may return literals and lists as they are written. */
+type Frozen<T> = T extends object ? { readonly [Key in keyof T]: Frozen<T[Key]> } : T
+
 /** A responder with its types inferred from the request, as a bus takes it. */
-export function defineResponder<R extends RequestContract>(
+export function defineResponder<R extends RequestContract, const Response extends Frozen<ResponseInputOf<R>>>(
   request: R,
-  handle: Responder<R>['handle'],
+  handle: (input: RequestOf<R>, context: RequestContext<R>) => Promise<Response> | Response,
   options: ResponderOptions = {},
 ): Responder {
   return { ...options, request, handle: handle as unknown as Responder['handle'] }
