@@ -1,5 +1,3 @@
-import { streamLookupSubject } from '../streams/used-streams.ts'
-
 /** Where messages of a stream are asked for many at a time. */
 export function directGetSubject(stream: string): string {
   return `$JS.API.DIRECT.GET.${stream}`
@@ -11,9 +9,9 @@ export function leaderGetSubject(stream: string): string {
 }
 
 /**
- * What reading a channel takes. What is asked for is in the request's body, which no permission sees: whoever has these
+ * What reading a channel takes besides looking its stream up. What is asked for is in the request's body, which no permission sees: whoever has these
  * can read all that the stream holds, and nothing else.
  */
 export function readSubjects(stream: string): readonly string[] {
-  return [streamLookupSubject(stream), directGetSubject(stream), leaderGetSubject(stream)]
+  return [directGetSubject(stream), leaderGetSubject(stream)]
 }
