@@ -21,6 +21,9 @@ export function lasting(change: Change): object {
       return { ...change, advisories: undefined }
     case 'resume':
       return { ...change, waiting: undefined }
+    case 'update':
+    case 'migrate':
+      return { ...change, ...(change.drops && { drops: change.drops.map(({ field }) => field) }) }
     default:
       return change
   }

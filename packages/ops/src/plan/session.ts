@@ -62,7 +62,7 @@ export async function openSession(
     async make(options) {
       const declared = declare(contracts, options.streamsOnly ? undefined : await readApps(), options.replicas)
       const advisories = contracts.streams.map(({ name }) => advisoryStreamName(name))
-      const streams = options.streamsOnly ? [] : [...declared.streams.map(({ name }) => name), ...advisories]
+      const streams = [...declared.streams.map(({ name }) => name), ...(options.streamsOnly ? [] : advisories)]
       const observed = await untilAnswered(deadline, () => observe(admin.connection.client, streams))
       return { plan: makePlan(declared, observed, options), declared, observed }
     },
