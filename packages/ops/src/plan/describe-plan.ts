@@ -31,6 +31,7 @@ export function describeDone(change: Change, said?: string): string {
     resume: 'resumed',
     destroy: 'destroyed',
     retire: 'retired',
+    return: 'returned',
     blocked: 'blocked',
   }
   return `${nameOf(change)}: ${done[change.action]}${said === undefined ? '' : `: ${said}`}`
@@ -68,6 +69,10 @@ function describeChange(change: Change): readonly string[] {
         ...change.unlimited.map(
           ({ consumer, maxDeliver }) => `  ${change.of}/${consumer} max_deliver: ${maxDeliver} → -1`,
         ),
+      ]
+    case 'return':
+      return [
+        `${name}: return: ${showMessages(change.copies)} redriven to it, and nobody reads them; they become dead letters again`,
       ]
     case 'blocked':
       return [`${name}: cannot be changed`, ...change.fields.map(describeField), `  way out: ${change.wayOut}`]

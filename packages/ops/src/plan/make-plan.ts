@@ -1,5 +1,12 @@
 import type { FieldChange } from '@alarm-bus/nats-kit'
-import { configHash, type DeclaredStreamConfig, migrationName, planStream, taggedHash } from '@alarm-bus/nats-kit/admin'
+import {
+  configHash,
+  type DeclaredStreamConfig,
+  migrationName,
+  planStream,
+  redriveStreamName,
+  taggedHash,
+} from '@alarm-bus/nats-kit/admin'
 import type { StreamInfo } from '@nats-io/jetstream'
 import type { Declared } from './declared.ts'
 import { dropsOf } from './drops.ts'
@@ -19,6 +26,7 @@ export function makePlan(declared: Declared, observed: Observed, options: PlanOp
     ...declared.streams.flatMap((one) => streamChange(one, observed, options)),
     ...(consumers?.changes ?? []),
     ...advisories.changes,
+    ...returns(observed),
     ...doomed.map(destruction),
   ]
   const named = new Set(changes.filter(destroys).map(nameOf))
@@ -77,6 +85,12 @@ function streamChange(
       return [{ action: 'blocked', stream, fields, wayOut }]
     }
   }
+}
+
+function returns({ copies }: Observed): readonly Change[] {
+  return [...(copies ?? [])].flatMap(([of, some]) =>
+    some.map((one) => ({ action: 'return' as const, stream: redriveStreamName(of), of, ...one })),
+  )
 }
 
 /** Somebody asked for it, and it is done: by an earlier run, as a rule. */

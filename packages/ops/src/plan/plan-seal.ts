@@ -19,6 +19,8 @@ export function lasting(change: Change): object {
   switch (change.action) {
     case 'retire':
       return { ...change, advisories: undefined }
+    case 'return':
+      return { ...change, copies: undefined }
     case 'resume':
       return { ...change, waiting: undefined }
     case 'update':

@@ -57,6 +57,16 @@ export type Change =
       readonly advisories: number
       readonly unlimited: readonly { readonly consumer: string; readonly maxDeliver: number }[]
     }
+  /** Redriven messages of which the reader is gone: they become dead letters again. */
+  | {
+      readonly action: 'return'
+      /** The stream of redriven messages. */
+      readonly stream: string
+      /** The declared stream beside which it is, and the consumer that had failed. */
+      readonly of: string
+      readonly consumer: string
+      readonly copies: number
+    }
   /** The server cannot change it, and there is no way that `apply` could go: it refuses the whole plan. */
   | {
       readonly action: 'blocked'
