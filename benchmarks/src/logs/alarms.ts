@@ -10,8 +10,33 @@ export interface BenchmarkAlarm {
 const RARE_EVERY = 1_000_003
 /** Words of each language; the first are said most, as in any language. */
 const WORDS = 5_000
-const SYLLABLES = [...'가나다라마바사아자차하고노도로모보소오조구누두루무부수우주기니디리미비시이지서버실온력정전복장애디스크사용률경확인필요결제환불주문배송']
-const SOUNDS = ['ba', 'co', 'de', 'fi', 'ga', 'ho', 'in', 'ka', 'lo', 'me', 'no', 'or', 'pa', 're', 'st', 'ta', 'un', 've', 'wi', 'er', 'on', 'an']
+const SYLLABLES = [
+  ...'가나다라마바사아자차하고노도로모보소오조구누두루무부수우주기니디리미비시이지서버실온력정전복장애디스크사용률경확인필요결제환불주문배송',
+]
+const SOUNDS = [
+  'ba',
+  'co',
+  'de',
+  'fi',
+  'ga',
+  'ho',
+  'in',
+  'ka',
+  'lo',
+  'me',
+  'no',
+  'or',
+  'pa',
+  're',
+  'st',
+  'ta',
+  'un',
+  've',
+  'wi',
+  'er',
+  'on',
+  'an',
+]
 
 export const COMMON_KOREAN = '온도'
 export const COMMON_ENGLISH = 'disk'
@@ -27,7 +52,10 @@ function spread(value: number): number {
 
 function wordsOf(pieces: readonly string[], least: number, first: string): readonly string[] {
   const words = Array.from({ length: WORDS }, (_, word) =>
-    Array.from({ length: least + (spread(word) % 3) }, (_none, at) => pieces[spread(word * 8 + at) % pieces.length]).join(''),
+    Array.from(
+      { length: least + (spread(word) % 3) },
+      (_none, at) => pieces[spread(word * 8 + at) % pieces.length],
+    ).join(''),
   )
   return [first, ...words]
 }
@@ -53,7 +81,9 @@ export function alarmAt(index: number): BenchmarkAlarm {
   return {
     channel: spread(seed + 24) % 5 === 0 ? 'alarm-to-bot' : 'alarm-to-log',
     message,
-    ...(hasExtra && { extra: `at ${word(ENGLISH, seed + 25)} (${word(ENGLISH, seed + 26)}.ts:${spread(seed + 27) % 900})` }),
+    ...(hasExtra && {
+      extra: `at ${word(ENGLISH, seed + 25)} (${word(ENGLISH, seed + 26)}.ts:${spread(seed + 27) % 900})`,
+    }),
     requestId: requestIdAt(index),
   }
 }

@@ -23,10 +23,13 @@ export async function benchLogs(args: readonly string[]): Promise<void> {
     },
   })
   if (values.help) return void process.stdout.write(LOGS_HELP)
-  const kinds = values.database === undefined ? DATABASE_KINDS : DATABASE_KINDS.filter((kind) => kind === values.database)
-  if (kinds.length === 0) throw new Error(`unknown database ${values.database}; expected one of: ${DATABASE_KINDS.join(', ')}`)
+  const kinds =
+    values.database === undefined ? DATABASE_KINDS : DATABASE_KINDS.filter((kind) => kind === values.database)
+  if (kinds.length === 0)
+    throw new Error(`unknown database ${values.database}; expected one of: ${DATABASE_KINDS.join(', ')}`)
   const rows = Number(values.rows ?? (values.against === undefined ? 200_000 : 50_000))
-  if (!Number.isSafeInteger(rows) || rows < 1) throw new Error(`--rows must be a whole number from 1, not ${values.rows}`)
+  if (!Number.isSafeInteger(rows) || rows < 1)
+    throw new Error(`--rows must be a whole number from 1, not ${values.rows}`)
   const progress = new ProgressLine()
   for (const kind of kinds) {
     const table = await tableFor(kind, rows, values.against, progress.show)

@@ -58,7 +58,14 @@ async function ingest(kind: DatabaseKind, rows: number, checkout: string): Promi
     let startedAt = 0
     const app = await startServer(
       join(checkout, 'apps/log-consumer/src/main.ts'),
-      { NODE_ENV: 'test', NATS_SERVERS: broker.url, STREAMS: 'apply', LOG_CONSUMER_PORT: '0', CONCURRENCY, ...database.environment },
+      {
+        NODE_ENV: 'test',
+        NATS_SERVERS: broker.url,
+        STREAMS: 'apply',
+        LOG_CONSUMER_PORT: '0',
+        CONCURRENCY,
+        ...database.environment,
+      },
       [],
       ({ event }) => {
         if (event !== 'logStored') return

@@ -109,7 +109,8 @@ async function measure(app: ServerProcess, query: string | undefined): Promise<O
   const ask = async (): Promise<{ readonly logs?: readonly unknown[]; readonly next?: string | null }> => {
     if (query === undefined) return sleep(QUIET_MS, {})
     const response = await fetch(`${app.url}/logs${query}`)
-    if (!response.ok && response.status !== 404) throw new Error(`${query}: ${response.status} ${await response.text()}`)
+    if (!response.ok && response.status !== 404)
+      throw new Error(`${query}: ${response.status} ${await response.text()}`)
     return (await response.json()) as object
   }
   // Once for what is not in memory yet.

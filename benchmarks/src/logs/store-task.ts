@@ -33,7 +33,9 @@ const opened = isPostgres
   ? (await load('database/open-postgres.ts')).openPostgres(values.database)
   : (await load('database/open-sqlite.ts')).openSqlite(values.database)
 const silent = { debug() {}, info() {}, warn: console.error, error: console.error }
-const store = await (await load('store/log-store.ts')).openLogStore({
+const store = await (
+  await load('store/log-store.ts')
+).openLogStore({
   database: opened,
   logger: silent,
   limits: { maxAgeMs: Number.MAX_SAFE_INTEGER, maxBytes: Number.MAX_SAFE_INTEGER },
@@ -48,7 +50,14 @@ const worker = async (end: number): Promise<void> => {
   while (next < end) {
     const index = next++
     const { channel, message, extra, requestId } = alarmAt(index)
-    const record = { channel, message, ...(extra !== undefined && { extra }), id: `id-${index}`, requestId, stream: STREAM }
+    const record = {
+      channel,
+      message,
+      ...(extra !== undefined && { extra }),
+      id: `id-${index}`,
+      requestId,
+      stream: STREAM,
+    }
     const storedAt = new Date(FIRST_MS + Math.floor((index * 1_000) / ALARMS_A_SECOND))
     await store.save({ ...record, seq: index + 1, storedAt, deliveryCount: 1 }, never())
   }
@@ -61,5 +70,7 @@ const cpu = process.cpuUsage()
 await storeUpTo(from + warmUp + rows)
 const seconds = (performance.now() - startedAt) / 1_000
 const { user, system } = process.cpuUsage(cpu)
-process.stdout.write(`${JSON.stringify({ rows, seconds, perSecond: rows / seconds, cpuMicros: (user + system) / rows })}\n`)
+process.stdout.write(
+  `${JSON.stringify({ rows, seconds, perSecond: rows / seconds, cpuMicros: (user + system) / rows })}\n`,
+)
 await store.close()

@@ -26,10 +26,18 @@ export function streamRoute(http: FastifyInstance, readers: Readers, tail: () =>
     // Read before the answer begins: a database that is away can still be answered with a problem.
     const first = await steps.next()
     const parts = inParts(eventsOf(first, steps), place.moved)
-    return reply
-      .type('text/event-stream; charset=utf-8')
-      .headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', 'x-accel-buffering': 'no' })
-      .send(Readable.from(parts, { objectMode: false, highWaterMark: 1 }))
+    return (
+      reply
+        .type('text/event-stream; charset=utf-8')
+        // When it ends the app may be closing, and would wait for a connection that is kept.
+        .headers({
+          connection: 'close',
+          'cache-control': 'no-store',
+          'x-content-type-options': 'nosniff',
+          'x-accel-buffering': 'no',
+        })
+        .send(Readable.from(parts, { objectMode: false, highWaterMark: 1 }))
+    )
   })
 }
 

@@ -8,7 +8,7 @@ import { type LogKey, toEntry } from '../store/log-row.ts'
 import { type CandidateFinder, candidateFinder, type Candidates } from './candidates.ts'
 import { KeySource } from './key-source.ts'
 import { compareIn, compareKeys, decodeKeys } from './keys.ts'
-import { batchesAfter,  firstKey, lastKey, readParts, segmentsOf, stateOf, sumAfter } from './log-index.ts'
+import { batchesAfter, firstKey, lastKey, readParts, segmentsOf, stateOf, sumAfter } from './log-index.ts'
 import { membersOf, SEGMENT_ROWS } from './postings.ts'
 import { BLOCK_ROWS, blockSlot, partId } from './slots.ts'
 

@@ -4,6 +4,7 @@ import type { Database } from '../database/database.ts'
 import type { LogRow } from '../database/tables.ts'
 import { batchesAfter, stateOf } from '../index/log-index.ts'
 import type { LogKey } from '../store/log-row.ts'
+import { StoreUnavailable } from '../store/store-unavailable.ts'
 import { nameOf, type RecentRows } from '../store/recent-rows.ts'
 
 /** How often it looks for what other instances have stored, in milliseconds, while somebody reads. */
@@ -46,9 +47,17 @@ export class LiveTail {
   /**
    * The last batch, and the first that is kept.
    *
-   * @throws StoreUnavailable, and whatever the database throws.
+   * @throws StoreUnavailable
    */
   async range(): Promise<{ readonly first: number; readonly last: number }> {
+    try {
+      return await this.#range()
+    } catch (cause) {
+      throw new StoreUnavailable('the database does not say what is stored last', { cause })
+    }
+  }
+
+  async #range(): Promise<{ readonly first: number; readonly last: number }> {
     const { kysely } = this.#database()
     const { lastBatch } = await stateOf(kysely)
     const { first } = await kysely
