@@ -25,7 +25,24 @@ const SEARCHES = 400
 const PIECES = [
   ...['서버실', '온도', '경고', '디스크', '사용률', '정전', '복구', '가', '각', '힣', 'ㄱ', 'ㅏ', 'ᄀ', 'ᅡ', 'ᆨ'],
   ...['서버실'.normalize('NFD'), '온도'.normalize('NFD'), '한글'.normalize('NFKD')],
-  ...['disk', 'DISK', 'Disk full', 'host-7', 'error', 'Error:', 'timeout', 'ab', 'a', 'b', 'q', '0', '95%', '%', '_', '\\'],
+  ...[
+    'disk',
+    'DISK',
+    'Disk full',
+    'host-7',
+    'error',
+    'Error:',
+    'timeout',
+    'ab',
+    'a',
+    'b',
+    'q',
+    '0',
+    '95%',
+    '%',
+    '_',
+    '\\',
+  ],
   ...['straße', 'STRASSE', 'ΔΙΣΚΟΣ', 'δίσκος', 'ΔΙΣΚΟΣΤΑΘΜΗ', 'ﬁn', 'İstanbul', 'ısı', 'Ǆ', 'ŉ', 'ᾳ', 'Ω', 'Å', 'Å'],
   ...['é', 'e\u0301', '\u0301', '\u0345', 'a\u0323\u0307', 'a\u0307\u0323', '\u200d', '\ufeff', '\u00ad'],
   ...['🚨', '👩‍🚒', '🇰🇷', '👍🏽', '\u{1f468}', '𝔸', '\ud83d', '\udea8', '\0', '\n', '\t', ' ', '  ', '.', '"', "'"],
@@ -61,7 +78,10 @@ describe.each(KINDS)('the index and a plain scan find the same, %s', (kind) => {
       const rows = Array.from({ length: OLD_ROWS }, (_, seq) => toRow(make(seq)))
       for (let start = 0; start < rows.length; start += 200) {
         const some = rows.slice(start, start + 200).map(({ request_id: _none, ...row }) => row)
-        await database.kysely.insertInto('logs').values(some as never).execute()
+        await database.kysely
+          .insertInto('logs')
+          .values(some as never)
+          .execute()
       }
     })
     // Rows of which one has more tokens than a row may.
@@ -94,8 +114,7 @@ describe.each(KINDS)('the index and a plain scan find the same, %s', (kind) => {
       if (!search) {
         expect([scan.channel, scan.requestId, scan.log]).toEqual([undefined, undefined, undefined])
         expect(searchedFor(scan.text ?? '').some((one) => one.length < 2)).toBe(true)
-      }
-      else {
+      } else {
         const found = await keysOf(search(never.signal))
         expect(found.length, `the index is no other than a scan: SEARCH_SEED=${SEED}, ${JSON.stringify(scan)}`).toBe(
           expected.length,

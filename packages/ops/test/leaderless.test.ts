@@ -17,7 +17,13 @@ afterAll(() => cluster?.[Symbol.asyncDispose]())
 
 async function withUser<T>(name: string, work: (client: NatsConnection, manager: JetStreamManager) => Promise<T>) {
   const { user, password: pass } = authOf(name)
-  const client = await connect({ servers: [...cluster.servers], user, pass, inboxPrefix: `_INBOX_${user}` })
+  const client = await connect({
+    servers: [...cluster.servers],
+    user,
+    pass,
+    inboxPrefix: `_INBOX_${user}`,
+    tls: cluster.tls,
+  })
   try {
     return await work(client, await jetstreamManager(client, { checkAPI: false }))
   } finally {
@@ -45,7 +51,7 @@ test('what has no leader is not taken for what is not there, by no command', { t
     NATS_MIGRATOR_PASSWORD: authOf('migrator').password,
   }
   const ops = (servers: readonly string[], args: readonly string[]) =>
-    runOps(args, { ...operator, NATS_SERVERS: servers.join() })
+    runOps(args, { ...operator, NATS_SERVERS: servers.join(), NATS_TLS_CA_FILE: cluster.tls.caFile })
   // One copy of each stream, so that what is on a broker is away with it.
   expect((await ops(cluster.servers, ['apply', '--yes'])).code).toBe(0)
   await withUser('alarm-consumer', (client) => client.request(deadLetterSubject(STREAM, CONSUMER, 1, '1'), '{}'))

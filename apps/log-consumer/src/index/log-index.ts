@@ -70,10 +70,7 @@ export function lastKey(segment: SegmentRow): LogKey {
 }
 
 /** Parts by their numbers; one that is empty is not there. */
-export async function readParts(
-  database: Database,
-  ids: readonly number[],
-): Promise<ReadonlyMap<number, Uint8Array>> {
+export async function readParts(database: Database, ids: readonly number[]): Promise<ReadonlyMap<number, Uint8Array>> {
   if (ids.length === 0) return new Map()
   const rows = await database.kysely
     .selectFrom('log_index')
