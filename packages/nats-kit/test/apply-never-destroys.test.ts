@@ -165,7 +165,7 @@ test('a stream that is being migrated is left alone: its subjects are away on pu
     metadata: { ...metadata, 'alarm-bus.migrating': `${newer.name}_MIGRATION` },
   })
   await expect(apply(newer)).rejects.toMatchObject({
-    code: KitErrorCode.StreamDifferent,
+    code: KitErrorCode.StreamMigrating,
     message: expect.stringContaining('is being migrated'),
   })
   expect((await live()).subjects).toEqual([`migrating.${newer.name}`])
@@ -177,7 +177,7 @@ test.each(['apply', 'create'] as const)(
     const { newer, connection, streams } = await setUp()
     await streams.add({ name: `${newer.name}_MIGRATION`, subjects: [`migrating.${newer.name}_MIGRATION`] })
     await expect(ensureStreams(connection, [newer], { mode })).rejects.toMatchObject({
-      code: KitErrorCode.StreamDifferent,
+      code: KitErrorCode.StreamMigrating,
       message: expect.stringContaining(`${newer.name}_MIGRATION`),
     })
     await expect(streams.info(newer.name)).rejects.toThrow('stream not found')

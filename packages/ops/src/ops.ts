@@ -14,6 +14,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Run>>> = {
   permissions: async () => (await import('./permissions/run-permissions.ts')).runPermissions,
   secrets: async () => (await import('./secrets/run-secrets.ts')).runSecrets,
   plan: async () => (await import('./plan/run-plan.ts')).runPlan,
+  status: async () => (await import('./status/run-status.ts')).runStatus,
 }
 
 const HELP = `pnpm ops <command>
@@ -27,6 +28,7 @@ const HELP = `pnpm ops <command>
   nkey         a key for a user of the broker
   permissions  what each app may do on the broker, from what it declares
   secrets      passwords, certificates and keys for docker compose
+  status       what is on the bus and what is wrong, on one screen
 
 Each command has --help.`
 

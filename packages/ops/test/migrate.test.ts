@@ -1,6 +1,7 @@
-import { alarmToBot, alarmToLog, contracts } from '@alarm-bus/contracts'
+import { alarmToBot, alarmToLog, contracts, defineContracts } from '@alarm-bus/contracts'
+import { createBus } from '@alarm-bus/nats-kit'
 import { MIGRATING_KEY, withCompanions } from '@alarm-bus/nats-kit/admin'
-import { waitFor } from '@alarm-bus/nats-kit/testing'
+import { collectLogs, waitFor } from '@alarm-bus/nats-kit/testing'
 import { type JetStreamManager, jetstreamManager, RetentionPolicy, StorageType } from '@nats-io/jetstream'
 import { headers } from '@nats-io/transport-node'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -10,7 +11,7 @@ import { renderAccounts } from '../src/permissions/render-accounts.ts'
 import { declare } from '../src/plan/declared.ts'
 import { migrateStream } from '../src/plan/migrate-stream.ts'
 import { Patience } from '../src/plan/patience.ts'
-import { startBroker, type TestBroker, type TestBrokerOptions } from './harness.ts'
+import { authOf, startBroker, type TestBroker, type TestBrokerOptions } from './harness.ts'
 import { opsOf } from './in-process.ts'
 import { STREAM_NAMES } from './permissions.ts'
 import { repeated, startConsumer, startPublisher } from './traffic.ts'
@@ -99,6 +100,54 @@ test.each([{ place: 'one account' }, { place: 'accounts' }] as const)(
     expect((await opsOf(broker, {}, 'plan')).code).toBe(0)
   },
 )
+
+test('a producer of the other release, which declares what was, is ready before, meanwhile and after', async () => {
+  const other = defineContracts({
+    channels: contracts.channels,
+    streams: contracts.streams.map((stream) => ({ ...stream, storage: 'memory' as const, maxBytes: 40 * 1024 * 1024 })),
+  })
+  const start = () => {
+    const connection = { servers: broker.servers, name: 'producer', auth: authOf('producer') }
+    const bus = createBus({
+      contracts: other,
+      logger: collectLogs(),
+      connection,
+      streams: { mode: 'verify' },
+      publisher: {},
+    })
+    void bus.start()
+    return bus
+  }
+  const bus = start()
+  await waitFor(() => bus.health().ready)
+  const unready = new Set<string>()
+  const said = new Set<string>()
+  const watching = setInterval(() => {
+    for (const { name, ok, detail } of bus.health().checks) (ok ? said : unready).add(`${name}: ${detail}`)
+  }, 2)
+  let done = false
+  const publishing = (async () => {
+    for (let n = 0; !done; n++) await bus.publisher.publish(alarmToBot, { message: `${n}` })
+  })()
+  // Held while the stream takes nothing, until the bus has looked.
+  const slow = await jetstreamManager(await broker.raw('migrator'), { checkAPI: false })
+  const end = slow.streams.delete.bind(slow.streams)
+  slow.streams.delete = async (name) => {
+    if (name === STREAM) await waitFor(() => [...said].join().includes('is being migrated'))
+    return end(name)
+  }
+  const [declared] = declare(contracts, undefined, undefined).streams
+  await migrateStream(await as(slow), declared as never, new Patience(20_000))
+  done = true
+  await publishing
+  clearInterval(watching)
+  expect([...unready]).toEqual([])
+  expect((await manager.streams.info(STREAM)).config.storage).toBe('file')
+  // One that is started now finds more than it declares.
+  const again = start()
+  await waitFor(() => again.health().ready)
+  await Promise.all([bus, again].map((one) => one.stop(5_000)))
+})
 
 test('gaps, a last message that is gone, times, headers and the ids that are remembered stay', async () => {
   const producer = await broker.raw('producer')

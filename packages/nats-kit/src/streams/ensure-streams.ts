@@ -43,7 +43,8 @@ export interface EnsureStreamsOptions {
  *
  * @returns what was found, and in modes `apply` and `create` done, one plan a stream; `none` also for a stream that has
  * more than declared.
- * @throws KitError `stream_missing`, `stream_different`, `stream_immutable` or `stream_refused`, naming stream and fields;
+ * @throws KitError `stream_missing`, `stream_different`, `stream_migrating`, `stream_immutable` or `stream_refused`, naming
+ * stream and fields;
  * `permission_denied` when this app's user may not; `broker_unavailable` when JetStream does not answer.
  */
 export async function ensureStreams(
@@ -93,6 +94,8 @@ async function ensureStream(
   const live = found ?? (await create(connection, manager, declared))
   if (!live) return { action: 'create', stream }
   const widening = widenStream(declared, live.config, { ignoreReplicas: options.replicas === undefined })
+  // Its subjects are away on purpose: what is stored now would be lost with the stream.
+  if (widening.action !== 'none' && isMigrating(live)) throw migrating(stream, 'nothing is changed')
   switch (widening.action) {
     case 'none':
       return { action: 'none', stream }
@@ -103,8 +106,6 @@ async function ensureStream(
     case 'widen': {
       const { config, changes } = widening
       if (options.mode !== 'apply') throw different(stream, notOfTheTag(changes), hint)
-      // Its subjects are away on purpose: what is stored now would be lost with the stream.
-      if (isMigrating(live)) throw migrating(stream, 'nothing is changed')
       await update(connection, manager, live, config, changes, options)
       return { action: 'update', stream, changes }
     }
@@ -218,7 +219,7 @@ export function unanswered(what: string, error: unknown): KitError {
 }
 
 function migrating(stream: string, what: string): KitError {
-  return new KitError(KitErrorCode.StreamDifferent, `stream ${stream} is being migrated; ${what}`)
+  return new KitError(KitErrorCode.StreamMigrating, `stream ${stream} is being migrated; ${what}`)
 }
 
 function different(stream: string, changes: readonly FieldChange[], hint: string): KitError {
