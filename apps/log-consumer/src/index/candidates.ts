@@ -102,11 +102,7 @@ class Finder implements CandidateFinder {
   }
 }
 
-function postingOf(
-  parts: ReadonlyMap<number, Uint8Array>,
-  { id }: SegmentRow,
-  token: number,
-): RowSet | undefined {
+function postingOf(parts: ReadonlyMap<number, Uint8Array>, { id }: SegmentRow, token: number): RowSet | undefined {
   const bucket = parts.get(partId(id, bucketOf(token)))
   return bucket && readPosting(bucket, token % BUCKET_TOKENS)
 }

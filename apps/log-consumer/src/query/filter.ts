@@ -27,7 +27,12 @@ export function conditionsOf(database: Database, filter: LogFilter): readonly Ra
     ...(log === undefined ? [] : [sql<boolean>`stream = ${log.stream} and seq = ${log.seq}`]),
     ...(text === undefined
       ? []
-      : [sql<boolean>`(${sql.join(searchedFor(text).map((one) => database.contains('search', one)), sql` or `)})`]),
+      : [
+          sql<boolean>`(${sql.join(
+            searchedFor(text).map((one) => database.contains('search', one)),
+            sql` or `,
+          )})`,
+        ]),
   ]
 }
 

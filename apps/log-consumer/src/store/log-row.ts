@@ -91,6 +91,16 @@ function storable(text: string): string {
 }
 
 function bytesOf(row: Omit<LogRow, 'bytes'>): number {
-  const texts = [row.stream, row.channel, row.message_id, row.message, row.extra, row.exact, row.search, row.stream, row.request_id]
+  const texts = [
+    row.stream,
+    row.channel,
+    row.message_id,
+    row.message,
+    row.extra,
+    row.exact,
+    row.search,
+    row.stream,
+    row.request_id,
+  ]
   return texts.reduce((sum, text) => sum + (text === null ? 0 : Buffer.byteLength(text)), ROW_OVERHEAD_BYTES)
 }
