@@ -1,4 +1,5 @@
 import { waitFor } from '@alarm-bus/nats-kit/testing'
+import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { stateOf } from '../src/index/log-index.ts'
 import { readPage } from '../src/query/read-page.ts'
@@ -100,6 +101,23 @@ describe.each(KINDS)('%s', (kind) => {
     expect(sum(await segmentsOf(database))).toBe(OLD_ROWS)
     expect(await found(store, '서버실')).toBe(OLD_ROWS / 1_000)
     await Promise.all(stores.map((one) => one.close()))
+  })
+
+  test('an older version that still runs stores nothing past the index', async () => {
+    const database = await databases.make(kind)
+    const store = await openStore(database)
+    // As 0.0.0 does it.
+    const saving = store
+      .database()
+      .kysely.transaction()
+      .execute(async (transaction) => {
+        await sql`insert into logs (stored_at_ms, stream, seq, channel, message, search, bytes)
+        values (1, 'S', 1, 'c', 'm', 'm', 100)`.execute(transaction)
+        await sql`update log_usage set bytes = bytes + 100, entries = entries + 1`.execute(transaction)
+      })
+    await expect(saving).rejects.toThrow(/log_usage/)
+    expect(await database.query('select seq from logs')).toEqual([])
+    await store.close()
   })
 
   test('what retention removes is found no more, and its index goes', { timeout: 120_000 }, async () => {
