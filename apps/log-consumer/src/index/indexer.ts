@@ -10,7 +10,7 @@ import { SEGMENT_ROWS } from './postings.ts'
 const LOOK_MS = 2_000
 /** After a failure, in milliseconds. */
 const FAILED_MS = 5_000
-/** Least pause between two segments, in milliseconds; else as long as the last one took: others have half of the time. */
+/** Least pause between two segments, in milliseconds. After one of old rows as long as it took: others have half of the time. */
 const PAUSE_MS = 5
 
 /**
@@ -67,7 +67,8 @@ export class Indexer {
       const { signal } = this.#stop
       const hasNew = await indexBatches(database, this.#recent, signal)
       const hasOld = !hasNew && (await indexUnindexed(database, signal, this.#logger))
-      return hasNew || hasOld ? Math.max(PAUSE_MS, performance.now() - startedAt) : LOOK_MS
+      if (hasNew) return PAUSE_MS
+      return hasOld ? Math.max(PAUSE_MS, performance.now() - startedAt) : LOOK_MS
     } catch (error) {
       // Whether the database is well is the keeper's to say.
       if (!(error instanceof StoreUnavailable) && !this.#stop.signal.aborted)
