@@ -67,9 +67,11 @@ function withVariables(text: string, name: string, port: number): string {
 
 function withService(text: string, name: string, port: number): string {
   const file = 'docker-compose.yml'
-  const ownPassword = `      ${password(name)}: \${${password(name)}:?copy .env.example to .env}\n`
-  // The first of them is the broker's.
-  const known = inPlaceOf(file, text, /^ {6}NATS_ADMIN_PASSWORD: /m, (found) => `${ownPassword}${found}`)
+  const own = password(name)
+  const ownFile = `      ${own}_FILE: /run/secrets/${own}\n`
+  // The first of each is the broker's.
+  const given = inPlaceOf(file, text, /^ {6}NATS_ADMIN_PASSWORD_FILE: /m, (found) => `${ownFile}${found}`)
+  const known = inPlaceOf(file, given, /^ {6}- NATS_ADMIN_PASSWORD$/m, (found) => `      - ${own}\n${found}`)
   const service = `  ${name}:
     <<: *app
     build:
@@ -78,14 +80,22 @@ function withService(text: string, name: string, port: number): string {
     image: alarm-bus-${name}:local
     environment:
       <<: *app-environment
-${ownPassword}    ports:
+${ownFile}    secrets: [ca.pem, ${own}]
+    ports:
       - "127.0.0.1:\${${appVariable(name, 'PORT')}:-${port}}:${port}"
 
 `
-  return inPlaceOf(file, known, /^volumes:$/m, (found) => `${service}${found}`)
+  const withIt = inPlaceOf(file, known, /^volumes:$/m, (found) => `${service}${found}`)
+  return withSecret(file, withIt, own)
+}
+
+function withSecret(file: string, text: string, secret: string): string {
+  const line = `  ${secret}: { file: ./.secrets/${secret} }\n`
+  return inPlaceOf(file, text, /^ {2}NATS_ADMIN_PASSWORD: /m, (found) => `${line}${found}`)
 }
 
 function withClusterService(text: string, name: string): string {
+  const file = 'docker-compose.cluster.yml'
   const service = `  ${name}:
     extends: { file: docker-compose.yml, service: ${name} }
     environment: *servers
@@ -93,7 +103,8 @@ function withClusterService(text: string, name: string): string {
       <<: *app-depends
 
 `
-  return inPlaceOf('docker-compose.cluster.yml', text, /^volumes:$/m, (found) => `${service}${found}`)
+  const withIt = inPlaceOf(file, text, /^volumes:$/m, (found) => `${service}${found}`)
+  return withSecret(file, withIt, password(name))
 }
 
 function withDependency(text: string, name: string): string {
