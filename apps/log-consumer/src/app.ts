@@ -50,6 +50,7 @@ export async function createLogConsumer(config: LogConsumerConfig, logger: Servi
     health: bus.health,
     metrics,
     database: () => store.database(),
+    tail: () => store.tail,
     tokens: config.tokens,
   })
   return { http, bus }

@@ -1,4 +1,4 @@
-import { contracts, defineApp } from '@alarm-bus/contracts'
+import { alarmDelivery, alarmLogged, contracts, defineApp } from '@alarm-bus/contracts'
 
 export const app = defineApp({
   name: 'producer',
@@ -8,5 +8,5 @@ export const app = defineApp({
   publishes: contracts.channels,
   idempotency: true,
   // What became of a message.
-  asks: contracts.requests,
+  asks: [alarmLogged, alarmDelivery],
 })

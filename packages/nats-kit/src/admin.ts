@@ -15,6 +15,8 @@ export {
   type RedriveReport,
   RedriveSkip,
 } from './redrive/redrive-dead-letters.ts'
+export { copiesWithoutReader, type CopiesWithoutReader } from './redrive/copies-without-reader.ts'
+export { originalOfCopy } from './redrive/redriven-message.ts'
 export { RedriveHeader } from './dead-letters/redrive-headers.ts'
 export { type ConsumerPlace, consumerSubjects } from './consumers/consumer-subjects.ts'
 export { type DeclaredConsumer, declaredConsumers } from './consumers/declared-consumers.ts'
@@ -28,6 +30,7 @@ export {
   deadLetterStreamName,
   deadLetterSubject,
   idempotencyStreamName,
+  redriveFilter,
   redriveStreamName,
   withCompanions,
 } from './streams/companion-streams.ts'

@@ -227,6 +227,26 @@ async function handledOnce({
   expect(logged('redeliveryPassedOver')).toHaveLength(before.length)
 }
 
+async function asked({
+  roster,
+  caller,
+  person,
+  refused,
+}: {
+  roster: Bus
+  caller: Bus
+  person: string
+  refused: unknown
+}): Promise<void> {
+  closers.push(
+    () => roster.stop(2_000),
+    () => caller.stop(2_000),
+  )
+  expect(person).toBe('Kim')
+  expect(refused).toEqual({ code: 'unknown_team', detail: { known: ['alarms'] } })
+  expect(caller.health().ready).toBe(true)
+}
+
 async function handledAsTheNewest({ versions }: { versions: readonly MessageHandler[] }): Promise<void> {
   expect(versions.map(({ channel }) => channel.name)).toEqual(['alarm-to-bot-v2', 'alarm-to-bot'])
   const context = { signal: new AbortController().signal } as MessageContext
@@ -249,6 +269,7 @@ export const examples = {
   'When something goes wrong 1': example(['connection', 'report', 'old', 'orphans'], redriven),
   'When something goes wrong 2': example(['connection', 'publisher', 'tellOnce'], handledOnce),
   'Reading and hearing 1': example(['reader', 'found'], read),
+  'Asking and answering 1': example(['roster', 'caller', 'person', 'refused'], asked),
   'Changing a channel 1': example(['versions'], handledAsTheNewest),
   'Your own tests 1': example(['broker'], testedOnABroker),
 }

@@ -1,9 +1,13 @@
 import { defineContracts, defineRequest } from '@alarm-bus/contracts'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import { createBus, defineResponder } from '../../src/index.ts'
 
-/** A responder in a process of its own; says on standard output when it is ready and what it begins. */
-const { URL: url = '', SUBJECT: subject = '' } = process.env
+/**
+ * A responder in a process of its own; says on standard output when it is ready and what it begins, and where the request
+ * has its deadline as its note (milliseconds of the Unix epoch), how far from it that was. It answers after `b` ms.
+ */
+const { URL: url = '', SUBJECT: subject = '', CONCURRENCY: concurrency = '64' } = process.env
 const division = defineRequest({
   name: 'division',
   subject,
@@ -19,10 +23,15 @@ const bus = createBus({
   connection: { name: 'calculator', servers: [url] },
   logger: silent,
   responders: [
-    defineResponder(division, ({ a, note }) => {
-      console.log(`begun ${a}`)
-      return { quotient: a, note }
-    }),
+    defineResponder(
+      division,
+      async ({ a, b, note }) => {
+        console.log(`begun ${a} ${Number.isNaN(Number(note)) ? '' : Date.now() - Number(note)}`.trim())
+        await sleep(b)
+        return { quotient: a, note }
+      },
+      { concurrency: Number(concurrency) },
+    ),
   ],
 })
 await bus.start()
