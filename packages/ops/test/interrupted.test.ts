@@ -243,7 +243,7 @@ test('a consumer that somebody else paused is shown, and left alone', async () =
   expect((await consumer()).paused).toBe(true)
   expect(out).toContain('nothing to do')
   expect((await ops('plan')).out).toContain(
-    `${NAME}: left alone: paused on the broker for 10 min more, by somebody else; 2 messages unread\n`,
+    `${NAME}: left alone: paused on the broker for 10 min more by another tool; 2 messages unread\n`,
   )
 })
 
