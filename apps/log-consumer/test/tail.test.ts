@@ -42,6 +42,7 @@ async function start(tokens: readonly string[] = []): Promise<Instance> {
     metrics: createMetrics(config),
     database: () => store.database(),
     tail: () => store.tail,
+    recent: store.recent,
     tokens,
   })
   const url = await http.listen({ port: 0, host: '127.0.0.1' })
