@@ -37,7 +37,7 @@ export async function makeDatabase(kind: DatabaseKind): Promise<BenchmarkDatabas
   }
   const { startPostgres } = await postgresSupport()
   const server = await startPostgres()
-  return postgresAt(await server.createDatabase(), () => server[Symbol.asyncDispose]())
+  return postgresAt(await server.createDatabase(), async () => server[Symbol.asyncDispose]())
 }
 
 /** One that is there and stays. @param place a path, or an address. */

@@ -32,7 +32,7 @@ const { indexBatches } = (await load('index/make-segment.ts')) as {
 }
 
 const { values } = parseArgs({
-  options: { database: { type: 'string', default: '' }, rows: { type: 'string', default: '0' } },
+  options: { database: { type: 'string', default: '' }, rows: { type: 'string', default: '0' }, from: { type: 'string', default: '0' } },
 })
 const isPostgres = values.database.startsWith('postgres')
 const database = isPostgres ? openPostgres(values.database) : openSqlite(values.database)
@@ -43,10 +43,10 @@ if (!isPostgres) {
 }
 const recent = new RecentRows()
 const never = new AbortController().signal
-const rows = Number(values.rows)
+const [rows, from] = [Number(values.rows), Number(values.from)]
 const startedAt = performance.now()
 for (let start = 0, batches = 0; start < rows; start += BATCH_ROWS) {
-  const some = Array.from({ length: Math.min(BATCH_ROWS, rows - start) }, (_, at) => start + at)
+  const some = Array.from({ length: Math.min(BATCH_ROWS, rows - start) }, (_, at) => from + start + at)
   recent.add(
     await saveRows(
       database.kysely,
