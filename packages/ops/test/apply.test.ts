@@ -34,7 +34,7 @@ test('creates, says nothing to do the second time, and shows a changed field bef
   const third = await opsOf(broker, {}, ...JOB)
   expect(third.code).toBe(0)
   expect(third.out).toContain('BASQUIAT_STREAM: update (changed by hand)\n')
-  expect(third.out).toContain('  max_msgs: 7 → 100000\n')
+  expect(third.out).toContain('  max_msgs: 7 → 100,000\n')
   expect(third.out).toContain('  description: "by hand" → "Alarms for the bot and for the log."\n')
   expect((await manager.streams.info('BASQUIAT_STREAM')).config.max_msgs).toBe(100_000)
 })
@@ -50,7 +50,7 @@ test('without a file and without --yes nobody said yes, so nothing is changed', 
   // Asked, and not answered with yes; then with it.
   const no = await opsOf(broker, { ANSWER: 'y' }, 'apply')
   expect(no).toMatchObject({ code: 1, err: 'ops apply: not confirmed; nothing was changed\n' })
-  expect(no.asked).toEqual(['5 to create. Type "yes" to do it: '])
+  expect(no.asked).toEqual(['6 to create. Type "yes" to do it: '])
   expect(await manager.streams.list().next()).toEqual([])
   expect(await opsOf(broker, { ANSWER: 'yes' }, 'apply')).toMatchObject({ code: 0 })
   expect(await manager.streams.list().next()).toHaveLength(STREAM_NAMES.length)
@@ -95,7 +95,7 @@ test('gives up on a broker that is not there after --wait-ms, and says where it 
   const url = `nats://127.0.0.1:${await freePort()}`
   const { code, err } = await runOps({ NATS_SERVERS: url }, ...JOB, '--wait-ms', '800')
   expect(code).toBe(1)
-  expect(err).toContain('NATS cannot be reached yet')
+  expect(err).toContain('waiting for the broker: ')
   expect(err).toContain(`no broker at ${url} within`)
 })
 
@@ -103,7 +103,7 @@ test('waits for a broker that comes later', async () => {
   const port = await freePort()
   const env = { NATS_SERVERS: `nats://127.0.0.1:${port}`, NATS_ADMIN_PASSWORD: authOf('admin').password }
   const running = start(env, ...JOB)
-  await waitFor(() => running.said.err.includes('cannot be reached yet'), { what: 'the first failed attempt' })
+  await waitFor(() => running.said.err.includes('waiting for the broker'), { what: 'the first failed attempt' })
   await using broker = await startBroker({ port })
   expect(broker.server.port).toBe(port)
   expect(await running.ended).toMatchObject({ code: 0, out: expect.stringContaining('BASQUIAT_STREAM: created') })

@@ -3,7 +3,7 @@ import { withCompanions } from '@alarm-bus/nats-kit/admin'
 import { waitFor } from '@alarm-bus/nats-kit/testing'
 import { createInbox, type NatsConnection, PermissionViolationError } from '@nats-io/transport-node'
 
-export type Attempt = { readonly publish: string } | { readonly subscribe: string }
+export type Attempt = { readonly publish: string } | { readonly subscribe: string; readonly queue?: string }
 
 /**
  * Which of the attempts the broker refuses. It answers a forbidden line before the ping that follows, so after a flush
@@ -26,7 +26,7 @@ export async function refused(
   const end = 'nobody.may.publish.this'
   for (const attempt of attempts) {
     if ('publish' in attempt) client.publish(attempt.publish, '{}', { reply: createInbox(inboxPrefix) })
-    else client.subscribe(attempt.subscribe, { callback() {} })
+    else client.subscribe(attempt.subscribe, { callback() {}, ...(attempt.queue && { queue: attempt.queue }) })
   }
   client.publish(end)
   await client.flush()
@@ -70,6 +70,7 @@ export function consumerSubjects(durable: string, subject: string, stream = 'BAS
     `$JS.API.CONSUMER.RESET.${stream}.${durable}`,
     `dead-letter.${stream}.${durable}.17.1700000000000000000`,
     `dead-letter.${stream}.${durable}.17.1700000000000000000.1`,
+    `dead-letter-share.${stream}.${durable}`,
     ...handling(`${stream}_REDRIVE`, `${durable}_redrive`, `redrive.${stream}.${durable}.>`),
   ].map((publish) => ({ publish }))
 }

@@ -116,7 +116,7 @@ async function readRows(
   for (let start = 0; start < keys.length; start += READ_ROWS) {
     signal.throwIfAborted()
     const { rows } = await sql<IndexedRow>`
-      select stored_at_ms, stream, seq, channel, request_id, search
+      select stored_at_ms, stream, seq, channel, message_id, request_id, search
       from ${picked(keys.slice(start, start + READ_ROWS))}`.execute(kysely)
     read.push(...rows)
   }

@@ -5,7 +5,7 @@ import { ByteWriter } from './bytes.ts'
 import { encodeKeys } from './keys.ts'
 import { SEGMENT_ROWS, writePosting } from './postings.ts'
 import { BLOCK_ROWS, blockSlot, BOUNDS_SLOT, BUCKET_TOKENS, BUCKETS } from './slots.ts'
-import { ANY_TEXT, channelToken, logToken, requestToken, TOKEN_BITS, visitTokens } from './tokens.ts'
+import { ANY_TEXT, channelToken, logToken, messageToken, requestToken, TOKEN_BITS, visitTokens } from './tokens.ts'
 
 /** Different tokens of one text; one with more is a candidate for every search. */
 const MAX_ROW_TOKENS = 16_384
@@ -14,7 +14,7 @@ const TURN_PAIRS = 524_288
 /** Buckets that are written in one go. */
 const TURN_BUCKETS = 128
 
-export type IndexedRow = LogKey & Pick<LogRow, 'channel' | 'request_id' | 'search'>
+export type IndexedRow = LogKey & Pick<LogRow, 'channel' | 'message_id' | 'request_id' | 'search'>
 
 /** A part of a segment, as it is stored. */
 export interface Part {
@@ -53,10 +53,11 @@ export class SegmentBuilder {
 
   /** Rows come in the order of their keys. */
   add(row: IndexedRow): void {
-    const { stored_at_ms, stream, seq, channel, request_id, search } = row
+    const { stored_at_ms, stream, seq, channel, message_id, request_id, search } = row
     const place = this.#keys.push({ stored_at_ms, stream, seq }) - 1
     this.#pair(channelToken(channel), place)
     this.#pair(logToken(row), place)
+    if (message_id !== null) this.#pair(messageToken(message_id), place)
     if (request_id !== null) this.#pair(requestToken(request_id), place)
     const before = this.#pairs
     visitTokens(search, (token) => {

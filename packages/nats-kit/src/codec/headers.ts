@@ -10,6 +10,11 @@ export const HeaderName = {
   ContentType: 'Content-Type',
   Channel: 'Contract-Channel',
   Version: 'Contract-Version',
+  /** Of a request: its name, and the milliseconds that its caller waits from when it was sent. */
+  Request: 'Contract-Request',
+  TimeoutMs: 'Contract-Timeout-Ms',
+  /** Of an answer that is no response: the error's code. */
+  Error: 'Contract-Error',
   /** A caller's own: the request that a message came from. The kit only writes it down beside what went wrong. */
   RequestId: 'Request-Id',
 } as const
@@ -23,6 +28,8 @@ export const DeadLetterHeader = {
   Deliveries: 'Dead-Letter-Deliveries',
   Stream: 'Dead-Letter-Stream',
   Sequence: 'Dead-Letter-Sequence',
+  /** When the message was stored, in nanoseconds of the Unix epoch: of a letter whose subject does not say it. */
+  StoredNanos: 'Dead-Letter-Stored-Nanos',
   Subject: 'Dead-Letter-Subject',
   Time: 'Dead-Letter-Time',
   Issues: 'Dead-Letter-Issues',

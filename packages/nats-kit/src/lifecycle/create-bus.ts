@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Channel } from '@alarm-bus/contracts'
 import { boundedMs, checkedTimeoutMs } from '../checked-options.ts'
 import { prepareConnection } from '../connection/connect.ts'
-import { resolveSubscriberOptions } from '../consumers/options.ts'
+import { consumerName } from '../consumers/consumer-name.ts'
+import { resolveSubscriberOptions, type SubscriberSettings } from '../consumers/options.ts'
 import { Pauses } from '../consumers/pauses.ts'
 import { createSubscriber } from '../consumers/subscriber.ts'
 import { KitError, KitErrorCode } from '../errors.ts'
@@ -11,7 +13,12 @@ import { safeLogger } from '../logger.ts'
 import { createCorePublisher } from '../publish/core-publisher.ts'
 import { createJetStreamPublisher } from '../publish/jetstream-publisher.ts'
 import type { StoredPublisher } from '../publish/publisher.ts'
-import { usedStreams } from '../streams/used-streams.ts'
+import { createListeners } from '../core/listeners.ts'
+import { readChannel } from '../reading/read-channel.ts'
+import { createRequester, type Requester } from '../requests/requester.ts'
+import { createResponders } from '../requests/responders.ts'
+import type { EnsureStreamsOptions } from '../streams/ensure-streams.ts'
+import { probedStreams, usedStreams } from '../streams/used-streams.ts'
 import { checkedLagMs, EventLoopWatch } from '../watchdog/event-loop-watch.ts'
 import type { Bus, BusOptions } from './bus.ts'
 import { refuseUndeclared, withDeclaredSettings } from './declared-app.ts'
@@ -34,7 +41,14 @@ export function createBus(options: BusOptions): Bus {
   if (app) {
     const handlers = options.subscriber?.handlers ?? []
     const { publisher } = options
-    const does = { publishes: publisher !== undefined, idempotency: publisher?.idempotency === true, handlers }
+    const does = {
+      publishes: publisher !== undefined,
+      idempotency: publisher?.idempotency === true,
+      handlers,
+      asks: options.requester !== undefined,
+      answers: (options.responders ?? []).map(({ request }) => request),
+      hears: (options.listeners ?? []).map(({ channel }) => channel),
+    }
     refuseUndeclared(app, options.connection.name, does)
   }
   const subscriberOptions = options.subscriber && {
@@ -43,7 +57,7 @@ export function createBus(options: BusOptions): Bus {
     app: options.connection.name,
     handlers: app ? withDeclaredSettings(app, options.subscriber.handlers) : options.subscriber.handlers,
   }
-  if (subscriberOptions) resolveSubscriberOptions(subscriberOptions)
+  const settings = subscriberOptions && resolveSubscriberOptions(subscriberOptions)
   if (options.eventLoopLagMs !== undefined) checkedLagMs(options.eventLoopLagMs)
 
   const { connection, open } = prepareConnection(options.connection, { logger, events })
@@ -51,10 +65,13 @@ export function createBus(options: BusOptions): Bus {
   const keeper = new StreamKeeper(connection, contracts.streams, {
     mode: 'apply',
     ...options.streams,
-    ...onlyUsed(options),
+    ...onlyUsed(options, settings),
   })
   const publisher = options.publisher && createJetStreamPublisher(connection, { ...options.publisher, ...published })
   const corePublisher = options.publisher && createCorePublisher(connection, published)
+  const requester = options.requester && createRequester(connection, { ...options.requester, ...published })
+  const responders = options.responders && createResponders(connection, { contracts, responders: options.responders })
+  const listeners = options.listeners && createListeners(connection, { contracts, listeners: options.listeners })
   const pauses = subscriberOptions && new Pauses(subscriberOptions.handlers.map(({ channel }) => channel.name))
   const subscriber = subscriberOptions && createSubscriber(connection, subscriberOptions, pauses)
 
@@ -80,6 +97,8 @@ export function createBus(options: BusOptions): Bus {
       isOpen = true
       keeper.start()
       subscriber?.start()
+      responders?.start()
+      listeners?.start()
     } catch (error) {
       if (!stopping) fail(KitError.from(error))
     }
@@ -95,6 +114,9 @@ export function createBus(options: BusOptions): Bus {
       keeper.check(),
       ...(publisher?.checks() ?? []),
       ...(subscriber?.checks() ?? []),
+      ...(requester?.checks() ?? []),
+      ...(responders?.checks() ?? []),
+      ...(listeners?.checks() ?? []),
       ...(eventLoop?.checks() ?? []),
     ]
   }
@@ -126,6 +148,8 @@ export function createBus(options: BusOptions): Bus {
     events,
     publisher: publisher ?? withoutPublisher(),
     corePublisher: corePublisher ?? withoutPublisher(),
+    requester: requester ?? withoutRequester(),
+    read: (channel, readOptions) => readChannel(connection, channel, { ...readOptions, ...published }),
     failed,
     health,
     start() {
@@ -144,7 +168,7 @@ export function createBus(options: BusOptions): Bus {
     },
     stop(timeoutMs) {
       stopping ??= shutDown(
-        { connection, keeper, publisher, corePublisher, subscriber, eventLoop },
+        { connection, keeper, publisher, corePublisher, subscriber, requester, responders, listeners, eventLoop },
         boundedMs(timeoutMs),
         logger,
       )
@@ -154,15 +178,23 @@ export function createBus(options: BusOptions): Bus {
 }
 
 /** What an app does not use is others' to look after, and its user may not look at it. */
-function onlyUsed({ contracts, app, publisher, subscriber }: BusOptions): { readonly only?: readonly string[] } {
-  if (!publisher && !subscriber) return {}
-  const only = usedStreams(contracts, {
+function onlyUsed(
+  options: BusOptions,
+  settings: SubscriberSettings | undefined,
+): Pick<EnsureStreamsOptions, 'only' | 'probes'> {
+  const { contracts, app, publisher, subscriber, requester, responders, listeners } = options
+  const reads = app?.reads ?? []
+  if (!publisher && !subscriber && !requester && !responders && !listeners && reads.length === 0) return {}
+  const use = {
     publishes: publisher ? (app?.publishes ?? contracts.channels) : [],
     idempotency: publisher?.idempotency === true,
     handles: (subscriber?.handlers ?? []).map(({ channel }) => channel),
+    reads,
     onceOnly: app?.onceOnly === true,
-  })
-  return { only }
+    consumerOf: (channel: Channel) => (settings ? consumerName(settings, channel) : ''),
+  }
+  const probes = probedStreams(contracts, use)
+  return { only: [...usedStreams(contracts, use), ...Object.keys(probes)], probes }
 }
 
 /** Of a bus that only subscribes. */
@@ -170,6 +202,11 @@ function withoutPublisher(): StoredPublisher {
   const refuse = (): Promise<never> =>
     Promise.reject(new KitError(KitErrorCode.InvalidOptions, 'this bus was made without a publisher; nothing was sent'))
   return { publish: refuse, publishMany: refuse, publishStream: refuse, close: () => Promise.resolve() }
+}
+
+function withoutRequester(): Pick<Requester, 'request'> {
+  const why = 'this bus was made without a requester; nothing was sent'
+  return { request: () => Promise.reject(new KitError(KitErrorCode.InvalidOptions, why)) }
 }
 
 function stopped(): KitError {

@@ -20,7 +20,7 @@ export type DeclaredStreamConfig = Pick<
   | 'allow_direct'
   | 'max_msgs_per_subject'
 > &
-  Partial<Pick<StreamConfig, 'allow_atomic' | 'allow_batched' | 'metadata'>>
+  Partial<Pick<StreamConfig, 'allow_atomic' | 'allow_batched' | 'discard_new_per_subject' | 'metadata'>>
 
 /** The server counts durations in nanoseconds. */
 const nanos = (ms: number): number => ms * 1_000_000
@@ -44,7 +44,8 @@ export function toStreamConfig(stream: Stream, replicas: number = stream.replica
     // Publishers store many messages at a time; the companions are written one by one.
     allow_atomic: true,
     allow_batched: true,
-    allow_direct: false,
+    // Reading takes no consumer.
+    allow_direct: true,
     max_msgs_per_subject: -1,
   }
 }
