@@ -32,7 +32,11 @@ const { indexBatches } = (await load('index/make-segment.ts')) as {
 }
 
 const { values } = parseArgs({
-  options: { database: { type: 'string', default: '' }, rows: { type: 'string', default: '0' }, from: { type: 'string', default: '0' } },
+  options: {
+    database: { type: 'string', default: '' },
+    rows: { type: 'string', default: '0' },
+    from: { type: 'string', default: '0' },
+  },
 })
 const isPostgres = values.database.startsWith('postgres')
 const database = isPostgres ? openPostgres(values.database) : openSqlite(values.database)
