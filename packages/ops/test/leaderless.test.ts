@@ -37,9 +37,9 @@ const leaderOf = (stream: string) =>
 
 /** What each command does to the broker when it is wrong about what is there: makes it, or leaves it out. */
 const COMMANDS = [
-  ['plan', '--streams-only', '--wait-ms', '1000'],
-  ['plan', '--wait-ms', '1000'],
-  ['apply', '--yes', '--wait-ms', '1000'],
+  ['plan', '--streams-only', '--wait-ms', '5000'],
+  ['plan', '--wait-ms', '5000'],
+  ['apply', '--yes', '--wait-ms', '5000'],
   ['dlq', 'list'],
   ['dlq', 'redrive'],
   ['dlq', 'discard', '--all', '--apply'],

@@ -11,14 +11,21 @@ export interface RenderOptions {
   readonly oneAccount?: boolean
 }
 
-const BUS = 'ALARM_BUS'
+export const BUS = 'ALARM_BUS'
 /** Nobody hears it. */
-const NOBODY = 'alarm-bus.nobody'
-/**
- * Of one app, all its instances together. Each connection may have `max_pending` (nats.setup.conf) wait in the broker's
- * memory, so their number bounds what an app can take of that.
- */
-const LIMITS = 'limits { max_connections: 64, max_subscriptions: 5000, max_payload: 256KB }'
+export const NOBODY = 'alarm-bus.nobody'
+/** In the words of an account's claims. */
+export const LIMITS = {
+  /**
+   * Of one app, all its instances together. Each connection may have `max_pending` (nats.setup.conf) wait in the broker's
+   * memory, so their number bounds what an app can take of that.
+   */
+  app: { conn: 64, subs: 5_000, payload: 256 * 1_024 },
+  /** As nats.setup.conf has them, for a broker in operator mode. */
+  bus: { conn: 500, subs: 10_000, payload: 256 * 1_024 },
+  jetStream: { streams: 16, consumer: 100, max_bytes_required: true },
+}
+const APP_LIMITS = `limits { max_connections: ${LIMITS.app.conn}, max_subscriptions: ${LIMITS.app.subs}, max_payload: ${LIMITS.app.payload / 1_024}KB }`
 
 const MADE = '# Made by `pnpm ops permissions`; do not edit. nats.setup.conf includes it.\n#\n'
 const DECLARED = `
@@ -65,23 +72,24 @@ function exportsOf(permissions: readonly AppPermissions[]): readonly string[] {
   const askedBy = new Map<string, Set<string>>()
   for (const { app, publish } of permissions) {
     for (const subject of publish.flatMap(({ subjects }) => subjects)) {
-      askedBy.set(subject, (askedBy.get(subject) ?? new Set()).add(nameOf(app.name)))
+      askedBy.set(subject, (askedBy.get(subject) ?? new Set()).add(accountName(app.name)))
     }
   }
   return [
     exported(
       'service',
       NOBODY,
-      permissions.map(({ app }) => nameOf(app.name)),
+      permissions.map(({ app }) => accountName(app.name)),
     ),
     ...[...askedBy].map(([subject, accounts]) => exported('service', subject, [...accounts])),
-    ...permissions.filter(isDelivered).map(({ app }) => exported('stream', deliveriesOf(app.name), [nameOf(app.name)])),
+    ...permissions
+      .filter(isDelivered)
+      .map(({ app }) => exported('stream', deliveriesOf(app.name), [accountName(app.name)])),
   ]
 }
 
 function exported(what: 'service' | 'stream', subject: string, accounts: readonly string[]): string {
-  // A pull request is answered by as many messages as it asks for.
-  const responses = subject.startsWith('$JS.API.CONSUMER.MSG.NEXT.') ? 'response_type: stream, ' : ''
+  const responses = takesMany(subject) ? 'response_type: stream, ' : ''
   return `{ ${what}: ${JSON.stringify(subject)}, ${responses}accounts: [${accounts.join(', ')}] }`
 }
 
@@ -90,8 +98,8 @@ function accountOf(one: AppPermissions, kind: UserKind): readonly string[] {
   const imported = (what: 'service' | 'stream', subject: string): string =>
     `{ ${what}: { account: ${BUS}, subject: ${JSON.stringify(subject)} } }`
   return [
-    `${nameOf(app.name)} {`,
-    `  ${LIMITS}`,
+    `${accountName(app.name)} {`,
+    `  ${APP_LIMITS}`,
     ...indented(2, list('users', appUser(one, kind))),
     ...indented(
       2,
@@ -108,7 +116,12 @@ function accountOf(one: AppPermissions, kind: UserKind): readonly string[] {
   ]
 }
 
-function isDelivered({ app }: AppPermissions): boolean {
+/** A pull request is answered by as many messages as it asks for. */
+export function takesMany(subject: string): boolean {
+  return subject.startsWith('$JS.API.CONSUMER.MSG.NEXT.')
+}
+
+export function isDelivered({ app }: AppPermissions): boolean {
   return app.handles.length > 0
 }
 
@@ -118,7 +131,7 @@ function deliveriesOf(app: string): string {
 }
 
 /** `ALARM_BUS_LOG_CONSUMER`. */
-function nameOf(app: string): string {
+export function accountName(app: string): string {
   return `${BUS}_${app.toUpperCase().replaceAll('-', '_')}`
 }
 
