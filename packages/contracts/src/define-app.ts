@@ -1,5 +1,6 @@
 import { ContractError } from './contract-error.ts'
 import type { Channel } from './define-channel.ts'
+import type { RequestContract } from './define-request.ts'
 import type { RetryPolicy } from './retry-policy.ts'
 
 const APP_NAME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/
@@ -32,6 +33,10 @@ export interface AppOptions {
   readonly handles?: readonly (Channel | HandledChannel)[]
   /** Whether it keeps in the stream's KV bucket which messages it handled, which takes permissions of its own. Default false. */
   readonly onceOnly?: boolean
+  /** The requests that it may send to the apps that answer them. Default none. */
+  readonly asks?: readonly RequestContract[]
+  /** The requests that it answers, and no other app does; its instances share them. Default none. */
+  readonly answers?: readonly RequestContract[]
   /** How many instances may run with `DELIVERY=fan-out`, numbered from 0. Default 3. */
   readonly fanOutInstances?: number
 }
@@ -45,16 +50,19 @@ export interface App {
   readonly idempotency: boolean
   readonly handles: readonly HandledChannel[]
   readonly onceOnly: boolean
+  readonly asks: readonly RequestContract[]
+  readonly answers: readonly RequestContract[]
   readonly fanOutInstances: number
 }
 
 /**
- * Declares an app: which channels it publishes on, and which it handles.
+ * Declares an app: which channels it publishes on and which it handles, which requests it asks and which it answers.
  *
  * @throws ContractError naming the app, when a name, a number or a list cannot work.
  */
 export function defineApp(options: AppOptions): App {
   const { name, description, owner, publishes = [], idempotency = false, onceOnly = false } = options
+  const { asks = [], answers = [] } = options
   const { fanOutInstances = DEFAULT_FAN_OUT_INSTANCES } = options
   const refuse = (why: string): never => {
     throw new ContractError(`app ${JSON.stringify(name)}: ${why}`)
@@ -65,17 +73,33 @@ export function defineApp(options: AppOptions): App {
   if (!Number.isSafeInteger(fanOutInstances) || fanOutInstances < 0 || fanOutInstances > MAX_FAN_OUT_INSTANCES)
     refuse(`fanOutInstances must be a whole number from 0 to ${MAX_FAN_OUT_INSTANCES}, not ${fanOutInstances}`)
   const handles = (options.handles ?? []).map((one): HandledChannel => ('channel' in one ? one : { channel: one }))
-  if (publishes.length + handles.length === 0) refuse('it publishes nothing and handles nothing')
+  if (publishes.length + handles.length + asks.length + answers.length === 0)
+    refuse('it publishes nothing, handles nothing, asks nothing and answers nothing')
   const twice =
     firstTwice(publishes.map((channel) => channel.name)) ?? firstTwice(handles.map(({ channel }) => channel.name))
   if (twice !== undefined) refuse(`channel ${JSON.stringify(twice)} is declared twice`)
+  const requestTwice = firstTwice(asks.map((one) => one.name)) ?? firstTwice(answers.map((one) => one.name))
+  if (requestTwice !== undefined) refuse(`request ${JSON.stringify(requestTwice)} is declared twice`)
+  const own = asks.find((one) => answers.includes(one))
+  if (own) refuse(`it asks and answers request ${JSON.stringify(own.name)}; call the function that answers`)
   if (idempotency && publishes.length === 0) refuse('it declares idempotency and publishes nothing')
   if (onceOnly && handles.length === 0) refuse('it declares onceOnly and handles nothing')
   for (const { channel, maxDeliver } of handles) {
     if (maxDeliver !== undefined && (!Number.isSafeInteger(maxDeliver) || maxDeliver < 1))
       refuse(`channel ${JSON.stringify(channel.name)}: maxDeliver must be a whole number from 1, not ${maxDeliver}`)
   }
-  return Object.freeze({ name, description, owner, publishes, idempotency, handles, onceOnly, fanOutInstances })
+  return Object.freeze({
+    name,
+    description,
+    owner,
+    publishes,
+    idempotency,
+    handles,
+    onceOnly,
+    asks,
+    answers,
+    fanOutInstances,
+  })
 }
 
 function firstTwice(names: readonly string[]): string | undefined {

@@ -1,7 +1,7 @@
 export { connect, type ConnectContext } from './connection/connect.ts'
 export type { Connection } from './connection/connection.ts'
 export type { ConnectionAuth, ConnectionOptions, ConnectionTls } from './connection/options.ts'
-export { errorText, KitError, KitErrorCode, type KitErrorOptions } from './errors.ts'
+export { errorText, KitError, KitErrorCode, type KitErrorOptions, type RemoteFailure } from './errors.ts'
 export { type ConnectionState, type ConsumerState, type KitEventMap, KitEvents } from './events.ts'
 export type { Bus, BusOptions, ReadyOptions } from './lifecycle/bus.ts'
 export { createBus } from './lifecycle/create-bus.ts'
@@ -34,7 +34,7 @@ export { createKvOnceStore, type KvOnceStoreOptions } from './once/kv-once-store
 export { kvOnceStore, type LateOnceStore } from './once/late-once-store.ts'
 export { createMemoryOnceStore } from './once/memory-once-store.ts'
 export { onceOnly, type OnceOnlyOptions } from './once/once-only.ts'
-export type { OnceClaim, OnceKey, OnceStore } from './once/once-store.ts'
+export type { OnceClaim, OnceKey, OnceRecord, OnceStore } from './once/once-store.ts'
 export type { WatchdogOptions } from './watchdog/options.ts'
 export { WatchdogCondition } from './condition.ts'
 export { ensureStreams, type EnsureStreamsOptions, type StreamMode } from './streams/ensure-streams.ts'
@@ -51,3 +51,12 @@ export type { RetryPolicy } from '@alarm-bus/contracts'
 export { DEFAULT_RETRY_POLICY, type RetryDelay, retryDelayMs } from './handling/retry-policy.ts'
 export { createSubscriber, type Subscriber } from './consumers/subscriber.ts'
 export { DeadLetter, RetryLater } from './handling/handler-errors.ts'
+export {
+  createRequester,
+  type RequestCallOptions,
+  type Requester,
+  type RequesterOptions,
+} from './requests/requester.ts'
+export { type MakeError, type RemoteErrorOf, remoteErrorOf, RequestFailed } from './requests/remote-error.ts'
+export { defineResponder, type RequestContext, type Responder, type ResponderOptions } from './requests/responder.ts'
+export { createResponders, type Responders } from './requests/responders.ts'

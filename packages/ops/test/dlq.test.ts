@@ -5,6 +5,8 @@ import { collectLogs, waitFor } from '@alarm-bus/nats-kit/testing'
 import { jetstreamManager } from '@nats-io/jetstream'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { applyStreams } from '../src/index.ts'
+import { Patience } from '../src/plan/patience.ts'
+import { returnCopies } from '../src/plan/return-copies.ts'
 import { authOf, startBroker, type TestBroker } from './harness.ts'
 import { runOps } from './run-ops.ts'
 import { freePort, type Ran } from './run-script.ts'
@@ -41,6 +43,7 @@ async function app(name: App, handle: (text: string) => void) {
   void bus.start()
   stops.push(() => bus.stop(2_000))
   await waitFor(() => bus.health().ready, { what: `${name} to be ready` })
+  return bus
 }
 
 /** Two apps of one fan-out, of which alarm-consumer fails while `down`, and two alarms that it failed on. */
@@ -121,6 +124,65 @@ describe('pnpm ops dlq', () => {
     expect(all.err).toContain('--all discards every letter')
     expect((await dlq(['discard', '3', '--apply'])).out).toContain('1 discarded\n')
     expect(JSON.parse((await dlq(['discard', '--all', '--apply', '--json'])).out)).toMatchObject({ discarded: 1 })
+    expect(await messagesOf('BASQUIAT_STREAM_DLQ')).toBe(0)
+  })
+
+  test('redriven to an app that is away, and its reader pruned: shown, and dead letters again', async () => {
+    const consumer = 'alarm-consumer_alarm-to-bot'
+    const bus = await app('alarm-consumer', () => {
+      throw new DeadLetter('the chat answered 503')
+    })
+    const publisher = createJetStreamPublisher(await broker.kit('producer'), { contracts })
+    for (const message of ['first', 'second']) await publisher.publish(alarmToBot, { message }, { id: message })
+    await waitFor(async () => (await messagesOf('BASQUIAT_STREAM_DLQ')) === 2)
+    await bus.stop(5_000)
+    expect((await dlq(['redrive', '--apply', '--rate', '100'])).out).toContain('2 redriven\n')
+    expect((await dlq(['list'])).out).toBe('no dead letters\n')
+    const operator = {
+      NATS_SERVERS: broker.server.url,
+      NATS_ADMIN_PASSWORD: authOf('admin').password,
+      NATS_MIGRATOR_PASSWORD: authOf('migrator').password,
+    }
+    const ops = (...args: string[]) => runOps(args, operator)
+    const said = `2 messages redriven to ${consumer}, and nobody reads them`
+    const prune = ['consumers', 'prune', '--apply', '--apps', 'log-consumer', '--grace', '1ms'] as const
+    expect((await ops(...prune)).out).toContain(said)
+    expect((await dlq(['list'])).out).toContain(said)
+    expect(JSON.parse((await dlq(['list', '--json'])).out)).toMatchObject({
+      letters: [],
+      redrivenWithoutReader: [{ consumer, copies: 2 }],
+    })
+    expect(await ops('plan')).toMatchObject({
+      code: 2,
+      out: expect.stringContaining(`BASQUIAT_STREAM_REDRIVE/${consumer}: return: 2 messages redriven to it`),
+    })
+    // Killed after the first letter is stored: the next run stores it no second time.
+    const migrator = await broker.kit('migrator')
+    const manager = await jetstreamManager(migrator.client, { checkAPI: false })
+    manager.streams.deleteMessage = () => Promise.reject(new Error('cut off'))
+    const change = {
+      action: 'return',
+      stream: 'BASQUIAT_STREAM_REDRIVE',
+      of: 'BASQUIAT_STREAM',
+      consumer,
+      copies: 2,
+    } as const
+    const cut = returnCopies({ connection: migrator, manager }, change, contracts, new Patience(10_000))
+    await expect(cut).rejects.toThrow('cut off')
+    expect(await messagesOf('BASQUIAT_STREAM_DLQ')).toBe(1)
+
+    expect((await ops('apply', '--yes')).out).toContain(`${consumer}: returned: 2 dead letters\n`)
+    expect(await messagesOf('BASQUIAT_STREAM_REDRIVE')).toBe(0)
+    const { letters } = JSON.parse((await dlq(['list', '--json'])).out) as { letters: readonly object[] }
+    expect(letters).toMatchObject([1, 2].map(() => ({ consumer, reason: 'redrive_unread', redrives: 1 })))
+    expect((await ops('plan')).code).toBe(0)
+
+    const handled: string[] = []
+    await app('alarm-consumer', (text) => void handled.push(text))
+    await waitFor(() => handled.length === 2)
+    expect((await dlq(['redrive', '--apply', '--rate', '100'])).out).toContain('2 redriven\n')
+    await waitFor(() => handled.length === 4)
+    expect(handled.slice(2).toSorted()).toEqual(['first', 'second'])
     expect(await messagesOf('BASQUIAT_STREAM_DLQ')).toBe(0)
   })
 

@@ -104,7 +104,7 @@ test('SIGKILL while a consumer is drained: plan shows it, and apply lets it go o
   const shown = await ops('plan')
   expect(shown.code).toBe(2)
   expect(shown.out).toContain(
-    `${NAME}: resume: paused by an apply that was cut off; 3 messages wait\n  paused: true → unset\n  max_ack_pending: 1 → 17\n`,
+    `${NAME}: resume: paused by an apply that was cut off; 3 messages unread\n  paused: true → unset\n  max_ack_pending: 1 → 17\n`,
   )
   expect(await ops('apply', '--yes')).toMatchObject({ code: 0, out: expect.stringContaining(`${NAME}: resumed\n`) })
   await expectAsBefore()

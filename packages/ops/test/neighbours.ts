@@ -1,9 +1,12 @@
-import { type App, type Channel, contracts } from '@alarm-bus/contracts'
+import { type App, type Channel, contracts, type RequestContract } from '@alarm-bus/contracts'
 import { type Attempt, consumerPowers, consumerSubjects, STREAM_NAMES, STREAM_POWERS } from './permissions.ts'
 
 const streamOf = (channel: Channel): string => contracts.streamOf(channel).name
 const publishes = (subjects: readonly string[]): readonly Attempt[] => subjects.map((publish) => ({ publish }))
 const subscribes = (subjects: readonly string[]): readonly Attempt[] => subjects.map((subscribe) => ({ subscribe }))
+
+const answers = (name: string, requests: readonly RequestContract[]): readonly Attempt[] =>
+  requests.map(({ subject }) => ({ subscribe: subject, queue: name }))
 
 /** Every consumer that an app may have: the shared one of each channel that it handles, and one for each instance. */
 export function consumersOf({ name, handles, fanOutInstances }: App) {
@@ -38,7 +41,9 @@ export function mayDo(app: App): readonly Attempt[] {
         ...[...readsFrom].map((stream) => `${stream}_REDRIVE`),
       ].map((stream) => `$JS.API.STREAM.INFO.${stream}`),
     ),
+    ...publishes(app.asks.map(({ subject }) => subject)),
     ...subscribes([`_INBOX_${app.name}.>`]),
+    ...answers(app.name, app.answers),
   ]
 }
 
@@ -67,6 +72,12 @@ export function mayNotDo(app: App, all: readonly App[]): readonly Attempt[] {
     ...publishes([`_INBOX_${app.name}.x`, ...others.map(({ name }) => `_INBOX_${name}.push.x`), '_INBOX_admin.x']),
     ...subscribes(['>', '*.>', '*.pull.>', '_INBOX.>', '_INBOX_admin.>', '_INBOX_sys.>', `_INBOX_${app.name}`]),
     ...subscribes(contracts.channels.flatMap(({ subject }) => [subject, `core.${subject}`])),
+    // Requests: another's, its own by another group's name or by none, and the answers to them, which nobody asked it for.
+    ...publishes(contracts.requests.map(({ subject }) => subject)),
+    ...subscribes(contracts.requests.map(({ subject }) => subject)),
+    ...[...all.map(({ name }) => name), 'others'].flatMap((name) => answers(name, contracts.requests)),
+    ...publishes(['_R_.abcdef', '_R_.abcdef.ghijkl']),
+    ...subscribes(['_R_.>', 'ask.>']),
     ...subscribes(['core.>', 'dead-letter.>', 'dead-letter-share.>', 'redrive.>', 'idempotency.>', '$KV.>']),
     ...subscribes(['$JS.EVENT.ADVISORY.>', '$JS.ACK.>', '$JS.API.>', '$SYS.>']),
   ]

@@ -1,8 +1,16 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { alarmToBot, contracts } from '@alarm-bus/contracts'
-import { connect as connectKit, createBus, DeadLetter, defineHandler } from '@alarm-bus/nats-kit'
+import { alarmDelivery, alarmToBot, contracts } from '@alarm-bus/contracts'
+import {
+  connect as connectKit,
+  createBus,
+  createRequester,
+  createResponders,
+  DeadLetter,
+  defineHandler,
+  defineResponder,
+} from '@alarm-bus/nats-kit'
 import { listDeadLetters } from '@alarm-bus/nats-kit/admin'
 import { collectLogs, type NatsServer, startTestBroker, waitFor } from '@alarm-bus/nats-kit/testing'
 import { jetstreamManager } from '@nats-io/jetstream'
@@ -98,6 +106,27 @@ test('apps work with their credentials: publishing with ids and in batches, hand
   isDown = false
   expect(await ops('dlq', 'redrive', '--apply', '--rate', '100')).toMatchObject({ code: 0, err: '' })
   await waitFor(() => handled.filter((one) => one.startsWith('pull')).length === 3)
+})
+
+test('a request is answered by the app that declares it', async () => {
+  const kit = async (name: string) => {
+    const auth = { credsFile: creds(name) }
+    const connection = await connectKit({ servers: [server.url], name, auth }, { logger: collectLogs() })
+    onTestFinished(async () => void (await connection.close(1_000)))
+    return connection
+  }
+  const connection = await kit('alarm-consumer')
+  const answer = { state: 'delivered' as const, sinks: [] }
+  const responders = createResponders(connection, {
+    contracts,
+    responders: [defineResponder(alarmDelivery, () => answer)],
+  })
+  onTestFinished(async () => void (await responders.stop(2_000)))
+  responders.start()
+  await connection.client.flush()
+  const requester = createRequester(await kit('producer'), { contracts })
+  onTestFinished(() => requester.close())
+  expect(await requester.request(alarmDelivery, { channel: 'alarm-to-bot', id: 'a' })).toEqual(answer)
 })
 
 test.each(apps.map((app) => ({ name: app.name, app })))(

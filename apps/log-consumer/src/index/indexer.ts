@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { errorText, type Logger } from '@alarm-bus/nats-kit'
 import type { Database } from '../database/database.ts'
+import type { RecentRows } from '../store/recent-rows.ts'
 import { StoreUnavailable } from '../store/store-unavailable.ts'
 import { indexBatches, indexUnindexed } from './make-segment.ts'
 import { SEGMENT_ROWS } from './postings.ts'
@@ -23,6 +24,7 @@ const PAUSE_MS = 5
  */
 export class Indexer {
   readonly #database: () => Database
+  readonly #recent: RecentRows
   readonly #logger: Logger
   readonly #stop = new AbortController()
   #wake = new AbortController()
@@ -31,8 +33,9 @@ export class Indexer {
   #removedAt = Number.NEGATIVE_INFINITY
 
   /** @param database throws while there is none. */
-  constructor(database: () => Database, logger: Logger) {
+  constructor(database: () => Database, recent: RecentRows, logger: Logger) {
     this.#database = database
+    this.#recent = recent
     this.#logger = logger
   }
 
@@ -66,7 +69,7 @@ export class Indexer {
     try {
       const database = this.#database()
       const { signal } = this.#stop
-      const hasNew = await indexBatches(database, signal)
+      const hasNew = await indexBatches(database, this.#recent, signal)
       const hasOld = !hasNew && (await indexUnindexed(database, signal, this.#logger))
       if (performance.now() - this.#removedAt >= REMOVE_MS) {
         await removeOldBatches(database.kysely)

@@ -86,7 +86,7 @@ export function searchedFor(text: string): readonly string[] {
 }
 
 /** What UTF-8 columns take: Postgres knows no NUL, and neither database half of a surrogate pair. */
-function storable(text: string): string {
+export function storable(text: string): string {
   return text.toWellFormed().replaceAll('\0', '\uFFFD')
 }
 

@@ -2,10 +2,12 @@ import type { HealthCheck, KitError, Logger } from '@alarm-bus/nats-kit'
 import type { Database } from '../database/database.ts'
 import { isRowFault } from '../database/is-row-fault.ts'
 import { Indexer } from '../index/indexer.ts'
+import { LiveTail } from '../tail/live-tail.ts'
 import type { AlarmRecord, AlarmStore } from './alarm-store.ts'
 import { DatabaseKeeper } from './database-keeper.ts'
 import { GroupCommit } from './group-commit.ts'
 import { type LogKey, toRow } from './log-row.ts'
+import { RecentRows } from './recent-rows.ts'
 import { type Limits, Retention } from './retention.ts'
 import { saveRows } from './save-rows.ts'
 import { StoreUnavailable } from './store-unavailable.ts'
@@ -27,6 +29,8 @@ export interface LogStoreOptions {
 export interface LogStore extends AlarmStore {
   /** @throws StoreUnavailable while the database cannot be used. */
   database(): Database
+  /** Logs as they are stored. */
+  readonly tail: LiveTail
   check(): HealthCheck
   /** Resolves with the reason when waiting for the database cannot help. */
   readonly failed: Promise<KitError>
@@ -42,7 +46,9 @@ export interface LogStore extends AlarmStore {
  */
 export async function openLogStore(options: LogStoreOptions): Promise<LogStore> {
   const { logger } = options
-  const indexer = new Indexer(() => keeper.get(), logger)
+  const recent = new RecentRows()
+  const tail = new LiveTail(() => keeper.get(), recent)
+  const indexer = new Indexer(() => keeper.get(), recent, logger)
   const keeper: DatabaseKeeper = new DatabaseKeeper(options.database, logger, () => commits.waiting)
   const commits: GroupCommit<AlarmRecord> = new GroupCommit<AlarmRecord>({
     maxItems: MAX_BATCH_ROWS,
@@ -57,7 +63,11 @@ export async function openLogStore(options: LogStoreOptions): Promise<LogStore> 
         await database.verify()
         keeper.report()
         tell(logger, records, batch?.keys ?? [])
-        if (batch) indexer.added(batch.keys.length)
+        if (batch) {
+          recent.add(batch, rows)
+          tail.added(batch.no)
+          indexer.added(batch.keys.length)
+        }
       } catch (error) {
         if (!isRowFault(error) && !(error instanceof StoreUnavailable)) keeper.report(error)
         throw error
@@ -77,6 +87,7 @@ export async function openLogStore(options: LogStoreOptions): Promise<LogStore> 
   return {
     save: (record, { signal }) => commits.add(record, signal),
     database: () => keeper.get(),
+    tail,
     check: () => keeper.check(),
     failed: keeper.failed,
     async close() {

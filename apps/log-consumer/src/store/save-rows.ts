@@ -52,7 +52,7 @@ export async function insertRows(transaction: Kysely<Tables>, rows: readonly Log
   return { no, keys: added }
 }
 
-/** Removes one row and its batch within the transaction that has added them. */
+/** Removes one row and its batch within the transaction that has added them; the next batch gets its number. */
 export async function removeRow(
   transaction: Kysely<Tables>,
   { stored_at_ms, stream, seq }: LogKey,
@@ -69,6 +69,10 @@ export async function removeRow(
   const bytes = removed.reduce((sum, row) => sum + row.bytes, 0)
   await transaction
     .updateTable('log_state')
-    .set((state) => ({ bytes: state('bytes', '-', bytes), entries: state('entries', '-', removed.length) }))
+    .set((state) => ({
+      bytes: state('bytes', '-', bytes),
+      entries: state('entries', '-', removed.length),
+      last_batch: state('last_batch', '-', batch ? 1 : 0),
+    }))
     .execute()
 }

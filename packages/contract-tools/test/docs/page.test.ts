@@ -1,3 +1,4 @@
+import { defineApp, defineContracts, defineRequest } from '@alarm-bus/contracts'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
 import type { JsonObject } from '../../src/docs/json-schema.ts'
@@ -72,4 +73,29 @@ test('channels come first, and whatever a contract says stays text', () => {
   expect(body).not.toMatch(/<script|<img|<b>/)
   // What is wide scrolls within itself.
   expect(body.match(/<table>/g)).toHaveLength(body.match(/<div class="scroll"><table>/g)?.length ?? 0)
+})
+
+test('a request shows who asks and answers, both directions and its errors', () => {
+  const request = defineRequest({
+    name: 'ask-weather',
+    subject: 'ask.weather',
+    description: 'What the weather is.',
+    owner: 'sky',
+    request: z.object({ city: z.string() }),
+    response: z.object({ celsius: z.number() }),
+    errors: { no_such_city: z.object({ nearest: z.string() }) },
+  })
+  const bus = busWith(z.object({ text: z.string() }))
+  const { channels, streams } = bus.contracts
+  const body = toPage({
+    ...bus,
+    contracts: defineContracts({ channels, streams, requests: [request] }),
+    apps: [
+      defineApp({ name: 'phone', description: 'Asks.', owner: 'x', asks: [request] }),
+      defineApp({ name: 'station', description: 'Answers.', owner: 'x', answers: [request] }),
+    ],
+  }).replaceAll(/>\s+</g, '><')
+  expect(body).toContain('<td><code>ask.weather</code></td><td>phone</td><td>station</td><td>sky</td>')
+  for (const field of ['city', 'celsius', 'nearest']) expect(body).toContain(`<td><code>${field}</code></td>`)
+  expect(body).toContain('<h3>Error no_such_city</h3>')
 })

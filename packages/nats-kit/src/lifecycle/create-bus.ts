@@ -13,6 +13,8 @@ import { safeLogger } from '../logger.ts'
 import { createCorePublisher } from '../publish/core-publisher.ts'
 import { createJetStreamPublisher } from '../publish/jetstream-publisher.ts'
 import type { StoredPublisher } from '../publish/publisher.ts'
+import { createRequester, type Requester } from '../requests/requester.ts'
+import { createResponders } from '../requests/responders.ts'
 import type { EnsureStreamsOptions } from '../streams/ensure-streams.ts'
 import { probedStreams, usedStreams } from '../streams/used-streams.ts'
 import { checkedLagMs, EventLoopWatch } from '../watchdog/event-loop-watch.ts'
@@ -37,7 +39,13 @@ export function createBus(options: BusOptions): Bus {
   if (app) {
     const handlers = options.subscriber?.handlers ?? []
     const { publisher } = options
-    const does = { publishes: publisher !== undefined, idempotency: publisher?.idempotency === true, handlers }
+    const does = {
+      publishes: publisher !== undefined,
+      idempotency: publisher?.idempotency === true,
+      handlers,
+      asks: options.requester !== undefined,
+      answers: (options.responders ?? []).map(({ request }) => request),
+    }
     refuseUndeclared(app, options.connection.name, does)
   }
   const subscriberOptions = options.subscriber && {
@@ -58,6 +66,8 @@ export function createBus(options: BusOptions): Bus {
   })
   const publisher = options.publisher && createJetStreamPublisher(connection, { ...options.publisher, ...published })
   const corePublisher = options.publisher && createCorePublisher(connection, published)
+  const requester = options.requester && createRequester(connection, { ...options.requester, ...published })
+  const responders = options.responders && createResponders(connection, { contracts, responders: options.responders })
   const pauses = subscriberOptions && new Pauses(subscriberOptions.handlers.map(({ channel }) => channel.name))
   const subscriber = subscriberOptions && createSubscriber(connection, subscriberOptions, pauses)
 
@@ -83,6 +93,7 @@ export function createBus(options: BusOptions): Bus {
       isOpen = true
       keeper.start()
       subscriber?.start()
+      responders?.start()
     } catch (error) {
       if (!stopping) fail(KitError.from(error))
     }
@@ -98,6 +109,8 @@ export function createBus(options: BusOptions): Bus {
       keeper.check(),
       ...(publisher?.checks() ?? []),
       ...(subscriber?.checks() ?? []),
+      ...(requester?.checks() ?? []),
+      ...(responders?.checks() ?? []),
       ...(eventLoop?.checks() ?? []),
     ]
   }
@@ -129,6 +142,7 @@ export function createBus(options: BusOptions): Bus {
     events,
     publisher: publisher ?? withoutPublisher(),
     corePublisher: corePublisher ?? withoutPublisher(),
+    requester: requester ?? withoutRequester(),
     failed,
     health,
     start() {
@@ -147,7 +161,7 @@ export function createBus(options: BusOptions): Bus {
     },
     stop(timeoutMs) {
       stopping ??= shutDown(
-        { connection, keeper, publisher, corePublisher, subscriber, eventLoop },
+        { connection, keeper, publisher, corePublisher, subscriber, requester, responders, eventLoop },
         boundedMs(timeoutMs),
         logger,
       )
@@ -158,10 +172,10 @@ export function createBus(options: BusOptions): Bus {
 
 /** What an app does not use is others' to look after, and its user may not look at it. */
 function onlyUsed(
-  { contracts, app, publisher, subscriber }: BusOptions,
+  { contracts, app, publisher, subscriber, requester, responders }: BusOptions,
   settings: SubscriberSettings | undefined,
 ): Pick<EnsureStreamsOptions, 'only' | 'probes'> {
-  if (!publisher && !subscriber) return {}
+  if (!publisher && !subscriber && !requester && !responders) return {}
   const use = {
     publishes: publisher ? (app?.publishes ?? contracts.channels) : [],
     idempotency: publisher?.idempotency === true,
@@ -178,6 +192,11 @@ function withoutPublisher(): StoredPublisher {
   const refuse = (): Promise<never> =>
     Promise.reject(new KitError(KitErrorCode.InvalidOptions, 'this bus was made without a publisher; nothing was sent'))
   return { publish: refuse, publishMany: refuse, publishStream: refuse, close: () => Promise.resolve() }
+}
+
+function withoutRequester(): Pick<Requester, 'request'> {
+  const why = 'this bus was made without a requester; nothing was sent'
+  return { request: () => Promise.reject(new KitError(KitErrorCode.InvalidOptions, why)) }
 }
 
 function stopped(): KitError {

@@ -1,7 +1,14 @@
 import { type Connection, KitError, KitErrorCode } from '@alarm-bus/nats-kit'
-import { discardDeadLetters, listDeadLetters, redriveDeadLetters, showDeadLetter } from '@alarm-bus/nats-kit/admin'
+import {
+  copiesWithoutReader,
+  discardDeadLetters,
+  listDeadLetters,
+  redriveDeadLetters,
+  showDeadLetter,
+} from '@alarm-bus/nats-kit/admin'
 import { readEnvironment, UsageError } from '../config.ts'
 import { connectAdmin } from '../connect-admin.ts'
+import { describeCopies } from '../consumers/describe-pruned.ts'
 import { describeLetter, describeOutcome, describeStored, storedAsJson } from './describe-letter.ts'
 import { type DlqCommand, readCommand } from './flags.ts'
 import { HELP } from './help.ts'
@@ -58,8 +65,12 @@ const list: Run = async (connection, { stream, filter }, document) => {
     if (document) document.item(letter)
     else console.log(describeLetter(letter))
   }
-  if (document) document.end({ stream, count })
+  const waiting = (await copiesWithoutReader(connection, stream)).filter(
+    ({ consumer }) => consumer === (filter.consumer ?? consumer),
+  )
+  if (document) document.end({ stream, count, redrivenWithoutReader: waiting })
   else if (count === 0) console.log('no dead letters')
+  for (const one of document ? [] : waiting) console.log(describeCopies(one))
   return 0
 }
 

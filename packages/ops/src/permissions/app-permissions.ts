@@ -7,6 +7,8 @@ import {
   idempotencySubjects,
   inboxPrefixOf,
   onceSubjects,
+  requestSubjects,
+  responderSubscription,
   streamLookupSubject,
   usedStreams,
 } from '@alarm-bus/nats-kit/admin'
@@ -15,12 +17,15 @@ import {
 export interface SubjectGroup {
   readonly what: string
   readonly subjects: readonly string[]
+  /** Name of the request that is asked there: it goes to the app that answers it, and not to the bus. */
+  readonly request?: string
 }
 
 /** All that an app's user may do on the broker; anything else is refused. */
 export interface AppPermissions {
   readonly app: App
   readonly publish: readonly SubjectGroup[]
+  /** Subjects, behind those of requests the queue group without which they may not be subscribed to. */
   readonly subscribe: readonly string[]
 }
 
@@ -33,10 +38,17 @@ export function appPermissions(app: App, contracts: Contracts): AppPermissions {
     publish: [
       ...publishing(app, contracts),
       ...app.handles.flatMap((handled) => handling(app, handled, contracts)),
-      { what: 'STREAMS=verify, and whether a stream was made anew.', subjects: lookups },
+      ...app.asks.map((request) => ({
+        what: `Request ${request.name}.`,
+        subjects: requestSubjects(request),
+        request: request.name,
+      })),
+      ...(lookups.length === 0
+        ? []
+        : [{ what: 'STREAMS=verify, and whether a stream was made anew.', subjects: lookups }]),
     ],
     // Answers, deliveries and statuses. With a common prefix each app could read what is sent to the others.
-    subscribe: [`${inboxPrefixOf(app)}.>`],
+    subscribe: [`${inboxPrefixOf(app)}.>`, ...app.answers.map((request) => responderSubscription(app, request))],
   }
 }
 

@@ -1,3 +1,4 @@
+import { MAX_REQUEST_TIMEOUT_MS } from '@alarm-bus/contracts'
 import {
   type Account,
   encodeAccount,
@@ -9,6 +10,7 @@ import {
 } from '@nats-io/jwt'
 import type { KeyPair } from '@nats-io/nkeys'
 import { inboxPrefixOf } from '@alarm-bus/nats-kit/admin'
+import { answererOf, assertAnswered } from './answerers.ts'
 import type { AppPermissions } from './app-permissions.ts'
 import { accountName, BUS, isDelivered, LIMITS, NOBODY, takesMany } from './render-accounts.ts'
 
@@ -27,6 +29,8 @@ export interface OperatorClaims {
   readonly creds: ReadonlyMap<string, Uint8Array>
 }
 
+/** As `allow_responses` of a configuration has it; nanoseconds. */
+const ANSWERS = { max: 1, ttl: MAX_REQUEST_TIMEOUT_MS * 1_000_000 }
 const UNLIMITED = { subs: -1, data: -1, payload: -1, imports: -1, exports: -1, wildcards: true, conn: -1, leaf: 0 }
 
 /**
@@ -42,6 +46,7 @@ export async function operatorClaims(
   operators: Readonly<Record<string, UserRights>>,
   keyOf: (kind: 'operator' | 'account' | 'user', name: string) => KeyPair,
 ): Promise<OperatorClaims> {
+  assertAnswered(permissions)
   const operator = keyOf('operator', BUS)
   const bus = keyOf('account', BUS)
   const system = keyOf('account', 'SYS')
@@ -58,41 +63,44 @@ export async function operatorClaims(
 
   await addAccount('SYS', { limits: UNLIMITED })
   await addUser('SYS', 'sys', {})
-  const services = new Set(permissions.flatMap(subjectsOf))
+  const services = new Set(permissions.flatMap(askedOfBus))
   const deliveries = permissions.filter(isDelivered).map(({ app }) => deliveriesOf(app.name))
   await addAccount(BUS, {
     limits: { ...UNLIMITED, ...LIMITS.bus, mem_storage: -1, disk_storage: -1, ...LIMITS.jetStream },
     exports: [
-      ...[NOBODY, ...services].map((subject) => ({
-        name: subject,
-        subject,
-        type: 'service' as const,
-        token_req: true,
-        ...(takesMany(subject) && { response_type: 'Stream' as const }),
-      })),
-      ...deliveries.map((subject) => ({ name: subject, subject, type: 'stream' as const, token_req: true })),
+      ...[NOBODY, ...services].map((subject) => exported(subject, 'service')),
+      ...deliveries.map((subject) => exported(subject, 'stream')),
     ],
   })
   for (const [name, rights] of Object.entries(operators)) await addUser(BUS, name, permissionsOf(rights))
   for (const one of permissions) {
-    const { app, subscribe } = one
+    const { app, publish, subscribe } = one
     const account = accountName(app.name)
-    const imported = async (subject: string, type: 'service' | 'stream', local?: string) => ({
+    const imported = async (subject: string, type: 'service' | 'stream', from = BUS, local?: string) => ({
       name: subject,
       subject,
       type,
-      account: bus.getPublicKey(),
-      token: await encodeActivation(subject, keyOf('account', account), bus, type, { subject }),
+      account: keyOf('account', from).getPublicKey(),
+      token: await encodeActivation(subject, keyOf('account', account), keyOf('account', from), type, { subject }),
       ...(local !== undefined && { local_subject: local }),
     })
-    const subjects = subjectsOf(one)
+    const requests = publish.flatMap(({ subjects, request }) =>
+      request === undefined
+        ? []
+        : subjects.map((subject) => ({ subject, from: answererOf(permissions, request).name })),
+    )
     await addAccount(account, {
       limits: { ...UNLIMITED, ...LIMITS.app },
       // Not the user's: what a client presents when it connects has to fit into a line of the protocol, max_control_line.
-      default_permissions: permissionsOf({ publish: subjects, subscribe }),
+      default_permissions: {
+        ...permissionsOf({ publish: [...new Set(publish.flatMap(({ subjects }) => subjects))], subscribe }),
+        ...(app.answers.length > 0 && { resp: ANSWERS }),
+      },
+      exports: app.answers.map(({ subject }) => exported(subject, 'service')),
       imports: [
-        await imported(NOBODY, 'service', '$JS.API.INFO'),
-        ...(await Promise.all(subjects.map((subject) => imported(subject, 'service')))),
+        await imported(NOBODY, 'service', BUS, '$JS.API.INFO'),
+        ...(await Promise.all(askedOfBus(one).map((subject) => imported(subject, 'service')))),
+        ...(await Promise.all(requests.map(({ subject, from }) => imported(subject, 'service', accountName(from))))),
         ...(isDelivered(one) ? [await imported(deliveriesOf(app.name), 'stream')] : []),
       ],
     })
@@ -108,8 +116,13 @@ export async function operatorClaims(
   }
 }
 
-function subjectsOf({ publish }: AppPermissions): readonly string[] {
-  return [...new Set(publish.flatMap(({ subjects }) => subjects))]
+function askedOfBus({ publish }: AppPermissions): readonly string[] {
+  return [...new Set(publish.flatMap(({ subjects, request }) => (request === undefined ? subjects : [])))]
+}
+
+function exported(subject: string, type: 'service' | 'stream') {
+  const responses = takesMany(subject) ? { response_type: 'Stream' as const } : {}
+  return { name: subject, subject, type, token_req: true, ...responses }
 }
 
 function permissionsOf({ publish, subscribe }: UserRights) {

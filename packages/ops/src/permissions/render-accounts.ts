@@ -1,4 +1,5 @@
 import { inboxPrefixOf } from '@alarm-bus/nats-kit/admin'
+import { answererOf, assertAnswered } from './answerers.ts'
 import type { AppPermissions } from './app-permissions.ts'
 import { appUser, groupLines, indented, operatorUsers, type UserKind, whose } from './users.ts'
 
@@ -39,10 +40,15 @@ const DECLARED = `
  * Each app has an account, which imports the subjects that it may ask for and nothing else. The broker answers a request
  * in the account that it came from, so no app can name a subject of the bus as the place of an answer.
  *
- * @throws Error for an app that is called like another user of the broker.
+ * What one app asks another goes from account to account: the broker names the answer's place anew, so neither of them
+ * learns a subject of the other's.
+ *
+ * @throws Error for an app that is called like another user of the broker, and for a request that is not answered by
+ * exactly one app.
  */
 export function renderAccounts(permissions: readonly AppPermissions[], options: RenderOptions = {}): BrokerFiles {
   const { kind = 'password', oneAccount = false } = options
+  assertAnswered(permissions)
   if (oneAccount) {
     const users = permissions.flatMap((one) => [whose(one), ...appUser(one, kind)])
     return {
@@ -62,7 +68,7 @@ export function renderAccounts(permissions: readonly AppPermissions[], options: 
     ]),
     'nats.accounts.conf': text([
       `${MADE}# The accounts of the apps.${DECLARED}`,
-      ...permissions.flatMap((one, i) => [...(i === 0 ? [] : ['']), whose(one), ...accountOf(one, kind)]),
+      ...permissions.flatMap((one, i) => [...(i === 0 ? [] : ['']), whose(one), ...accountOf(one, permissions, kind)]),
     ]),
   }
 }
@@ -71,7 +77,7 @@ export function renderAccounts(permissions: readonly AppPermissions[], options: 
 function exportsOf(permissions: readonly AppPermissions[]): readonly string[] {
   const askedBy = new Map<string, Set<string>>()
   for (const { app, publish } of permissions) {
-    for (const subject of publish.flatMap(({ subjects }) => subjects)) {
+    for (const subject of publish.flatMap(({ subjects, request }) => (request === undefined ? subjects : []))) {
       askedBy.set(subject, (askedBy.get(subject) ?? new Set()).add(accountName(app.name)))
     }
   }
@@ -93,20 +99,30 @@ function exported(what: 'service' | 'stream', subject: string, accounts: readonl
   return `{ ${what}: ${JSON.stringify(subject)}, ${responses}accounts: [${accounts.join(', ')}] }`
 }
 
-function accountOf(one: AppPermissions, kind: UserKind): readonly string[] {
+function accountOf(one: AppPermissions, all: readonly AppPermissions[], kind: UserKind): readonly string[] {
   const { app, publish } = one
-  const imported = (what: 'service' | 'stream', subject: string): string =>
-    `{ ${what}: { account: ${BUS}, subject: ${JSON.stringify(subject)} } }`
+  const imported = (what: 'service' | 'stream', subject: string, account = BUS): string =>
+    `{ ${what}: { account: ${account}, subject: ${JSON.stringify(subject)} } }`
+  const answers = app.answers.flatMap(({ name, subject }) => {
+    const askers = all.filter((other) => other.app.asks.some((asked) => asked.name === name))
+    // An export that names no account is everybody's.
+    if (askers.length === 0) return []
+    const accounts = askers.map((asker) => accountName(asker.app.name))
+    return [exported('service', subject, accounts)]
+  })
   return [
     `${accountName(app.name)} {`,
     `  ${APP_LIMITS}`,
     ...indented(2, list('users', appUser(one, kind))),
+    ...(answers.length === 0 ? [] : indented(2, list('exports', ['# What it answers, and to whom.', ...answers]))),
     ...indented(
       2,
       list('imports', [
         '# This account has no JetStream. Without an import of this name the server would answer each request with that.',
         `{ service: { account: ${BUS}, subject: ${JSON.stringify(NOBODY)} }, to: "$JS.API.INFO" }`,
-        ...groupLines(publish, (subject) => imported('service', subject)),
+        ...groupLines(publish, (subject, { request }) =>
+          imported('service', subject, request === undefined ? BUS : accountName(answererOf(all, request).name)),
+        ),
         ...(isDelivered(one)
           ? ['# What its push consumers are delivered.', imported('stream', deliveriesOf(app.name))]
           : []),

@@ -1,3 +1,4 @@
+import { MAX_REQUEST_TIMEOUT_MS } from '@alarm-bus/contracts'
 import type { AppPermissions, SubjectGroup } from './app-permissions.ts'
 import { nkeyVariable, passwordVariable } from './user-variables.ts'
 
@@ -8,6 +9,9 @@ export type UserKind = 'password' | 'nkey'
 export const OPERATORS = ['admin', 'migrator']
 /** Users of the broker that are no app's. */
 const TAKEN = [...OPERATORS, 'sys']
+
+/** One answer to each request that it is delivered, for as long as anybody may wait for one. */
+const ALLOWED_ANSWERS = `    allow_responses: { max: 1, expires: "${MAX_REQUEST_TIMEOUT_MS / 1_000}s" }`
 
 /**
  * An app's user, with what it may do.
@@ -22,9 +26,13 @@ export function appUser({ app, publish, subscribe }: AppPermissions, kind: UserK
     ...credentials(app.name, kind),
     '  permissions {',
     '    publish: { allow: [',
-    ...indented(6, groupLines(publish, JSON.stringify)),
+    ...indented(
+      6,
+      groupLines(publish, (subject) => JSON.stringify(subject)),
+    ),
     '    ] }',
     `    subscribe: { allow: [${subscribe.map((subject) => JSON.stringify(subject)).join(', ')}] }`,
+    ...(app.answers.length === 0 ? [] : [ALLOWED_ANSWERS]),
     '  }',
     '}',
   ]
@@ -41,8 +49,14 @@ export function operatorUsers(kind: UserKind): readonly string[] {
 }
 
 /** A line for each subject, and before those that belong together what they are for. */
-export function groupLines(groups: readonly SubjectGroup[], render: (subject: string) => string): readonly string[] {
-  return groups.flatMap(({ what, subjects }) => [`# ${oneLine(what)}`, ...subjects.map(render)])
+export function groupLines(
+  groups: readonly SubjectGroup[],
+  render: (subject: string, group: SubjectGroup) => string,
+): readonly string[] {
+  return groups.flatMap((group) => [
+    `# ${oneLine(group.what)}`,
+    ...group.subjects.map((subject) => render(subject, group)),
+  ])
 }
 
 /** What people wrote in a declaration, as a comment. */

@@ -1,6 +1,6 @@
 import { contracts } from '@alarm-bus/contracts'
 import type { Connection, Logger } from '@alarm-bus/nats-kit'
-import { advisoryStreamName } from '@alarm-bus/nats-kit/admin'
+import { advisoryStreamName, copiesWithoutReader } from '@alarm-bus/nats-kit/admin'
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream'
 import { readApps } from '../apps/read-apps.ts'
 import { type AdminConfig, UsageError } from '../config.ts'
@@ -62,8 +62,11 @@ export async function openSession(
     async make(options) {
       const declared = declare(contracts, options.streamsOnly ? undefined : await readApps(), options.replicas)
       const advisories = contracts.streams.map(({ name }) => advisoryStreamName(name))
-      const streams = options.streamsOnly ? [] : [...declared.streams.map(({ name }) => name), ...advisories]
-      const observed = await untilAnswered(deadline, () => observe(admin.connection.client, streams))
+      const streams = [...declared.streams.map(({ name }) => name), ...(options.streamsOnly ? [] : advisories)]
+      const observed = await untilAnswered(deadline, async () => {
+        const seen = await observe(admin.connection.client, streams)
+        return options.streamsOnly ? seen : { ...seen, copies: await copiesOf(admin.connection) }
+      })
       return { plan: makePlan(declared, observed, options), declared, observed }
     },
     async asMigrator() {
@@ -78,4 +81,9 @@ export async function openSession(
       await Promise.all(opened.map((connection) => connection.close(CLOSE_TIMEOUT_MS)))
     },
   }
+}
+
+async function copiesOf(connection: Connection): Promise<NonNullable<Observed['copies']>> {
+  const found = contracts.streams.map(async ({ name }) => [name, await copiesWithoutReader(connection, name)] as const)
+  return new Map(await Promise.all(found))
 }

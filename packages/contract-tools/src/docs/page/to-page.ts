@@ -2,6 +2,7 @@ import type { App, Channel } from '@alarm-bus/contracts'
 import type { DocumentedBus } from '../to-asyncapi.ts'
 import { channelSection } from './channel-section.ts'
 import { Html, html } from './html.ts'
+import { requestSection, requestTable } from './request-section.ts'
 import { STYLE } from './style.ts'
 
 /** The bus as one HTML page for people, without a script and without anything from elsewhere. Channels come first. */
@@ -35,7 +36,8 @@ export function toPage(bus: DocumentedBus): string {
             ${contracts.channels.map((channel) => row(channel, apps))}
           </table>
         </div>
-        ${contracts.channels.map((channel) => channelSection(bus, channel))}
+        ${requestTable(contracts.requests, apps)}
+        ${contracts.channels.map((channel) => channelSection(bus, channel))}${contracts.requests.map(requestSection)}
         <section>
           <h2 id="apps">Apps</h2>
           <div class="scroll">
