@@ -48,7 +48,6 @@ export async function operatorClaims(
 ): Promise<OperatorClaims> {
   assertAnswered(permissions)
   const operator = keyOf('operator', BUS)
-  const bus = keyOf('account', BUS)
   const system = keyOf('account', 'SYS')
   const accounts = new Map<string, string>()
   const creds = new Map<string, Uint8Array>()
