@@ -26,10 +26,20 @@ const { values } = parseArgs({
   },
 })
 
-const load = (file: string): Promise<any> =>
-  import(pathToFileURL(join(values.checkout, 'apps/log-consumer/src', file)).href)
-const isPostgres = values.database.startsWith('postgres')
-const opened = isPostgres
+/** What any checkout's log-consumer has. */
+interface LogConsumer {
+  openPostgres(url: string): unknown
+  openSqlite(path: string): unknown
+  openLogStore(options: object): Promise<{
+    save(record: object, context: object): Promise<void>
+    check(): { readonly ok: boolean }
+    close(): Promise<void>
+  }>
+}
+
+const load = async (file: string): Promise<LogConsumer> =>
+  (await import(pathToFileURL(join(values.checkout, 'apps/log-consumer/src', file)).href)) as LogConsumer
+const opened = values.database.startsWith('postgres')
   ? (await load('database/open-postgres.ts')).openPostgres(values.database)
   : (await load('database/open-sqlite.ts')).openSqlite(values.database)
 const silent = { debug() {}, info() {}, warn: console.error, error: console.error }

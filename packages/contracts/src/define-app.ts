@@ -31,6 +31,15 @@ export interface AppOptions {
   readonly idempotency?: boolean
   /** The channels that it handles; a channel alone stands for one without settings of its own. Default none. */
   readonly handles?: readonly (Channel | HandledChannel)[]
+  /**
+   * The channels that it reads without handling them. The broker cannot hold a reader to one channel: it may read all
+   * that the channel's stream holds. Default none.
+   */
+  readonly reads?: readonly Channel[]
+  /**
+   * The channels whose messages at most once (`core.<subject>`) it hears; its instances share them. Default none.
+   */
+  readonly hears?: readonly Channel[]
   /** Whether it keeps in the stream's KV bucket which messages it handled, which takes permissions of its own. Default false. */
   readonly onceOnly?: boolean
   /** The requests that it may send to the apps that answer them. Default none. */
@@ -49,6 +58,8 @@ export interface App {
   readonly publishes: readonly Channel[]
   readonly idempotency: boolean
   readonly handles: readonly HandledChannel[]
+  readonly reads: readonly Channel[]
+  readonly hears: readonly Channel[]
   readonly onceOnly: boolean
   readonly asks: readonly RequestContract[]
   readonly answers: readonly RequestContract[]
@@ -62,7 +73,7 @@ export interface App {
  */
 export function defineApp(options: AppOptions): App {
   const { name, description, owner, publishes = [], idempotency = false, onceOnly = false } = options
-  const { asks = [], answers = [] } = options
+  const { asks = [], answers = [], reads = [], hears = [] } = options
   const { fanOutInstances = DEFAULT_FAN_OUT_INSTANCES } = options
   const refuse = (why: string): never => {
     throw new ContractError(`app ${JSON.stringify(name)}: ${why}`)
@@ -73,10 +84,11 @@ export function defineApp(options: AppOptions): App {
   if (!Number.isSafeInteger(fanOutInstances) || fanOutInstances < 0 || fanOutInstances > MAX_FAN_OUT_INSTANCES)
     refuse(`fanOutInstances must be a whole number from 0 to ${MAX_FAN_OUT_INSTANCES}, not ${fanOutInstances}`)
   const handles = (options.handles ?? []).map((one): HandledChannel => ('channel' in one ? one : { channel: one }))
-  if (publishes.length + handles.length + asks.length + answers.length === 0)
-    refuse('it publishes nothing, handles nothing, asks nothing and answers nothing')
-  const twice =
-    firstTwice(publishes.map((channel) => channel.name)) ?? firstTwice(handles.map(({ channel }) => channel.name))
+  if ([publishes, handles, asks, answers, reads, hears].every((list) => list.length === 0))
+    refuse('it publishes, handles, asks, answers, reads and hears nothing')
+  const twice = [publishes, handles.map(({ channel }) => channel), reads, hears]
+    .map((channels) => firstTwice(channels.map((channel) => channel.name)))
+    .find((found) => found !== undefined)
   if (twice !== undefined) refuse(`channel ${JSON.stringify(twice)} is declared twice`)
   const requestTwice = firstTwice(asks.map((one) => one.name)) ?? firstTwice(answers.map((one) => one.name))
   if (requestTwice !== undefined) refuse(`request ${JSON.stringify(requestTwice)} is declared twice`)
@@ -95,6 +107,8 @@ export function defineApp(options: AppOptions): App {
     publishes,
     idempotency,
     handles,
+    reads,
+    hears,
     onceOnly,
     asks,
     answers,

@@ -22,6 +22,7 @@ export function appFiles(app: NewApp, port = nextPort()): ReadonlyMap<string, st
     changed('.env.example', (text) => withVariables(text, name, port)),
     changed('docker-compose.yml', (text) => withService(text, name, port)),
     changed('docker-compose.cluster.yml', (text) => withClusterService(text, name)),
+    changed('observability/prometheus.yml', (text) => withTarget(text, name, port)),
     // The tests of it all together start every app, so they run again when this one changes.
     changed('packages/e2e/package.json', (text) => withDependency(text, name)),
     changed('knip.json', (text) => withTestedApp(text, name)),
@@ -85,7 +86,7 @@ ${ownFile}    secrets: [ca.pem, ${own}]
       - "127.0.0.1:\${${appVariable(name, 'PORT')}:-${port}}:${port}"
 
 `
-  const withIt = inPlaceOf(file, known, /^volumes:$/m, (found) => `${service}${found}`)
+  const withIt = inPlaceOf(file, known, /^# Who reaches whom:/m, (found) => `${service}${found}`)
   return withSecret(file, withIt, own)
 }
 
@@ -103,8 +104,12 @@ function withClusterService(text: string, name: string): string {
       <<: *app-depends
 
 `
-  const withIt = inPlaceOf(file, text, /^volumes:$/m, (found) => `${service}${found}`)
+  const withIt = inPlaceOf(file, text, /^networks:$/m, (found) => `${service}${found}`)
   return withSecret(file, withIt, password(name))
+}
+
+function withTarget(text: string, name: string, port: number): string {
+  return inPlaceOf('observability/prometheus.yml', text, /targets: \[.*(?=\])/, (found) => `${found}, ${name}:${port}`)
 }
 
 function withDependency(text: string, name: string): string {

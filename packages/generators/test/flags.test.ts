@@ -66,7 +66,7 @@ test.each([
   ['a request like a channel', named([...REQUEST, ...REST], 'alarm-to-bot'), /is called like a channel/],
   ['a taken subject', changed([...REQUEST, ...REST], '--subject', 'alarm.to.bot'), /belongs to channel "alarm-to-bot"/],
   ['two names', [...APP, 'another'], /one name at a time/],
-  ['another thing', ['stream', 'x'], /there is no "stream" to make/],
+  ['another thing', ['stream', 'x'], /unknown kind "stream"; expected one of: app, channel, request/],
   ['a channel that there is', named([...CHANNEL, ...REST], 'alarm-to-bot'), /channel "alarm-to-bot" exists already/],
   ['a file that there is', named([...CHANNEL, ...REST], 'define-app'), /define-app\.ts exists already/],
   ['a value that there is', named([...CHANNEL, ...REST], 'basquiat-stream'), /export a basquiatStream already/],

@@ -49,6 +49,8 @@ export const KitErrorCode = {
   StreamMigrating: 'stream_migrating',
   /** A declared change is one that the server cannot make. */
   StreamImmutable: 'stream_immutable',
+  /** A stream was made again, or lost messages, while it was read: its sequences are others now. */
+  StreamReplaced: 'stream_replaced',
   /** The server refused to create or change a stream; `brokerCode` and the text say why. */
   StreamRefused: 'stream_refused',
   /** A consumer on the broker differs in a field that cannot be changed. */

@@ -36,7 +36,7 @@ Each command has --help.`
 async function main(argv: readonly string[]): Promise<number> {
   // pnpm 12 hands a "--" on to the script.
   const [name = '--help', ...rest] = argv.filter((argument) => argument !== '--')
-  if (name === '--help' || name === 'help') {
+  if (name === '--help' || name === '-h' || name === 'help') {
     console.log(HELP)
     return 0
   }

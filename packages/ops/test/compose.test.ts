@@ -40,6 +40,11 @@ const { nats, streams, nui } = compose.services
 const services: Readonly<Record<string, Service | undefined>> = compose.services
 const conf = wholeConf()
 
+/** Where the container listens: what its port of this machine leads to. */
+function portOf(service: Service | undefined): string | undefined {
+  return service?.ports?.[0]?.split(':').at(-1)
+}
+
 describe('docker-compose.yml', () => {
   test.each(Object.entries(compose.services))(
     '%s is bounded, cannot gain rights, and is reachable from this machine alone',
@@ -57,10 +62,38 @@ describe('docker-compose.yml', () => {
       Object.entries(services).flatMap(([name, service]) => (service?.networks?.includes(network) ? [name] : []))
     for (const network of nui.networks ?? []) expect(onNetwork(network)).toEqual(['nats', 'nui'])
     expect(onNetwork('database')).toEqual(['log-consumer', 'postgres'])
+    expect(onNetwork('dashboards')).toEqual(['prometheus', 'grafana'])
+    expect(onNetwork('observability').toSorted()).toEqual(
+      ['alarm-consumer', 'log-consumer', 'prometheus', 'producer'].toSorted(),
+    )
+    for (const name of ['prometheus', 'grafana']) expect(services[name]?.profiles).toEqual(['observability'])
     // One without would be on the network that all of those share.
     for (const [name, service] of Object.entries(services)) expect(service?.networks?.length, name).toBeGreaterThan(0)
     expect(nats.environment).toHaveProperty('NATS_HTTP', '127.0.0.1:8222')
     expect(nats.ports).toHaveLength(1)
+  })
+
+  test('Prometheus scrapes each app where it listens, and Grafana is given the dashboard and a login', async () => {
+    const scraped = parse(readFileSync(`${repository}observability/prometheus.yml`, 'utf8')) as {
+      readonly scrape_configs: readonly {
+        readonly static_configs: readonly { readonly targets: readonly string[] }[]
+      }[]
+    }
+    const targets = scraped.scrape_configs.flatMap((one) => one.static_configs.flatMap((group) => group.targets))
+    const apps = (await readApps()).map(({ name }) => {
+      const port = Object.entries(services[name]?.environment ?? {}).find(([variable]) => variable.endsWith('_PORT'))
+      return `${name}:${port?.[1] ?? portOf(services[name])}`
+    })
+    expect(targets.toSorted()).toEqual(apps.toSorted())
+    const { grafana } = services
+    for (const volume of [...(grafana?.volumes ?? []), ...(services['prometheus']?.volumes ?? [])]) {
+      const [source = ''] = volume.split(':')
+      if (source.startsWith('./')) expect(existsSync(join(repository, source)), source).toBe(true)
+    }
+    expect(grafana?.environment).toMatchObject({
+      GF_SECURITY_ADMIN_PASSWORD__FILE: '/run/secrets/GRAFANA_PASSWORD',
+      GF_AUTH_ANONYMOUS_ENABLED: 'false',
+    })
   })
 
   test('images are pinned to one release', () => {

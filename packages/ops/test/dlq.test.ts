@@ -1,8 +1,9 @@
 import { alarmToBot, contracts } from '@alarm-bus/contracts'
 import { createJetStreamPublisher, DeadLetter, defineHandler, createBus } from '@alarm-bus/nats-kit'
-import { redriveDeadLetters } from '@alarm-bus/nats-kit/admin'
+import { deadLetterSubject, redriveDeadLetters } from '@alarm-bus/nats-kit/admin'
 import { collectLogs, waitFor } from '@alarm-bus/nats-kit/testing'
 import { jetstreamManager } from '@nats-io/jetstream'
+import { headers } from '@nats-io/transport-node'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { applyStreams } from '../src/index.ts'
 import { Patience } from '../src/plan/patience.ts'
@@ -206,7 +207,7 @@ describe('pnpm ops dlq', () => {
     const nowhere = { NATS_SERVERS: `nats://127.0.0.1:${await freePort()}` }
     for (const [flags, why] of [
       [['lsit'], 'there is no dlq lsit; there is: list, show, redrive, discard'],
-      [['list', '--channel', 'alarm-to-bto'], 'there is: alarm-to-bot, alarm-to-log'],
+      [['list', '--stream', 'A', '--stream', 'B'], '--stream is given twice; give it once'],
       [['list', '--reason', 'tired'], 'there is: invalid_message, deliveries_exhausted'],
       [['list', '--older-than', '1x'], '--older-than must be a time such as 90s, 30m, 1h or 7d, not "1x"'],
       [['list', '--apply'], 'dlq list has no --apply'],
@@ -222,8 +223,45 @@ describe('pnpm ops dlq', () => {
     expect(JSON.parse(json.out)).toMatchObject({ error: { code: 'usage' } })
     const away = await dlq(['list', '--wait-ms', '300'], nowhere)
     expect(away).toMatchObject({ code: 1 })
+    expect(away.err).toMatch(/^ops dlq: waiting for the broker: .*ECONNREFUSED/)
     expect(away.err).toContain(`no broker at ${nowhere.NATS_SERVERS} within 300 ms`)
     expect((await dlq(['show', '99'])).err).toContain('there is no dead letter 99 of BASQUIAT_STREAM')
-    expect(await dlq(['--help'], nowhere)).toMatchObject({ code: 0, err: '' })
+    for (const flag of ['--help', '-h']) expect(await dlq([flag], nowhere)).toMatchObject({ code: 0, err: '' })
+  })
+
+  test('a name that matches nothing: an error where it is not declared, and good news where it is', async () => {
+    const consumer = 'alarm-consumer_alarm-to-bot'
+    // Of a channel and an app that are gone: their letters can be named still.
+    const client = await broker.raw('alarm-consumer')
+    const gone = headers()
+    for (const [name, value] of Object.entries({
+      Channel: 'gone-channel',
+      Consumer: consumer,
+      Reason: 'invalid_message',
+    }))
+      gone.set(`Dead-Letter-${name}`, value)
+    for (const action of ['list', 'redrive', 'discard']) {
+      for (const [flag, name] of [
+        ['--consumer', 'alarm-consumer_alarm-to-bto'],
+        ['--channel', 'alarm-to-bto'],
+        ['--channel', 'gone-channel'],
+      ] as const) {
+        const { code, out, err } = await dlq([action, flag, name])
+        expect({ code, out }, `${action} ${flag}`).toEqual({ code: 1, out: '' })
+        expect(err).toContain(`${flag} "${name}": it has no dead letters and is not declared; declared: alarm`)
+      }
+    }
+    expect(await dlq(['list', '--consumer', consumer])).toMatchObject({ code: 0, out: 'no dead letters\n' })
+    await client.request(deadLetterSubject('BASQUIAT_STREAM', consumer, 1, '1'), '{}', {
+      headers: gone,
+      timeout: 5_000,
+    })
+    expect((await dlq(['list', '--channel', 'gone-channel'])).out).toContain('gone-channel')
+    expect(await dlq(['list', '--channel', 'gone-channel', '--older-than', '1h'])).toMatchObject({
+      code: 0,
+      out: 'no dead letters\n',
+    })
+    const json = await dlq(['list', '--consumer', 'nope', '--json'])
+    expect(JSON.parse(json.out)).toMatchObject({ letters: [], error: { code: 'usage' } })
   })
 })

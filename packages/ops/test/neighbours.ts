@@ -19,7 +19,7 @@ export function consumersOf({ name, handles, fanOutInstances }: App) {
 /** All that an app may do, spelled from what it declares, one attempt for each line of its permissions. */
 export function mayDo(app: App): readonly Attempt[] {
   const handled = app.handles.map(({ channel }) => channel)
-  const streams = [...new Set([...app.publishes, ...handled].map(streamOf))]
+  const streams = [...new Set([...app.publishes, ...handled, ...app.reads].map(streamOf))]
   const readsFrom = new Set(handled.map(streamOf))
   const claimsFor = app.idempotency ? [...new Set(app.publishes.map(streamOf))] : []
   return [
@@ -41,8 +41,14 @@ export function mayDo(app: App): readonly Attempt[] {
         ...[...readsFrom].map((stream) => `${stream}_REDRIVE`),
       ].map((stream) => `$JS.API.STREAM.INFO.${stream}`),
     ),
+    ...publishes(
+      [...new Set(app.reads.map(streamOf))].flatMap((stream) => [
+        `$JS.API.DIRECT.GET.${stream}`,
+        `$JS.API.STREAM.MSG.GET.${stream}`,
+      ]),
+    ),
     ...publishes(app.asks.map(({ subject }) => subject)),
-    ...subscribes([`_INBOX_${app.name}.>`]),
+    ...subscribes([`_INBOX_${app.name}.>`, ...app.hears.map(({ subject }) => `core.${subject}`)]),
     ...answers(app.name, app.answers),
   ]
 }

@@ -5,15 +5,12 @@ import type { RecentRows } from '../store/recent-rows.ts'
 import { StoreUnavailable } from '../store/store-unavailable.ts'
 import { indexBatches, indexUnindexed } from './make-segment.ts'
 import { SEGMENT_ROWS } from './postings.ts'
-import { removeOldBatches, removeOldSegments } from './remove-old.ts'
 
 /** How often it looks for something to do, in milliseconds; sooner once this instance has stored a segment's rows. */
 const LOOK_MS = 2_000
-/** How often it removes what belongs to rows that are gone, in milliseconds. */
-const REMOVE_MS = 30_000
 /** After a failure, in milliseconds. */
 const FAILED_MS = 5_000
-/** Least pause between two segments, in milliseconds; else as long as the last one took: others have half of the time. */
+/** Least pause between two segments, in milliseconds. After one of old rows as long as it took: others have half of the time. */
 const PAUSE_MS = 5
 
 /**
@@ -30,7 +27,6 @@ export class Indexer {
   #wake = new AbortController()
   #loop: Promise<void> = Promise.resolve()
   #added = 0
-  #removedAt = Number.NEGATIVE_INFINITY
 
   /** @param database throws while there is none. */
   constructor(database: () => Database, recent: RecentRows, logger: Logger) {
@@ -71,12 +67,8 @@ export class Indexer {
       const { signal } = this.#stop
       const hasNew = await indexBatches(database, this.#recent, signal)
       const hasOld = !hasNew && (await indexUnindexed(database, signal, this.#logger))
-      if (performance.now() - this.#removedAt >= REMOVE_MS) {
-        await removeOldBatches(database.kysely)
-        await removeOldSegments(database.kysely)
-        this.#removedAt = performance.now()
-      }
-      return hasNew || hasOld ? Math.max(PAUSE_MS, performance.now() - startedAt) : LOOK_MS
+      if (hasNew) return PAUSE_MS
+      return hasOld ? Math.max(PAUSE_MS, performance.now() - startedAt) : LOOK_MS
     } catch (error) {
       // Whether the database is well is the keeper's to say.
       if (!(error instanceof StoreUnavailable) && !this.#stop.signal.aborted)

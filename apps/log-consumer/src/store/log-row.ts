@@ -20,6 +20,11 @@ export interface LogEntry {
 /** A row's key, and its place in the order. */
 export type LogKey = Pick<LogRow, 'stored_at_ms' | 'stream' | 'seq'>
 
+/** What tells a key from others. */
+export function nameOf({ stored_at_ms, stream, seq }: LogKey): string {
+  return `${stored_at_ms} ${stream} ${seq}`
+}
+
 /** Header of a row, its numbers and its share of the index, in bytes: measured on both databases with short messages. */
 const ROW_OVERHEAD_BYTES = 100
 

@@ -6,7 +6,7 @@ import { LiveTail } from '../tail/live-tail.ts'
 import type { AlarmRecord, AlarmStore } from './alarm-store.ts'
 import { DatabaseKeeper } from './database-keeper.ts'
 import { GroupCommit } from './group-commit.ts'
-import { type LogKey, toRow } from './log-row.ts'
+import { type LogKey, nameOf, toRow } from './log-row.ts'
 import { RecentRows } from './recent-rows.ts'
 import { type Limits, Retention } from './retention.ts'
 import { saveRows } from './save-rows.ts'
@@ -58,15 +58,14 @@ export async function openLogStore(options: LogStoreOptions): Promise<LogStore> 
     async write(records) {
       try {
         const database = keeper.get()
-        const rows = records.map(toRow)
-        const batch = await saveRows(database.kysely, rows)
+        const batch = await saveRows(database.kysely, records.map(toRow))
         await database.verify()
         keeper.report()
-        tell(logger, records, batch?.keys ?? [])
+        tell(logger, records, batch?.rows ?? [])
         if (batch) {
-          recent.add(batch, rows)
+          recent.add(batch)
           tail.added(batch.no)
-          indexer.added(batch.keys.length)
+          indexer.added(batch.rows.length)
         }
       } catch (error) {
         if (!isRowFault(error) && !(error instanceof StoreUnavailable)) keeper.report(error)
@@ -100,9 +99,11 @@ export async function openLogStore(options: LogStoreOptions): Promise<LogStore> 
 
 /** One line an alarm, once it is committed. One that was stored before is no news. */
 function tell(logger: Logger, records: readonly AlarmRecord[], added: readonly LogKey[]): void {
-  const news = new Set(added.map((key) => `${key.stored_at_ms} ${key.stream} ${key.seq}`))
+  const areAllNew = added.length === records.length
+  const news = new Set(areAllNew ? [] : added.map(nameOf))
   for (const record of records) {
-    const isNew = news.delete(`${record.storedAt.getTime()} ${record.stream} ${record.seq}`)
+    const { storedAt, stream, seq } = record
+    const isNew = areAllNew || news.delete(nameOf({ stored_at_ms: storedAt.getTime(), stream, seq }))
     if (isNew) logger.info({ event: 'logStored', ...record }, 'log stored')
     else logger.debug({ event: 'logKnown', ...record }, 'log was stored before')
   }

@@ -1,5 +1,4 @@
 import type { LogRow } from '../database/tables.ts'
-import type { LogKey } from './log-row.ts'
 import type { Batch } from './save-rows.ts'
 
 /** Of all rows that are kept, as `bytes` counts them. */
@@ -10,12 +9,9 @@ export class RecentRows {
   readonly #batches = new Map<number, readonly LogRow[]>()
   #bytes = 0
 
-  /** @param rows that were to be stored; those that were stored before are left out. */
-  add({ no, keys }: Batch, rows: readonly LogRow[]): void {
-    const byName = new Map(rows.map((row) => [nameOf(row), row]))
-    const added = keys.flatMap((key) => byName.get(nameOf(key)) ?? [])
-    this.#batches.set(no, added)
-    this.#bytes += sizeOf(added)
+  add({ no, rows }: Batch): void {
+    this.#batches.set(no, rows)
+    this.#bytes += sizeOf(rows)
     for (const [oldest, some] of this.#batches) {
       if (this.#bytes <= MAX_BYTES) break
       this.#batches.delete(oldest)
@@ -27,11 +23,6 @@ export class RecentRows {
   get(no: number): readonly LogRow[] | undefined {
     return this.#batches.get(no)
   }
-}
-
-/** What tells a row from others. */
-export function nameOf({ stored_at_ms, stream, seq }: LogKey): string {
-  return `${stored_at_ms} ${stream} ${seq}`
 }
 
 function sizeOf(rows: readonly LogRow[]): number {

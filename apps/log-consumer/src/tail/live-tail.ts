@@ -3,9 +3,9 @@ import { sql } from 'kysely'
 import type { Database } from '../database/database.ts'
 import type { LogRow } from '../database/tables.ts'
 import { batchesAfter, stateOf } from '../index/log-index.ts'
-import type { LogKey } from '../store/log-row.ts'
+import { type LogKey, nameOf } from '../store/log-row.ts'
 import { StoreUnavailable } from '../store/store-unavailable.ts'
-import { nameOf, type RecentRows } from '../store/recent-rows.ts'
+import type { RecentRows } from '../store/recent-rows.ts'
 
 /** How often it looks for what other instances have stored, in milliseconds, while somebody reads. */
 const LOOK_MS = 250

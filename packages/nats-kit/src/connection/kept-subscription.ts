@@ -58,7 +58,9 @@ export class KeptSubscription {
 
   close(): void {
     this.#end()
-    if (this.#subscription && !this.#subscription.isClosed()) this.#subscription.unsubscribe()
+    // A closed client has none any more, and throws when it is told to end one.
+    if (!this.#subscription || this.#subscription.isClosed() || this.#connection.client.isClosed()) return
+    this.#subscription.unsubscribe()
   }
 
   /** Takes nothing new, and resolves when what the broker had sent already has been handed on. Never rejects. */

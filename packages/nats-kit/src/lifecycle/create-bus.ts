@@ -13,6 +13,8 @@ import { safeLogger } from '../logger.ts'
 import { createCorePublisher } from '../publish/core-publisher.ts'
 import { createJetStreamPublisher } from '../publish/jetstream-publisher.ts'
 import type { StoredPublisher } from '../publish/publisher.ts'
+import { createListeners } from '../core/listeners.ts'
+import { readChannel } from '../reading/read-channel.ts'
 import { createRequester, type Requester } from '../requests/requester.ts'
 import { createResponders } from '../requests/responders.ts'
 import type { EnsureStreamsOptions } from '../streams/ensure-streams.ts'
@@ -45,6 +47,7 @@ export function createBus(options: BusOptions): Bus {
       handlers,
       asks: options.requester !== undefined,
       answers: (options.responders ?? []).map(({ request }) => request),
+      hears: (options.listeners ?? []).map(({ channel }) => channel),
     }
     refuseUndeclared(app, options.connection.name, does)
   }
@@ -68,6 +71,7 @@ export function createBus(options: BusOptions): Bus {
   const corePublisher = options.publisher && createCorePublisher(connection, published)
   const requester = options.requester && createRequester(connection, { ...options.requester, ...published })
   const responders = options.responders && createResponders(connection, { contracts, responders: options.responders })
+  const listeners = options.listeners && createListeners(connection, { contracts, listeners: options.listeners })
   const pauses = subscriberOptions && new Pauses(subscriberOptions.handlers.map(({ channel }) => channel.name))
   const subscriber = subscriberOptions && createSubscriber(connection, subscriberOptions, pauses)
 
@@ -94,6 +98,7 @@ export function createBus(options: BusOptions): Bus {
       keeper.start()
       subscriber?.start()
       responders?.start()
+      listeners?.start()
     } catch (error) {
       if (!stopping) fail(KitError.from(error))
     }
@@ -111,6 +116,7 @@ export function createBus(options: BusOptions): Bus {
       ...(subscriber?.checks() ?? []),
       ...(requester?.checks() ?? []),
       ...(responders?.checks() ?? []),
+      ...(listeners?.checks() ?? []),
       ...(eventLoop?.checks() ?? []),
     ]
   }
@@ -143,6 +149,7 @@ export function createBus(options: BusOptions): Bus {
     publisher: publisher ?? withoutPublisher(),
     corePublisher: corePublisher ?? withoutPublisher(),
     requester: requester ?? withoutRequester(),
+    read: (channel, readOptions) => readChannel(connection, channel, { ...readOptions, ...published }),
     failed,
     health,
     start() {
@@ -161,7 +168,7 @@ export function createBus(options: BusOptions): Bus {
     },
     stop(timeoutMs) {
       stopping ??= shutDown(
-        { connection, keeper, publisher, corePublisher, subscriber, requester, responders, eventLoop },
+        { connection, keeper, publisher, corePublisher, subscriber, requester, responders, listeners, eventLoop },
         boundedMs(timeoutMs),
         logger,
       )
@@ -172,14 +179,17 @@ export function createBus(options: BusOptions): Bus {
 
 /** What an app does not use is others' to look after, and its user may not look at it. */
 function onlyUsed(
-  { contracts, app, publisher, subscriber, requester, responders }: BusOptions,
+  options: BusOptions,
   settings: SubscriberSettings | undefined,
 ): Pick<EnsureStreamsOptions, 'only' | 'probes'> {
-  if (!publisher && !subscriber && !requester && !responders) return {}
+  const { contracts, app, publisher, subscriber, requester, responders, listeners } = options
+  const reads = app?.reads ?? []
+  if (!publisher && !subscriber && !requester && !responders && !listeners && reads.length === 0) return {}
   const use = {
     publishes: publisher ? (app?.publishes ?? contracts.channels) : [],
     idempotency: publisher?.idempotency === true,
     handles: (subscriber?.handlers ?? []).map(({ channel }) => channel),
+    reads,
     onceOnly: app?.onceOnly === true,
     consumerOf: (channel: Channel) => (settings ? consumerName(settings, channel) : ''),
   }

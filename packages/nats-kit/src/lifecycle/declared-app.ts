@@ -1,4 +1,4 @@
-import type { App, RequestContract } from '@alarm-bus/contracts'
+import type { App, Channel, RequestContract } from '@alarm-bus/contracts'
 import { KitError, KitErrorCode } from '../errors.ts'
 import type { MessageHandler } from '../handling/handler.ts'
 
@@ -12,6 +12,7 @@ export function refuseUndeclared(
     readonly handlers: readonly MessageHandler[]
     readonly asks: boolean
     readonly answers: readonly RequestContract[]
+    readonly hears: readonly Channel[]
   },
 ): void {
   const refuse = (why: string): never => {
@@ -29,6 +30,13 @@ export function refuseUndeclared(
       `it answers ${namesOf(undeclared)} without declaring so; add to its declaration's answers, then \`pnpm ops permissions\``,
     )
   if (unanswered.length > 0) refuse(`it declares to answer ${namesOf(unanswered)}, but has no responder`)
+  const unheard = app.hears.filter((channel) => !does.hears.includes(channel))
+  const undeclaredHeard = does.hears.filter((channel) => !app.hears.includes(channel))
+  if (undeclaredHeard.length > 0)
+    refuse(
+      `it hears ${namesOf(undeclaredHeard)} without declaring so; add to its declaration's hears, then \`pnpm ops permissions\``,
+    )
+  if (unheard.length > 0) refuse(`it declares to hear ${namesOf(unheard)}, but has no listener`)
   const handled = new Set(does.handlers.map(({ channel }) => channel.name))
   const declared = new Set(app.handles.map(({ channel }) => channel.name))
   const extra = [...handled].filter((channel) => !declared.has(channel))
@@ -41,8 +49,8 @@ export function refuseUndeclared(
     refuse(`it declares to handle ${missing.join(', ')}, but has no handler; messages would wait for ever`)
 }
 
-function namesOf(requests: readonly RequestContract[]): string {
-  return requests.map(({ name }) => name).join(', ')
+function namesOf(contracts: readonly (Channel | RequestContract)[]): string {
+  return contracts.map(({ name }) => name).join(', ')
 }
 
 /** The handlers with what the declaration says of their channels, where the handler says nothing itself. */

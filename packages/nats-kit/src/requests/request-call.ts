@@ -6,8 +6,8 @@ import type { Logger } from '../logger.ts'
 import { RequestFailed } from './remote-error.ts'
 import type { RequestContext } from './responder.ts'
 
-/** Allowed for the way of a request and of its answer, where a tenth of the time is not less. */
-const MAX_ON_ITS_WAY_MS = 50
+/** Allowed for the way of a request and of its answer, where a quarter of the time is not less. */
+const MAX_ON_ITS_WAY_MS = 100
 
 /** One request that came, from its deadline to its answer. What a handler does not ask for costs nothing. */
 export class RequestCall implements RequestContext {
@@ -33,7 +33,7 @@ export class RequestCall implements RequestContext {
   /** @param now milliseconds of `performance.now()`. */
   setDeadline(now: number, timeoutMs: number, waitedMs: number): void {
     this.#endsAt = now + timeoutMs - waitedMs
-    this.#beginsBy = this.#endsAt - Math.min(MAX_ON_ITS_WAY_MS, timeoutMs / 10)
+    this.#beginsBy = this.#endsAt - Math.min(MAX_ON_ITS_WAY_MS, timeoutMs / 4)
   }
 
   get mayBegin(): boolean {

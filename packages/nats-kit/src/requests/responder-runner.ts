@@ -107,6 +107,8 @@ export class ResponderRunner {
       this.#refused('invalid_request', `does not fit: ${issuesText(input.issues)}`)
       return this.#answerError(call, 'invalid_request')
     }
+    // The first input of a process is slow to check.
+    if (!call.mayBegin) return this.#refused('expired', 'was checked until nobody waited for it any more')
     this.#running.add(call)
     let result: unknown
     try {

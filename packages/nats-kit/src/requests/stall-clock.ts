@@ -2,7 +2,7 @@ import type { Connection } from '../connection/connection.ts'
 
 const TICK_MS = 20
 /** A tick that is later than this came after a stall: garbage was collected, something blocked, the process was stopped. */
-const STALL_MS = 3 * TICK_MS
+const STALL_MS = 2 * TICK_MS
 
 /**
  * How long a message may have lain here before it was read. What is read after the process stood still may have arrived at

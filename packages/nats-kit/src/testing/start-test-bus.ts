@@ -11,6 +11,8 @@ export interface TestBusOptions extends Pick<BusOptions, 'contracts'> {
   readonly subscriber?: NonNullable<BusOptions['subscriber']>
   /** The requests that the bus answers. */
   readonly responders?: NonNullable<BusOptions['responders']>
+  /** The channels whose messages at most once the bus hears. */
+  readonly listeners?: NonNullable<BusOptions['listeners']>
   /** A broker that is there already, which stays. Default: one of its own, which ends with the bus. */
   readonly broker?: Pick<NatsServer, 'url'>
 }
@@ -49,6 +51,7 @@ export async function startTestBus(options: TestBusOptions): Promise<TestBus> {
       logger: logs,
       publisher: {},
       requester: {},
+      ...(options.listeners && { listeners: options.listeners }),
       ...(options.responders && { responders: options.responders }),
       ...(options.subscriber && { subscriber: options.subscriber }),
     })

@@ -2,8 +2,8 @@ import { X509Certificate } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import { UsageError } from '../config.ts'
+import { HELP_FLAG, parseFlags } from '../parse-flags.ts'
 import type { Output } from '../output.ts'
 import { type Certificate, makeAuthority, makeServerCertificate } from './make-certificates.ts'
 
@@ -11,20 +11,25 @@ const DEFAULT_DAYS = 365
 /** As long as an authority made today holds. */
 const MAX_DAYS = 3_650
 
-const HELP = `Certificates of brokers, for their clients (nats.tls.conf) and the routes between them (nats.cluster.conf).
+const HELP = `Certificates of brokers, for their clients (nats.tls.conf) and the routes
+between them (nats.cluster.conf).
 
   pnpm ops certificates --out DIR
 
   --out DIR        where they go; made if need be, for its owner alone
-  --server HOST    name or address in NATS_SERVERS and NATS_ROUTES; may be given several times. Default: nats, nats-1,
-                   nats-2 and nats-3, which is what the files of compose call them
-  --also HOST      name or address that each of them has beside its own; may be given several times. With the default
-                   servers: localhost and 127.0.0.1, where compose publishes their ports
+  --server HOST    name or address in NATS_SERVERS and NATS_ROUTES; may be given
+                   several times. Default: nats, nats-1, nats-2 and nats-3,
+                   which is what the files of compose call them
+  --also HOST      name or address that each of them has beside its own; may be
+                   given several times. With the default servers: localhost and
+                   127.0.0.1, where compose publishes their ports
   --days N         how long they hold, 1 to ${MAX_DAYS}; default ${DEFAULT_DAYS}
 
-Writes ca.pem and ca-key.pem where there is none, and HOST.pem and HOST-key.pem for each server. Where the authority is
-there it signs: run it again before they run out, and let each broker read them anew (SIGHUP, or a restart). Brokers need
-their own pair and ca.pem, clients ca.pem alone; ca-key.pem belongs to whoever signs. Needs no broker.`
+Writes ca.pem and ca-key.pem where there is none, and HOST.pem and HOST-key.pem
+for each server. Where the authority is there it signs: run it again before they
+run out, and let each broker read them anew (SIGHUP, or a restart). Brokers need
+their own pair and ca.pem, clients ca.pem alone; ca-key.pem belongs to whoever
+signs. Needs no broker.`
 
 interface Command {
   readonly out: string
@@ -75,18 +80,14 @@ function readCommand(argv: readonly string[]): Command | undefined {
 }
 
 function parse(argv: readonly string[]) {
-  try {
-    const options = {
-      out: { type: 'string' },
-      server: { type: 'string', multiple: true },
-      also: { type: 'string', multiple: true },
-      days: { type: 'string' },
-      help: { type: 'boolean', default: false },
-    } as const
-    return parseArgs({ args: [...argv], options }).values
-  } catch (error) {
-    throw new UsageError((error as Error).message, { cause: error })
-  }
+  const options = {
+    out: { type: 'string' },
+    server: { type: 'string', multiple: true },
+    also: { type: 'string', multiple: true },
+    days: { type: 'string' },
+    help: HELP_FLAG,
+  } as const
+  return parseFlags(argv, options).values
 }
 
 async function authorityIn(folder: string, output: Output): Promise<Certificate> {

@@ -8,7 +8,7 @@ import {
 } from '@alarm-bus/nats-kit/admin'
 import { readApps } from '../apps/read-apps.ts'
 import { readEnvironment, UsageError } from '../config.ts'
-import { connectAdmin } from '../connect-admin.ts'
+import { connectAdmin, waitingSaid } from '../connect-admin.ts'
 import { describeCopies, describePruned } from './describe-pruned.ts'
 import { readCommand } from './flags.ts'
 import { HELP } from './help.ts'
@@ -28,7 +28,11 @@ export async function runConsumers(argv: readonly string[]): Promise<number> {
     const { apply, untagged, json, waitMs, idleMs, graceMs } = command
     const apps = command.apps ?? (await readApps()).map(({ name }) => name)
     let redrivenWithoutReader: readonly CopiesWithoutReader[] = []
-    const connection = await connectAdmin(readEnvironment(process.env), waitMs)
+    const connection = await connectAdmin(
+      readEnvironment(process.env),
+      waitMs,
+      waitingSaid('ops consumers', console.error),
+    )
     try {
       await pruneConsumers(connection, contracts, apps, {
         dryRun: !apply,

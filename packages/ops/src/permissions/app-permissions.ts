@@ -6,7 +6,9 @@ import {
   consumerSubjects,
   idempotencySubjects,
   inboxPrefixOf,
+  listenerSubject,
   onceSubjects,
+  readSubjects,
   requestSubjects,
   responderSubscription,
   streamLookupSubject,
@@ -38,6 +40,7 @@ export function appPermissions(app: App, contracts: Contracts): AppPermissions {
     publish: [
       ...publishing(app, contracts),
       ...app.handles.flatMap((handled) => handling(app, handled, contracts)),
+      ...reading(app, contracts),
       ...app.asks.map((request) => ({
         what: `Request ${request.name}.`,
         subjects: requestSubjects(request),
@@ -48,7 +51,11 @@ export function appPermissions(app: App, contracts: Contracts): AppPermissions {
         : [{ what: 'STREAMS=verify, and whether a stream was made anew.', subjects: lookups }]),
     ],
     // Answers, deliveries and statuses. With a common prefix each app could read what is sent to the others.
-    subscribe: [`${inboxPrefixOf(app)}.>`, ...app.answers.map((request) => responderSubscription(app, request))],
+    subscribe: [
+      `${inboxPrefixOf(app)}.>`,
+      ...app.hears.map(listenerSubject),
+      ...app.answers.map((request) => responderSubscription(app, request)),
+    ],
   }
 }
 
@@ -64,6 +71,15 @@ function publishing(app: App, contracts: Contracts): readonly SubjectGroup[] {
     subjects: idempotencySubjects(stream),
   }))
   return idempotency ? [...channels, ...claims] : channels
+}
+
+/** What is asked for stands in the request's body, so the broker can hold a reader to a stream, and not to a channel. */
+function reading({ reads }: App, contracts: Contracts): readonly SubjectGroup[] {
+  const streams = new Set(reads.map((channel) => contracts.streamOf(channel).name))
+  return [...streams].map((stream) => ({
+    what: `Reading ${stream}, all that it holds.`,
+    subjects: readSubjects(stream),
+  }))
 }
 
 /** The consumer that all instances share, and one for each instance: a permission has no wildcard for a part of a token. */

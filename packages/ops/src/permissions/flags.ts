@@ -1,5 +1,5 @@
-import { parseArgs } from 'node:util'
 import { UsageError } from '../config.ts'
+import { HELP_FLAG, parseFlags } from '../parse-flags.ts'
 
 /** What a person asked for, checked. */
 export interface PermissionsCommand {
@@ -23,7 +23,7 @@ const OPTIONS = {
   jwt: { type: 'boolean', default: false },
   out: { type: 'string' },
   app: { type: 'string' },
-  help: { type: 'boolean', default: false },
+  help: HELP_FLAG,
 } as const
 
 /** The command, or undefined where help was asked for. @throws UsageError saying what cannot be used. */
@@ -54,9 +54,5 @@ export function readCommand(argv: readonly string[]): PermissionsCommand | undef
 }
 
 function parse(argv: readonly string[]) {
-  try {
-    return parseArgs({ args: [...argv], options: OPTIONS }).values
-  } catch (error) {
-    throw new UsageError((error as Error).message, { cause: error })
-  }
+  return parseFlags(argv, OPTIONS).values
 }

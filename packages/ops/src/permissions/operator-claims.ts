@@ -12,7 +12,8 @@ import type { KeyPair } from '@nats-io/nkeys'
 import { inboxPrefixOf } from '@alarm-bus/nats-kit/admin'
 import { answererOf, assertAnswered } from './answerers.ts'
 import type { AppPermissions } from './app-permissions.ts'
-import { accountName, BUS, isDelivered, LIMITS, NOBODY, takesMany } from './render-accounts.ts'
+import { assertNoCycle, heardBy, heardFrom } from './hearers.ts'
+import { accountName, BUS, isDelivered, LIMITS, NOBODY, isAnsweredByMany } from './render-accounts.ts'
 
 /** What a user may publish and subscribe to. */
 export interface UserRights {
@@ -47,6 +48,7 @@ export async function operatorClaims(
   keyOf: (kind: 'operator' | 'account' | 'user', name: string) => KeyPair,
 ): Promise<OperatorClaims> {
   assertAnswered(permissions)
+  assertNoCycle(permissions)
   const operator = keyOf('operator', BUS)
   const system = keyOf('account', 'SYS')
   const accounts = new Map<string, string>()
@@ -95,11 +97,19 @@ export async function operatorClaims(
         ...permissionsOf({ publish: [...new Set(publish.flatMap(({ subjects }) => subjects))], subscribe }),
         ...(app.answers.length > 0 && { resp: ANSWERS }),
       },
-      exports: app.answers.map(({ subject }) => exported(subject, 'service')),
+      exports: [
+        ...app.answers.map(({ subject }) => exported(subject, 'service')),
+        ...heardFrom(app, permissions).map(({ subject }) => exported(subject, 'stream')),
+      ],
       imports: [
         await imported(NOBODY, 'service', BUS, '$JS.API.INFO'),
         ...(await Promise.all(askedOfBus(one).map((subject) => imported(subject, 'service')))),
         ...(await Promise.all(requests.map(({ subject, from }) => imported(subject, 'service', accountName(from))))),
+        ...(await Promise.all(
+          heardBy(app, permissions).flatMap(({ subject, apps }) =>
+            apps.map((other) => imported(subject, 'stream', accountName(other))),
+          ),
+        )),
         ...(isDelivered(one) ? [await imported(deliveriesOf(app.name), 'stream')] : []),
       ],
     })
@@ -120,7 +130,7 @@ function askedOfBus({ publish }: AppPermissions): readonly string[] {
 }
 
 function exported(subject: string, type: 'service' | 'stream') {
-  const responses = takesMany(subject) ? { response_type: 'Stream' as const } : {}
+  const responses = isAnsweredByMany(subject) ? { response_type: 'Stream' as const } : {}
   return { name: subject, subject, type, token_req: true, ...responses }
 }
 

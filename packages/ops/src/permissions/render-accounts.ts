@@ -1,6 +1,7 @@
 import { inboxPrefixOf } from '@alarm-bus/nats-kit/admin'
 import { answererOf, assertAnswered } from './answerers.ts'
 import type { AppPermissions } from './app-permissions.ts'
+import { assertNoCycle, heardBy, heardFrom } from './hearers.ts'
 import { appUser, groupLines, indented, operatorUsers, type UserKind, whose } from './users.ts'
 
 /** The files that nats.setup.conf includes, by their names. */
@@ -44,7 +45,7 @@ const DECLARED = `
  * learns a subject of the other's.
  *
  * @throws Error for an app that is called like another user of the broker, and for a request that is not answered by
- * exactly one app.
+ * exactly one app, and for two apps that each publish and hear a channel.
  */
 export function renderAccounts(permissions: readonly AppPermissions[], options: RenderOptions = {}): BrokerFiles {
   const { kind = 'password', oneAccount = false } = options
@@ -59,6 +60,7 @@ export function renderAccounts(permissions: readonly AppPermissions[], options: 
       'nats.accounts.conf': text([`${MADE}# No app has an account of its own.\n`]),
     }
   }
+  assertNoCycle(permissions)
   return {
     'nats.permissions.conf': text([
       `${MADE}# What is in the account ${BUS}: the users that are no app's, and what it hands to which app.${DECLARED}`,
@@ -95,8 +97,13 @@ function exportsOf(permissions: readonly AppPermissions[]): readonly string[] {
 }
 
 function exported(what: 'service' | 'stream', subject: string, accounts: readonly string[]): string {
-  const responses = takesMany(subject) ? 'response_type: stream, ' : ''
+  const responses = isAnsweredByMany(subject) ? 'response_type: stream, ' : ''
   return `{ ${what}: ${JSON.stringify(subject)}, ${responses}accounts: [${accounts.join(', ')}] }`
+}
+
+/** A pull request and a batched direct get are answered by as many messages as they ask for. */
+export function isAnsweredByMany(subject: string): boolean {
+  return subject.startsWith('$JS.API.CONSUMER.MSG.NEXT.') || /^\$JS\.API\.DIRECT\.GET\.[^.]+$/.test(subject)
 }
 
 function accountOf(one: AppPermissions, all: readonly AppPermissions[], kind: UserKind): readonly string[] {
@@ -110,11 +117,23 @@ function accountOf(one: AppPermissions, all: readonly AppPermissions[], kind: Us
     const accounts = askers.map((asker) => accountName(asker.app.name))
     return [exported('service', subject, accounts)]
   })
+  const said = heardFrom(app, all).map(({ subject, apps }) => exported('stream', subject, apps.map(accountName)))
+  const heard = heardBy(app, all).flatMap(({ subject, apps }) =>
+    apps.map((other) => imported('stream', subject, accountName(other))),
+  )
   return [
     `${accountName(app.name)} {`,
     `  ${APP_LIMITS}`,
     ...indented(2, list('users', appUser(one, kind))),
-    ...(answers.length === 0 ? [] : indented(2, list('exports', ['# What it answers, and to whom.', ...answers]))),
+    ...(answers.length + said.length === 0
+      ? []
+      : indented(
+          2,
+          list('exports', [
+            ...(answers.length === 0 ? [] : ['# What it answers, and to whom.', ...answers]),
+            ...(said.length === 0 ? [] : ['# What it publishes at most once, and who hears it.', ...said]),
+          ]),
+        )),
     ...indented(
       2,
       list('imports', [
@@ -126,15 +145,11 @@ function accountOf(one: AppPermissions, all: readonly AppPermissions[], kind: Us
         ...(isDelivered(one)
           ? ['# What its push consumers are delivered.', imported('stream', deliveriesOf(app.name))]
           : []),
+        ...(heard.length === 0 ? [] : ['# What it hears at most once.', ...heard]),
       ]),
     ),
     '}',
   ]
-}
-
-/** A pull request is answered by as many messages as it asks for. */
-export function takesMany(subject: string): boolean {
-  return subject.startsWith('$JS.API.CONSUMER.MSG.NEXT.')
 }
 
 export function isDelivered({ app }: AppPermissions): boolean {

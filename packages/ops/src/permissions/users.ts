@@ -25,17 +25,19 @@ export function appUser({ app, publish, subscribe }: AppPermissions, kind: UserK
     '{',
     ...credentials(app.name, kind),
     '  permissions {',
-    '    publish: { allow: [',
-    ...indented(
-      6,
-      groupLines(publish, (subject) => JSON.stringify(subject)),
-    ),
-    '    ] }',
+    ...indented(4, publishing(publish)),
     `    subscribe: { allow: [${subscribe.map((subject) => JSON.stringify(subject)).join(', ')}] }`,
     ...(app.answers.length === 0 ? [] : [ALLOWED_ANSWERS]),
     '  }',
     '}',
   ]
+}
+
+/** An empty list of what is allowed would allow everything. */
+function publishing(publish: readonly SubjectGroup[]): readonly string[] {
+  if (publish.length === 0) return ['publish: { deny: [">"] }']
+  const lines = groupLines(publish, (subject) => JSON.stringify(subject))
+  return ['publish: { allow: [', ...indented(2, lines), '] }']
 }
 
 export function operatorUsers(kind: UserKind): readonly string[] {

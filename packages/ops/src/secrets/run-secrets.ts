@@ -27,6 +27,7 @@ const OTHERS = [
   'NATS_SYS_PASSWORD',
   'NATS_ROUTE_PASSWORD',
   'POSTGRES_PASSWORD',
+  'GRAFANA_PASSWORD',
 ]
 
 /** The process's exit code: 0 when all are there, else 1. */
