@@ -32,6 +32,11 @@ export interface AppOptions {
   readonly handles?: readonly (Channel | HandledChannel)[]
   /** Whether it keeps in the stream's KV bucket which messages it handled, which takes permissions of its own. Default false. */
   readonly onceOnly?: boolean
+  /**
+   * Whether it watches the whole bus: that there are dead letters, how consumers stand, how full streams are. It takes
+   * permissions of its own, which read no message. One app of a bus may. Default false.
+   */
+  readonly watchesBus?: boolean
   /** How many instances may run with `DELIVERY=fan-out`, numbered from 0. Default 3. */
   readonly fanOutInstances?: number
 }
@@ -45,6 +50,7 @@ export interface App {
   readonly idempotency: boolean
   readonly handles: readonly HandledChannel[]
   readonly onceOnly: boolean
+  readonly watchesBus: boolean
   readonly fanOutInstances: number
 }
 
@@ -54,7 +60,8 @@ export interface App {
  * @throws ContractError naming the app, when a name, a number or a list cannot work.
  */
 export function defineApp(options: AppOptions): App {
-  const { name, description, owner, publishes = [], idempotency = false, onceOnly = false } = options
+  const { name, description, owner, publishes = [], idempotency = false } = options
+  const { onceOnly = false, watchesBus = false } = options
   const { fanOutInstances = DEFAULT_FAN_OUT_INSTANCES } = options
   const refuse = (why: string): never => {
     throw new ContractError(`app ${JSON.stringify(name)}: ${why}`)
@@ -75,7 +82,8 @@ export function defineApp(options: AppOptions): App {
     if (maxDeliver !== undefined && (!Number.isSafeInteger(maxDeliver) || maxDeliver < 1))
       refuse(`channel ${JSON.stringify(channel.name)}: maxDeliver must be a whole number from 1, not ${maxDeliver}`)
   }
-  return Object.freeze({ name, description, owner, publishes, idempotency, handles, onceOnly, fanOutInstances })
+  const does = { publishes, idempotency, handles, onceOnly, watchesBus, fanOutInstances }
+  return Object.freeze({ name, description, owner, ...does })
 }
 
 function firstTwice(names: readonly string[]): string | undefined {

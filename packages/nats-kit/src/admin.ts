@@ -28,6 +28,13 @@ export {
   redriveStreamName,
   withCompanions,
 } from './streams/companion-streams.ts'
+export {
+  ensureWatchConsumer,
+  WATCH_CONSUMER,
+  watchConsumerConfig,
+  watchConsumerFaults,
+  watchSubjects,
+} from './bus-watch/watch-consumer.ts'
 export { advisoryStreamName } from './streams/advisory-stream.ts'
 export { configHash } from './streams/config-hash.ts'
 export { INCARNATION_KEY, incarnationOf, isMigrating, MIGRATING_KEY, migrationName } from './streams/incarnation.ts'

@@ -3,7 +3,7 @@ import { type ConsumerInfo, JetStreamApiError, type JetStreamManager, jetstreamM
 import type { Connection } from '../connection/connection.ts'
 import { JetStreamCode } from '../jetstream-codes.ts'
 import { withCompanions } from '../streams/companion-streams.ts'
-import { unanswered } from '../streams/ensure-streams.ts'
+import { unanswered } from '../streams/unanswered.ts'
 import { ownerOf } from '../owner-tag.ts'
 
 /** With deliveries that nobody settled it may be at work for longer: handlers may take their time. */

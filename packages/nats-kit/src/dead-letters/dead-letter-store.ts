@@ -3,7 +3,7 @@ import type { Connection } from '../connection/connection.ts'
 import { KitError, KitErrorCode } from '../errors.ts'
 import { JetStreamCode } from '../jetstream-codes.ts'
 import { deadLetterStreamName } from '../streams/companion-streams.ts'
-import { unanswered } from '../streams/ensure-streams.ts'
+import { unanswered } from '../streams/unanswered.ts'
 import { type DeadLetterEntry, readDeadLetter, type StoredDeadLetter } from './dead-letter-entry.ts'
 
 const GONE: ReadonlySet<number> = new Set([JetStreamCode.MessageNotFound, JetStreamCode.SequenceNotFound])

@@ -52,6 +52,7 @@ export function createBus(options: BusOptions): Bus {
     mode: 'apply',
     ...options.streams,
     ...onlyUsed(options),
+    watched: app?.watchesBus === true,
   })
   const publisher = options.publisher && createJetStreamPublisher(connection, { ...options.publisher, ...published })
   const corePublisher = options.publisher && createCorePublisher(connection, published)
@@ -161,6 +162,7 @@ function onlyUsed({ contracts, app, publisher, subscriber }: BusOptions): { read
     idempotency: publisher?.idempotency === true,
     handles: (subscriber?.handlers ?? []).map(({ channel }) => channel),
     onceOnly: app?.onceOnly === true,
+    watchesBus: app?.watchesBus === true,
   })
   return { only }
 }

@@ -1,12 +1,14 @@
 import type { Stream } from '@alarm-bus/contracts'
 import { JetStreamApiError, type JetStreamManager, jetstreamManager, type StreamInfo } from '@nats-io/jetstream'
 import type { Connection } from '../connection/connection.ts'
-import { errorText, KitError, KitErrorCode } from '../errors.ts'
+import { KitError, KitErrorCode } from '../errors.ts'
 import { JetStreamCode } from '../jetstream-codes.ts'
+import { ensureWatchConsumer } from '../bus-watch/watch-consumer.ts'
 import { withCompanions } from './companion-streams.ts'
 import { isMigrating, migrationName } from './incarnation.ts'
 import { describeChange, type FieldChange, type StreamPlan } from './plan.ts'
 import type { DeclaredStreamConfig } from './to-stream-config.ts'
+import { unanswered } from './unanswered.ts'
 import { isUndeclared } from './undeclared-fields.ts'
 import { widenStream } from './widen-stream.ts'
 
@@ -27,6 +29,8 @@ export interface EnsureStreamsOptions {
   readonly only?: readonly string[]
   /** At least so many copies of each stream. Not given: new streams get their declaration's, existing ones keep theirs. */
   readonly replicas?: number
+  /** Whether somebody watches the dead letters, through a consumer beside them. Default false. */
+  readonly watched?: boolean
   /** What to run when a stream is missing or differs; part of the error. */
   readonly hint?: string
 }
@@ -52,8 +56,23 @@ export async function ensureStreams(
       if (options.mode === 'verify' && options.only?.includes(declared.name) === false) continue
       plans.push(await ensureStream(connection, manager, declared, options))
     }
+    if (options.watched) await ensureWatched(connection, manager, stream, options)
   }
   return plans
+}
+
+async function ensureWatched(
+  { logger }: Connection,
+  manager: JetStreamManager,
+  stream: Stream,
+  { mode, hint }: EnsureStreamsOptions,
+): Promise<void> {
+  const how = { verify: mode === 'verify', hint: hint === undefined ? '' : `; ${hint}` }
+  if ((await ensureWatchConsumer(manager, stream, how)) === 'created')
+    logger.info(
+      { event: 'watchConsumerCreated', stream: stream.name },
+      'consumer for the watch of dead letters created',
+    )
 }
 
 async function ensureStream(
@@ -181,17 +200,6 @@ async function change(
     }
     throw unanswered(`stream ${declared.name} cannot be changed`, error)
   }
-}
-
-/** An administration request that got no answer: lacking permission, or no JetStream behind the connection. */
-export function unanswered(what: string, error: unknown): KitError {
-  const text = errorText(error)
-  const denied = /permissions violation/i.test(text)
-  return new KitError(
-    denied ? KitErrorCode.PermissionDenied : KitErrorCode.BrokerUnavailable,
-    denied ? `${what}: this app's user may not (${text})` : `${what}: ${text}`,
-    { cause: error },
-  )
 }
 
 function migrating(stream: string, what: string): KitError {

@@ -10,6 +10,8 @@ export interface StreamUse {
   readonly handles: readonly Channel[]
   /** Whether it records on the broker which messages it handled. */
   readonly onceOnly: boolean
+  /** Whether it watches the dead letters of every stream. Default false. */
+  readonly watchesBus?: boolean
 }
 
 /** The names of the streams that an app has to do with, companions among them, in the order of the declaration. */
@@ -17,12 +19,13 @@ export function usedStreams(contracts: Contracts, use: StreamUse): readonly stri
   return contracts.streams.flatMap(({ name, channels }) => {
     const publishes = use.publishes.some((channel) => channels.includes(channel))
     const handles = use.handles.some((channel) => channels.includes(channel))
+    const watches = use.watchesBus === true
     return [
-      ...(publishes || handles ? [name] : []),
-      ...(handles ? [deadLetterStreamName(name)] : []),
+      ...(publishes || handles || watches ? [name] : []),
+      ...(handles || watches ? [deadLetterStreamName(name)] : []),
       ...(publishes && use.idempotency ? [idempotencyStreamName(name)] : []),
       ...(handles ? [redriveStreamName(name)] : []),
-      ...(handles && use.onceOnly ? [onceStreamName(name)] : []),
+      ...((handles && use.onceOnly) || watches ? [onceStreamName(name)] : []),
     ]
   })
 }
