@@ -30,9 +30,11 @@ export {
 } from './streams/companion-streams.ts'
 export {
   ensureWatchConsumer,
+  isWatchConsumer,
   WATCH_CONSUMER,
   watchConsumerConfig,
   watchConsumerFaults,
+  watchedStreams,
   watchSubjects,
 } from './bus-watch/watch-consumer.ts'
 export { advisoryStreamName } from './streams/advisory-stream.ts'

@@ -36,10 +36,40 @@ export function mayDo(app: App): readonly Attempt[] {
         ...streams,
         ...[...readsFrom].flatMap((stream) => ['DLQ', 'REDRIVE'].map((kind) => `${stream}_${kind}`)),
         ...claimsFor.map((stream) => `${stream}_IDEMPOTENCY`),
-        ...(app.onceOnly ? [...readsFrom].map((stream) => `KV_${stream}_ONCE`) : []),
+        ...(app.onceOnly || app.watchesBus ? [...readsFrom].map((stream) => `KV_${stream}_ONCE`) : []),
+        ...(app.watchesBus && !app.idempotency ? contracts.streams.map(({ name }) => `${name}_IDEMPOTENCY`) : []),
       ].map((stream) => `$JS.API.STREAM.INFO.${stream}`),
     ),
+    ...(app.watchesBus ? contracts.streams.flatMap(({ name }) => watchAttempts(app.name, name)) : []),
     ...subscribes([`_INBOX_${app.name}.>`]),
+  ]
+}
+
+/** Headers of dead letters by a cursor that is there, how consumers stand, its own records. */
+export function watchAttempts(app: string, stream: string): readonly Attempt[] {
+  const record = `$KV.${stream}_ONCE.${app}_watch.state.position`
+  return publishes([
+    `$JS.API.CONSUMER.INFO.${stream}_DLQ.dead-letter-watch`,
+    `$JS.API.CONSUMER.MSG.NEXT.${stream}_DLQ.dead-letter-watch`,
+    `$JS.API.CONSUMER.RESET.${stream}_DLQ.dead-letter-watch`,
+    `$JS.API.CONSUMER.LIST.${stream}`,
+    `$JS.API.CONSUMER.LIST.${stream}_REDRIVE`,
+    record,
+    `$JS.API.DIRECT.GET.KV_${stream}_ONCE.${record}`,
+  ])
+}
+
+/** What would show the bodies of dead letters, or end the watch: whoever makes the streams makes the cursor. */
+function pastTheWatch(stream: string): readonly string[] {
+  return [
+    `$JS.API.CONSUMER.CREATE.${stream}_DLQ.dead-letter-watch`,
+    `$JS.API.CONSUMER.CREATE.${stream}_DLQ.dead-letter-watch.dead-letter.${stream}.*.*.*`,
+    `$JS.API.CONSUMER.DURABLE.CREATE.${stream}_DLQ.dead-letter-watch`,
+    `$JS.API.CONSUMER.DELETE.${stream}_DLQ.dead-letter-watch`,
+    `$JS.API.CONSUMER.PAUSE.${stream}_DLQ.dead-letter-watch`,
+    `$JS.ACK.${stream}_DLQ.dead-letter-watch.1.1.1.1.0`,
+    `$JS.API.CONSUMER.LIST.${stream}_DLQ`,
+    `$JS.API.CONSUMER.NAMES.${stream}_DLQ`,
   ]
 }
 
@@ -62,6 +92,8 @@ export function mayNotDo(app: App, all: readonly App[]): readonly Attempt[] {
     ...publishes(STREAM_NAMES.map((stream) => `$JS.API.STREAM.INFO.${stream}`)),
     ...publishes(STREAM_NAMES.map((stream) => `$JS.API.DIRECT.GET.${stream}`)),
     ...contracts.streams.flatMap(({ name }) => publishes(pastStream(name, [app, ...others]))),
+    ...contracts.streams.flatMap(({ name }) => publishes(pastTheWatch(name))),
+    ...contracts.streams.flatMap(({ name }) => all.flatMap((one) => watchAttempts(one.name, name))),
     ...publishes(['INFO', 'STREAM.LIST', 'STREAM.NAMES', 'STREAM.INFO.ANOTHER'].map((verb) => `$JS.API.${verb}`)),
     ...publishes(['$SYS.REQ.SERVER.PING', '$SYS.REQ.ACCOUNT.ALARM_BUS.INFO', 'alarm.to.nobody']),
     // What is delivered to an app comes from the server alone.

@@ -26,6 +26,25 @@ export interface Destination {
   send(alarm: Alarm, signal: AbortSignal): Promise<void>
 }
 
+/** One sink, to which each alarm goes once. */
+export interface SinkDelivery {
+  readonly name: string
+  /** Rejects as `AlarmSink.send`, and with `RetryLater` where the sink or another delivery asks to wait. */
+  deliver(alarm: Alarm, context: MessageContext): Promise<void>
+}
+
+/** @param sender under whose name it is remembered what was sent. */
+export function eachOnce(destinations: readonly Destination[], sender: string): readonly SinkDelivery[] {
+  return destinations.map((destination) => ({
+    name: destination.name,
+    deliver: async (alarm, context) =>
+      onceOnly(sending(destination, alarm), destination).handle(
+        alarm as never,
+        new SinkContext(context, `${sender}.${destination.name}`),
+      ),
+  }))
+}
+
 /**
  * Hands an alarm to every sink at once.
  *
@@ -38,14 +57,7 @@ export function deliverToAll(
   destinations: readonly Destination[],
 ): (alarm: Alarm, context: MessageContext) => Promise<void> {
   const refused = new RefusedAlarms()
-  const each = destinations.map((destination) => ({
-    name: destination.name,
-    deliver: (alarm: Alarm, context: MessageContext) =>
-      onceOnly(sending(destination, alarm), destination).handle(
-        alarm as never,
-        new SinkContext(context, `${SENDER}.${destination.name}`),
-      ),
-  }))
+  const each = eachOnce(destinations, SENDER)
   return async (alarm, context) => {
     // The first delivery, or the first after a redrive: what was refused before may have been mended since.
     if (alarm.deliveryCount === 1) refused.forget(alarm)

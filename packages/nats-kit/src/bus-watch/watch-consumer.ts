@@ -10,10 +10,14 @@ import { KitError, KitErrorCode } from '../errors.ts'
 import { JetStreamCode } from '../jetstream-codes.ts'
 import { resetSubject } from '../consumers/passed-over.ts'
 import { nextSubject } from '../sources/next-subject.ts'
-import { deadLetterStreamName, deadLetterSubject, withCompanions } from '../streams/companion-streams.ts'
+import {
+  deadLetterStreamName,
+  deadLetterSubject,
+  redriveStreamName,
+  withCompanions,
+} from '../streams/companion-streams.ts'
 import { unanswered } from '../streams/unanswered.ts'
-import { onceLookupSubject } from '../streams/once-bucket.ts'
-import { streamLookupSubject } from '../streams/used-streams.ts'
+import { onceBucketName, onceSubjects } from '../streams/once-bucket.ts'
 
 /** The durable beside a stream's dead letters through which an app that declares `watchesBus` reads their headers. */
 export const WATCH_CONSUMER = 'dead-letter-watch'
@@ -37,7 +41,12 @@ export function watchConsumerConfig({ name }: Pick<Stream, 'name'>): Partial<Con
 }
 
 /** The fields without which it would show too much, or too little. */
-const FIELDS = ['filter_subject', 'ack_policy', 'headers_only'] as const
+const FIELDS = ['filter_subject', 'ack_policy', 'deliver_policy', 'headers_only'] as const
+
+/** Whether it is the cursor of some stream's dead letters. */
+export function isWatchConsumer({ stream, consumer }: { readonly stream: string; readonly consumer: string }): boolean {
+  return consumer === WATCH_CONSUMER && stream.endsWith(deadLetterStreamName(''))
+}
 
 /** Of a consumer as it is on the broker, what is not as it has to be. */
 export function watchConsumerFaults(stream: Pick<Stream, 'name'>, live: Partial<ConsumerConfig>): readonly string[] {
@@ -47,25 +56,18 @@ export function watchConsumerFaults(stream: Pick<Stream, 'name'>, live: Partial<
 }
 
 /**
- * Makes the consumer, or with `verify` looks for it. One that differs is made again: it holds nothing.
+ * Makes the consumer. One that differs is made again: it holds nothing.
  *
- * @throws KitError `stream_missing`, `stream_different`, `stream_refused`, `permission_denied` or `broker_unavailable`.
+ * @throws KitError `stream_refused`, `permission_denied` or `broker_unavailable`.
  */
 export async function ensureWatchConsumer(
   manager: JetStreamManager,
   stream: Pick<Stream, 'name'>,
-  options: { readonly verify: boolean; readonly hint: string },
 ): Promise<'none' | 'created'> {
   const of = deadLetterStreamName(stream.name)
   const called = `consumer ${WATCH_CONSUMER} of ${of}`
   const live = await find(manager, of, called)
-  const faults = live ? watchConsumerFaults(stream, live) : []
-  if (live && faults.length === 0) return 'none'
-  if (options.verify) {
-    const why = live ? `differs in ${faults.join(', ')}` : 'is not on the broker'
-    const code = live ? KitErrorCode.StreamDifferent : KitErrorCode.StreamMissing
-    throw new KitError(code, `${called} ${why}${options.hint}`)
-  }
+  if (live && watchConsumerFaults(stream, live).length === 0) return 'none'
   try {
     if (live) await manager.consumers.delete(of, WATCH_CONSUMER)
     await manager.consumers.add(of, watchConsumerConfig(stream))
@@ -93,28 +95,29 @@ async function find(
   }
 }
 
-/** Where the state of an app's watch is kept, in the stream's KV bucket. */
+/** The name under which an app keeps what its watch has to remember, as consumers have theirs in the KV bucket. */
+export function watchName(app: string): string {
+  return `${app}_watch`
+}
+
+/** Where a record of an app's watch is kept, in the stream's KV bucket. */
 export function watchRecordSubject(stream: string, app: string, key: string): string {
-  return `$KV.${stream}_ONCE.${app}_watch.${key}`
+  return `$KV.${onceBucketName(stream)}.${watchName(app)}.${key}`
 }
 
 /**
  * The subjects that an app publishes on to watch one stream, as permissions name them: the cursor of its dead letters,
- * how its consumers and those of its redriven messages stand, how full it and what is beside it are, its own records.
- * None reads a body, and none removes anything.
+ * how its consumers and those of its redriven messages stand, its own records. With the lookups of `watchedStreams` that
+ * is all. None reads a body, and none removes anything.
  */
-export function watchSubjects(stream: Stream, app: string): readonly string[] {
-  const { name } = stream
+export function watchSubjects({ name }: Pick<Stream, 'name'>, app: string): readonly string[] {
   const letters = deadLetterStreamName(name)
-  const records = watchRecordSubject(name, app, '>')
   return [
     `$JS.API.CONSUMER.INFO.${letters}.${WATCH_CONSUMER}`,
     nextSubject(letters, WATCH_CONSUMER),
     resetSubject(letters, WATCH_CONSUMER),
     ...consumerListsOf(name).map((one) => `$JS.API.CONSUMER.LIST.${one}`),
-    ...watchedStreams(stream).map(streamLookupSubject),
-    records,
-    onceLookupSubject(name, records),
+    ...onceSubjects(name, watchName(app)),
   ]
 }
 
@@ -125,5 +128,5 @@ export function watchedStreams(stream: Stream): readonly string[] {
 
 /** The streams whose consumers are watched. */
 export function consumerListsOf(stream: string): readonly string[] {
-  return [stream, `${stream}_REDRIVE`]
+  return [stream, redriveStreamName(stream)]
 }

@@ -1,5 +1,6 @@
 import type { Contracts } from '@alarm-bus/contracts'
 import { type ConsumerInfo, JetStreamApiError, type JetStreamManager, jetstreamManager } from '@nats-io/jetstream'
+import { isWatchConsumer } from '../bus-watch/watch-consumer.ts'
 import type { Connection } from '../connection/connection.ts'
 import { JetStreamCode } from '../jetstream-codes.ts'
 import { withCompanions } from '../streams/companion-streams.ts'
@@ -58,6 +59,8 @@ export async function findOrphans(
   const orphans: Orphan[] = []
   for (const { name } of contracts.streams.flatMap((stream) => withCompanions(stream))) {
     for (const info of await consumersOf(manager, name)) {
+      // No app's: it belongs to the stream, as its companions do.
+      if (isWatchConsumer({ stream: name, consumer: info.name })) continue
       const orphan = orphanOf(info, knownApps, options)
       if (orphan) orphans.push(orphan)
     }

@@ -29,7 +29,10 @@ export interface EnsureStreamsOptions {
   readonly only?: readonly string[]
   /** At least so many copies of each stream. Not given: new streams get their declaration's, existing ones keep theirs. */
   readonly replicas?: number
-  /** Whether somebody watches the dead letters, through a consumer beside them. Default false. */
+  /**
+   * Whether somebody watches the dead letters, through a consumer beside them, which is made as well. With `verify` it is
+   * not looked for: the watch says what it lacks, and nothing else waits for it. Default false.
+   */
   readonly watched?: boolean
   /** What to run when a stream is missing or differs; part of the error. */
   readonly hint?: string
@@ -56,7 +59,7 @@ export async function ensureStreams(
       if (options.mode === 'verify' && options.only?.includes(declared.name) === false) continue
       plans.push(await ensureStream(connection, manager, declared, options))
     }
-    if (options.watched) await ensureWatched(connection, manager, stream, options)
+    if (options.watched && options.mode !== 'verify') await ensureWatched(connection, manager, stream)
   }
   return plans
 }
@@ -64,15 +67,10 @@ export async function ensureStreams(
 async function ensureWatched(
   { logger }: Connection,
   manager: JetStreamManager,
-  stream: Stream,
-  { mode, hint }: EnsureStreamsOptions,
+  { name: stream }: Stream,
 ): Promise<void> {
-  const how = { verify: mode === 'verify', hint: hint === undefined ? '' : `; ${hint}` }
-  if ((await ensureWatchConsumer(manager, stream, how)) === 'created')
-    logger.info(
-      { event: 'watchConsumerCreated', stream: stream.name },
-      'consumer for the watch of dead letters created',
-    )
+  if ((await ensureWatchConsumer(manager, { name: stream })) === 'created')
+    logger.info({ event: 'watchConsumerCreated', stream }, 'consumer for the watch of dead letters created')
 }
 
 async function ensureStream(

@@ -1,4 +1,4 @@
-import type { App, Contracts, HandledChannel } from '@alarm-bus/contracts'
+import type { App, Contracts, HandledChannel, Stream } from '@alarm-bus/contracts'
 import { instanceConsumerName, sharedConsumerName } from '@alarm-bus/nats-kit'
 import {
   channelSubjects,
@@ -9,6 +9,8 @@ import {
   onceSubjects,
   streamLookupSubject,
   usedStreams,
+  watchedStreams,
+  watchSubjects,
 } from '@alarm-bus/nats-kit/admin'
 
 /** Subjects that belong together, and what for. */
@@ -27,17 +29,24 @@ export interface AppPermissions {
 /** What an app needs for what it declares, and nothing else. The subjects are the kit's, from beside the code that uses them. */
 export function appPermissions(app: App, contracts: Contracts): AppPermissions {
   const handles = app.handles.map(({ channel }) => channel)
-  const lookups = usedStreams(contracts, { ...app, handles }).map(streamLookupSubject)
+  const watched = app.watchesBus ? contracts.streams.flatMap(watchedStreams) : []
+  const lookups = [...new Set([...usedStreams(contracts, { ...app, handles }), ...watched])].map(streamLookupSubject)
   return {
     app,
     publish: [
       ...publishing(app, contracts),
       ...app.handles.flatMap((handled) => handling(app, handled, contracts)),
+      ...(app.watchesBus ? contracts.streams.map((stream) => watching(app, stream)) : []),
       { what: 'STREAMS=verify, and whether a stream was made anew.', subjects: lookups },
     ],
     // Answers, deliveries and statuses. With a common prefix each app could read what is sent to the others.
     subscribe: [`${inboxPrefixOf(app)}.>`],
   }
+}
+
+/** That there are dead letters, and how consumers stand: no message's body, and nothing that removes or settles one. */
+function watching(app: App, stream: Stream): SubjectGroup {
+  return { what: `${stream.name} watched: headers of dead letters, consumers.`, subjects: watchSubjects(stream, app.name) }
 }
 
 function publishing(app: App, contracts: Contracts): readonly SubjectGroup[] {

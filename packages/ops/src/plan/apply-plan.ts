@@ -1,5 +1,6 @@
+import type { Stream } from '@alarm-bus/contracts'
 import { KitError, KitErrorCode } from '@alarm-bus/nats-kit'
-import type { DeclaredStreamConfig } from '@alarm-bus/nats-kit/admin'
+import { deadLetterStreamName, type DeclaredStreamConfig, ensureWatchConsumer } from '@alarm-bus/nats-kit/admin'
 import { JetStreamApiError } from '@nats-io/jetstream'
 import type { Declared } from './declared.ts'
 import { migrateStream } from './migrate-stream.ts'
@@ -74,6 +75,11 @@ export async function applyPlan(
   /** What is to be said of it beside that it is done. */
   async function apply(change: Change): Promise<string | undefined> {
     if (change.action === 'retire') return retireAdvisories(migrator as Migrator, change, declared.contracts, deadline)
+    if ((change.action === 'create' || change.action === 'update') && change.consumer !== undefined) {
+      const watched = declared.contracts.streams.find(({ name }) => deadLetterStreamName(name) === change.stream)
+      await ensureWatchConsumer(manager, watched as Stream)
+      return undefined
+    }
     await applyOne(change)
     return undefined
   }

@@ -1,6 +1,6 @@
 import { contracts } from '@alarm-bus/contracts'
 import type { Connection, Logger } from '@alarm-bus/nats-kit'
-import { advisoryStreamName } from '@alarm-bus/nats-kit/admin'
+import { advisoryStreamName, deadLetterStreamName } from '@alarm-bus/nats-kit/admin'
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream'
 import { readApps } from '../apps/read-apps.ts'
 import { type AdminConfig, UsageError } from '../config.ts'
@@ -63,7 +63,8 @@ export async function openSession(
     async make(options) {
       const declared = declare(contracts, options.streamsOnly ? undefined : await readApps(), options.replicas)
       const advisories = contracts.streams.map(({ name }) => advisoryStreamName(name))
-      const streams = options.streamsOnly ? [] : [...declared.streams.map(({ name }) => name), ...advisories]
+      const watched = contracts.streams.map(({ name }) => deadLetterStreamName(name))
+      const streams = options.streamsOnly ? watched : [...declared.streams.map(({ name }) => name), ...advisories]
       const observed = await untilAnswered(deadline, () => observe(manager, streams))
       return { plan: makePlan(declared, observed, options), declared, observed }
     },
