@@ -22,6 +22,8 @@ export { findOrphans, type FindOrphansOptions, type Orphan, OrphanReason } from 
 export { pruneConsumers, type PrunedConsumer, type PruneOptions } from './consumers/prune-consumers.ts'
 export { channelSubjects, idempotencySubjects } from './publish/publisher-subjects.ts'
 export {
+  deadLetterShareSubject,
+  deadLetterSharesStreamName,
   deadLetterStreamName,
   deadLetterSubject,
   idempotencyStreamName,
@@ -32,11 +34,12 @@ export {
   ensureWatchConsumer,
   isWatchConsumer,
   WATCH_CONSUMER,
-  watchConsumerConfig,
+  type WatchCursor,
   watchConsumerFaults,
-  watchedStreams,
+  watchCursors,
   watchSubjects,
 } from './bus-watch/watch-consumer.ts'
+export { listConsumers, listStreams } from './streams/list-all.ts'
 export { advisoryStreamName } from './streams/advisory-stream.ts'
 export { configHash } from './streams/config-hash.ts'
 export { INCARNATION_KEY, incarnationOf, isMigrating, MIGRATING_KEY, migrationName } from './streams/incarnation.ts'

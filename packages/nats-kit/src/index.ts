@@ -44,6 +44,7 @@ export {
   type StreamWatchOptions,
   type WatchPosition,
 } from './bus-watch/stream-watch.ts'
+export type { CursorPosition } from './bus-watch/watch-position.ts'
 export { watchName } from './bus-watch/watch-consumer.ts'
 export type { WatchLease } from './bus-watch/watch-lease.ts'
 export type { StoredRecord } from './once/conditional-records.ts'

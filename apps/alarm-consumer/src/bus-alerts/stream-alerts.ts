@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { errorText, type StreamWatch, type WatchLease } from '@alarm-bus/nats-kit'
+import { errorText, type StreamWatch, type WatchLease, type WatchLook } from '@alarm-bus/nats-kit'
 import type { ServiceLogger } from '@alarm-bus/service'
 import type { SinkDelivery } from '../delivery/deliver-to-all.ts'
 import { alertLine } from './alert-text.ts'
@@ -40,6 +40,7 @@ export class StreamAlerts {
   readonly #sending = new Map<number, Promise<void>>()
   #said = { error: '', at: Number.NEGATIVE_INFINITY }
   #ownStalled = new Set<string>()
+  #isFull = false
 
   constructor(options: StreamAlertsOptions) {
     this.#options = options
@@ -129,12 +130,12 @@ export class StreamAlerts {
       }
       const events = read.notices
         .filter((notice) => !isOfOwnSinks(notice))
-        .map(({ consumer, reason, seq, storedAt }) => ({
-          of: { kind: 'deadLetters', stream: watch.stream, consumer, reason } as const,
-          seq,
-          at: storedAt.getTime(),
-        }))
+        .map((notice) => {
+          const { consumer, reason } = notice
+          return { of: { kind: 'deadLetters', stream: watch.stream, consumer, reason } as const, notice }
+        })
       book.happened(events, read.position, Date.now())
+      this.#isFull ||= read.notices.some(({ inShare }) => inShare)
       ;({ more } = read)
       if (more) await book.save()
     }
@@ -146,7 +147,7 @@ export class StreamAlerts {
     const now = Date.now()
     for (const { stream, consumer, missed } of look.consumers)
       if (missed > 0) book.missed({ kind: 'missed', stream, consumer, reason: '' }, missed, now)
-    const { states, own } = this.#states.of(look, now, (of) => book.has(of))
+    const { states, own } = this.#states.of(this.#seen(look), now, (of) => book.has(of))
     book.states(now, states)
     const stalled = new Set(own.map(({ of }) => of.consumer))
     for (const { of, count } of own) {
@@ -155,6 +156,14 @@ export class StreamAlerts {
       logger.error(detail, 'alarms wait and no sink takes any; no alert tells of it, since it would take the same way')
     }
     this.#ownStalled = stalled
+  }
+
+  /** The stream of dead letters was full, however many are in it, when some had to go to their consumers' shares. */
+  #seen(look: WatchLook): WatchLook {
+    if (!this.#isFull) return look
+    this.#isFull = false
+    const letters = `${this.#options.watch.stream}_DLQ`
+    return { ...look, streams: look.streams.map((one) => (one.stream === letters ? { ...one, fill: 1 } : one)) }
   }
 
   #send(book: TroubleBook, begun: Alert, [until, ...lost]: readonly [AbortSignal, ...AbortSignal[]]): void {

@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto'
-import { DeadLetterReason, type StreamWatch, type WatchPosition } from '@alarm-bus/nats-kit'
+import { type DeadLetterNotice, DeadLetterReason, type StreamWatch, type WatchPosition } from '@alarm-bus/nats-kit'
 import {
   type AlertTimes,
   began,
@@ -12,8 +11,8 @@ import {
   type TroubleOf,
 } from './trouble.ts'
 
-/** Troubles of one stream that are told apart; what exceeds them is told together. */
-const MAX_TROUBLES = 64
+/** Troubles of one stream that are told apart; dead letters that exceed them are told together. */
+const MAX_TROUBLES = 32
 /** Alerts that may be under way at once. */
 export const SLOTS = 4
 /** Characters of a name or a reason that are kept; a record has to stay below 1,000 bytes. */
@@ -23,6 +22,9 @@ const KNOWN_REASONS: ReadonlySet<string> = new Set(Object.values(DeadLetterReaso
 const POSITION = 'position'
 const TROUBLE = 't-'
 const OUT = 'out-'
+/** Of dead letters for which there is no record left, and what they are called then. */
+const REST = `${TROUBLE}${MAX_TROUBLES}`
+const OTHERS = 'other consumers'
 
 /** One alert that is being sent: which troubles it tells of, and what of them. */
 export interface Alert {
@@ -41,8 +43,8 @@ interface Kept<T> {
   dirty: boolean
 }
 
-/** A trouble with the letter up to which it is counted, so that letters that are read again count once. */
-type Counted = Trouble & { readonly upTo: number }
+/** A trouble with the letters up to which it is counted, so that letters that are read again count once. */
+type Counted = Trouble & { readonly upTo: number; readonly upToShare: number }
 
 /**
  * What is known of the troubles of one stream, kept in records on the broker: the next process goes on where this one was.
@@ -61,8 +63,15 @@ export class TroubleBook {
 
   static async load(watch: StreamWatch, times: AlertTimes): Promise<TroubleBook> {
     const book = new TroubleBook(watch, times)
-    for (const [key, { value = '', seq }] of await watch.records())
-      book.#records.set(key, { value: parsed(value), seq, dirty: false })
+    const slots = (prefix: string, count: number) => Array.from({ length: count }, (_, slot) => `${prefix}${slot}`)
+    // As many as there may be, and the one of what exceeds them.
+    const keys = [POSITION, ...slots(OUT, SLOTS), ...slots(TROUBLE, MAX_TROUBLES + 1)]
+    await Promise.all(
+      keys.map(async (key) => {
+        const { value = '', seq } = await watch.record(key)
+        book.#records.set(key, { value: parsed(value), seq, dirty: false })
+      }),
+    )
     return book
   }
 
@@ -81,28 +90,39 @@ export class TroubleBook {
 
   /** Counts what happened up to `position`, of each trouble what it has not counted before. */
   happened(
-    events: readonly { readonly of: TroubleOf; readonly seq: number; readonly at: number }[],
+    events: readonly { readonly of: TroubleOf; readonly notice: DeadLetterNotice }[],
     position: WatchPosition,
     now: number,
   ): void {
-    const isSame = this.position?.incarnation === position.incarnation
-    for (const { of, seq, at } of events) {
-      const key = this.#keyFor(of)
-      const known = this.trouble(key) as Counted | undefined
-      if (known && isSame && seq <= known.upTo) continue
-      const trouble = known ? happened(known, 1, now) : began(cut(of, key), 1, at, now, this.#times)
-      // Letters come in order, so that all up to this one are counted.
-      this.#set(key, { ...trouble, upTo: seq })
+    const { letters, shares } = this.position ?? {}
+    const isSame = {
+      letters: letters?.created === position.letters?.created,
+      shares: shares?.created === position.shares?.created,
     }
-    if (this.position?.seq !== position.seq || !isSame) this.#set(POSITION, position)
+    for (const { of, notice } of events) {
+      const { seq, inShare, storedAt } = notice
+      const key = this.#keyFor(of) ?? REST
+      const known = this.#counted(key)
+      const isCounted = inShare
+        ? isSame.shares && seq <= (known?.upToShare ?? 0)
+        : isSame.letters && seq <= (known?.upTo ?? 0)
+      if (isCounted) continue
+      const what = key === REST ? { ...of, consumer: OTHERS, reason: '' } : of
+      const trouble = known ? happened(known, 1, now) : began(cut(what), 1, storedAt.getTime(), now, this.#times)
+      // Letters come in order, so that all up to this one are counted.
+      const upTo = inShare ? { upToShare: seq } : { upTo: seq }
+      this.#set(key, { ...NOTHING_COUNTED, ...known, ...trouble, ...upTo })
+    }
+    if (JSON.stringify(this.position) !== JSON.stringify(position)) this.#set(POSITION, position)
   }
 
   /** Something that is counted and comes without a number of its own. */
   missed(of: TroubleOf, count: number, now: number): void {
     const key = this.#keyFor(of)
-    const known = this.trouble(key)
-    const trouble = known ? happened(known, count, now) : began(cut(of, key), count, now, now, this.#times)
-    this.#set(key, { ...trouble, upTo: 0 })
+    if (key === undefined) return
+    const known = this.#counted(key)
+    const trouble = known ? happened(known, count, now) : began(cut(of), count, now, now, this.#times)
+    this.#set(key, { ...NOTHING_COUNTED, ...trouble })
   }
 
   /** All states that are so now; of those that are known, each other one is over. */
@@ -113,27 +133,26 @@ export class TroubleBook {
     const on = new Set<string>()
     for (const { of, count, since } of states) {
       const key = this.#keyFor(of)
+      // Found again as soon as there is space.
+      if (key === undefined) continue
       on.add(key)
-      const known = this.trouble(key)
+      const known = this.#counted(key)
+      const trouble = known ? found(known, true, count, now) : began(cut(of), count, since, now, this.#times)
       // What only goes on is no reason to write.
-      if (known?.on) this.#set(key, { ...found(known, true, count, now), upTo: 0 }, false)
-      else
-        this.#set(key, {
-          ...(known ? found(known, true, count, now) : began(cut(of, key), count, since, now, this.#times)),
-          upTo: 0,
-        })
+      this.#set(key, { ...NOTHING_COUNTED, ...trouble }, known?.on !== true)
     }
     for (const [key, trouble] of this.#troubles()) {
       const isState = trouble.kind === 'stalled' || trouble.kind === 'full'
       if (!isState || !trouble.on || on.has(key)) continue
       // Nobody was told, so nobody has to hear that it is over.
-      this.#set(key, trouble.told === 0 ? undefined : { ...found(trouble, false, 0, now), upTo: 0 })
+      this.#set(key, trouble.told === 0 ? undefined : { ...trouble, ...found(trouble, false, 0, now) })
     }
   }
 
   /** Whether a state is known to be so. */
   has(of: TroubleOf): boolean {
-    return this.trouble(this.#keyFor(of))?.on === true
+    const key = this.#keyFor(of)
+    return key !== undefined && this.trouble(key)?.on === true
   }
 
   /** Begins an alert of at most `lines` troubles that are due; undefined while there are none, or too many under way. */
@@ -164,10 +183,10 @@ export class TroubleBook {
   /** The alert has arrived, or no sink will take it. */
   end({ tells, ...alert }: Alert, now: number): void {
     for (const { key, due, count } of tells) {
-      const trouble = this.trouble(key) as Counted | undefined
+      const trouble = this.#counted(key)
       if (!trouble) continue
       const isOver = due === 'over' && dueOf(trouble, now, this.#times) === 'over'
-      this.#set(key, isOver ? undefined : { ...toldOf(trouble, count, now, this.#times), upTo: trouble.upTo })
+      this.#set(key, isOver ? undefined : { ...trouble, ...toldOf(trouble, count, now, this.#times) })
     }
     this.#set(outKey(alert), undefined)
   }
@@ -185,12 +204,9 @@ export class TroubleBook {
       const { value } = kept
       kept.dirty = false
       try {
-        // A slot is used again and again; what is over leaves no record.
-        const text = value ? JSON.stringify(value) : key.startsWith(OUT) ? '' : undefined
-        const seq = await this.#watch.putRecord(key, text, kept.seq)
+        const seq = await this.#watch.putRecord(key, value ? JSON.stringify(value) : '', kept.seq)
         if (seq === undefined) throw new OutOfDate(`another instance has written ${key}`)
         kept.seq = seq
-        if (text === undefined && kept.value === undefined) this.#records.delete(key)
       } catch (error) {
         kept.dirty = true
         throw error
@@ -204,41 +220,42 @@ export class TroubleBook {
     )
   }
 
+  #counted(key: string): Counted | undefined {
+    return this.#records.get(key)?.value as Counted | undefined
+  }
+
   #set(key: string, value: Counted | WatchPosition | Alert | undefined, isNew = true): void {
     const kept = this.#records.get(key)
-    if (!kept) {
-      if (value) this.#records.set(key, { value, seq: 0, dirty: true })
-      return
-    }
+    if (!kept) throw new Error(`there is no record ${key}`)
     kept.value = value
     kept.dirty ||= isNew
   }
 
-  /** Reasons that nobody knows are one, and so is what comes when as many are known as may be. */
-  #keyFor(of: TroubleOf): string {
-    const key = keyOf(of)
-    if (this.trouble(key) || this.#troubles().length < MAX_TROUBLES) return key
-    return keyOf({ ...of, consumer: OTHERS, reason: '' })
+  /** The record of a trouble, or a free one; undefined when all are taken. */
+  #keyFor(of: TroubleOf): string | undefined {
+    const name = nameOf(of)
+    const taken = this.#troubles()
+    const known = taken.find(([, trouble]) => nameOf(trouble) === name)
+    if (known) return known[0]
+    const keys = new Set(taken.map(([key]) => key))
+    const slot = Array.from({ length: MAX_TROUBLES }, (_, index) => index).find((index) => !keys.has(TROUBLE + index))
+    return slot === undefined ? undefined : TROUBLE + slot
   }
 }
 
-const OTHERS = 'other consumers'
+const NOTHING_COUNTED = { upTo: 0, upToShare: 0 }
 
-function keyOf({ kind, stream, consumer, reason }: TroubleOf): string {
-  const of = kind !== 'deadLetters' ? '' : KNOWN_REASONS.has(reason) ? reason : 'unknown'
-  const hash = createHash('sha256')
-    .update(JSON.stringify([kind, stream, consumer, of]))
-    .digest('hex')
-  return `${TROUBLE}${hash.slice(0, 16)}`
+/** By which troubles are told apart. Reasons that nobody knows are one. */
+function nameOf(of: TroubleOf): string {
+  const { kind, stream, consumer, reason } = cut(of)
+  const known = kind !== 'deadLetters' ? '' : KNOWN_REASONS.has(reason) ? reason : 'unknown'
+  return JSON.stringify([kind, stream, consumer, known])
 }
 
 /** As much of it as is kept. */
-function cut(of: TroubleOf, key: string): TroubleOf {
-  const isOthers = key !== keyOf(of)
+function cut({ kind, stream, consumer, reason }: TroubleOf): TroubleOf {
   const short = (text: string): string => text.toWellFormed().slice(0, MAX_CHARACTERS).toWellFormed()
-  const { kind, stream } = of
-  if (isOthers) return { kind, stream, consumer: OTHERS, reason: '' }
-  return { kind, stream, consumer: short(of.consumer), reason: short(of.reason) }
+  return { kind, stream, consumer: short(consumer), reason: short(reason) }
 }
 
 function outKey({ slot }: Pick<Alert, 'slot'>): string {

@@ -1,9 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Stream } from '@alarm-bus/contracts'
 import { type ConsumerInfo, DiscardPolicy, type JetStreamManager, type StreamInfo } from '@nats-io/jetstream'
+import type { NatsConnection } from '@nats-io/transport-node'
+import type { Connection } from '../connection/connection.ts'
+import { deadLetterStreamName, withCompanions } from '../streams/companion-streams.ts'
+import { listConsumers } from '../streams/list-all.ts'
 import { baselineOf, Baselines } from '../watchdog/baselines.ts'
 import type { Finding } from '../watchdog/missed-messages.ts'
-import { consumerListsOf, watchedStreams } from './watch-consumer.ts'
+import { watchedStreams } from './watch-consumer.ts'
+import { countLetters } from './watch-position.ts'
 
 /** Consumers that are looked at; more are passed over. */
 const MAX_CONSUMERS = 1_024
@@ -30,7 +35,6 @@ export interface WatchedConsumer {
 export interface WatchedStream {
   readonly stream: string
   readonly messages: number
-  readonly bytes: number
   /** Of its bounds, the share of the one that is nearest: 0 to 1, or more. */
   readonly fill: number
   /** Whether it refuses the next message when it is full, rather than drop the oldest. */
@@ -52,13 +56,13 @@ export class BusLooks {
   }
 
   /** @throws what the client throws. */
-  async look(manager: JetStreamManager): Promise<WatchLook> {
+  async look({ client }: Connection, manager: JetStreamManager): Promise<WatchLook> {
     const { name: main } = this.#stream
     // The stream before its consumers: what arrives in between can hide a loss and never feign one.
     const streams = new Map<string, StreamInfo>()
-    for (const name of watchedStreams(this.#stream)) streams.set(name, await manager.streams.info(name))
+    for (const name of watchedStreams(main)) streams.set(name, await manager.streams.info(name))
     const infos: ConsumerInfo[] = []
-    for (const name of consumerListsOf(main)) infos.push(...(await consumersOf(manager, name)))
+    for (const name of watchedStreams(main)) infos.push(...(await listConsumers(client, name)))
     const measured = { before: streams.get(main) as StreamInfo, after: await manager.streams.info(main) }
     const known: Known = new Map()
     const consumers: WatchedConsumer[] = []
@@ -66,17 +70,28 @@ export class BusLooks {
       const { stream_name: stream, name: consumer, num_pending: waiting, num_ack_pending: open, delivered } = info
       // A work queue gives up nothing by itself, and an ephemeral consumer is missed by nobody.
       const mayMiss = stream === main && info.config.durable_name !== undefined
-      const missed = mayMiss ? await this.#missed(manager, info, measured, known) : 0
+      const missed = mayMiss ? await this.#missed({ client, manager }, info, measured, known) : 0
       const settled = delivered.consumer_seq - open
       consumers.push({ stream, consumer, waiting, open, settled, paused: info.paused === true, missed })
     }
     this.#known = known
-    return { consumers, streams: [...streams.values()].map(streamOf) }
+    return { consumers, streams: [...[...streams.values()].map(streamOf), await this.#letters(manager)] }
+  }
+
+  /**
+   * The dead letters, by their number: to look up how many bytes they take is no app's right, since it holds up others.
+   * How many there may be is as declared.
+   */
+  async #letters(manager: JetStreamManager): Promise<WatchedStream> {
+    const stream = deadLetterStreamName(this.#stream.name)
+    const messages = await countLetters(manager, stream)
+    const { max_msgs: most = 0 } = withCompanions(this.#stream).find(({ name }) => name === stream) ?? {}
+    return { stream, messages, fill: most > 0 ? messages / most : 0, refuses: true }
   }
 
   /** What the consumer missed for certain since the look before. */
   async #missed(
-    manager: JetStreamManager,
+    { client, manager }: { readonly client: NatsConnection; readonly manager: JetStreamManager },
     info: ConsumerInfo,
     { before, after }: { readonly before: StreamInfo; readonly after: StreamInfo },
     known: Known,
@@ -93,7 +108,7 @@ export class BusLooks {
     }
     await sleep(AGAIN_MS)
     const stream = await manager.streams.info(info.stream_name)
-    const again = (await consumersOf(manager, info.stream_name)).find(({ name }) => name === info.name)
+    const again = (await listConsumers(client, info.stream_name)).find(({ name }) => name === info.name)
     if (!again) return 0
     missed = baselines.measure(findingOf(stream, again))?.atLeast ?? 0
     baselines.reported(missed)
@@ -104,15 +119,6 @@ export class BusLooks {
 
 /** By consumer; those that are gone are forgotten. */
 type Known = Map<string, { readonly created: string; readonly baselines: Baselines; readonly deliveries: number }>
-
-async function consumersOf(manager: JetStreamManager, stream: string): Promise<readonly ConsumerInfo[]> {
-  const found: ConsumerInfo[] = []
-  for await (const info of manager.consumers.list(stream)) {
-    found.push(info)
-    if (found.length === MAX_CONSUMERS) break
-  }
-  return found
-}
 
 function findingOf({ state, config }: StreamInfo, info: ConsumerInfo): Finding {
   const alone = config.subjects?.length === 1 && config.subjects[0] === info.config.filter_subject
@@ -130,5 +136,5 @@ function streamOf({ config, state }: StreamInfo): WatchedStream {
   const share = (held: number, most: number | undefined): number => (most !== undefined && most > 0 ? held / most : 0)
   const fill = Math.max(share(state.messages, config.max_msgs), share(state.bytes, config.max_bytes))
   const refuses = config.discard === DiscardPolicy.New
-  return { stream: config.name, messages: state.messages, bytes: state.bytes, fill, refuses }
+  return { stream: config.name, messages: state.messages, fill, refuses }
 }

@@ -7,11 +7,16 @@ import { guarded } from '../connection/guarded.ts'
 import { errorText, KitError, KitErrorCode } from '../errors.ts'
 import { ACK_PREFIX } from '../handling/ack-subject.ts'
 import { nextSubject } from '../sources/next-subject.ts'
+import { deadLetterShareSubject } from '../streams/companion-streams.ts'
 
 /** A dead letter as a watch sees it: that it is there, whose it is and why, and nothing of its content. */
 export interface DeadLetterNotice {
-  /** The letter's own sequence in the stream of dead letters. */
+  /** Whether it went to its consumer's share, because the stream of dead letters was full. */
+  readonly inShare: boolean
+  /** The letter's own sequence in its stream. */
   readonly seq: number
+  /** When it was stored, in nanoseconds of the Unix epoch. */
+  readonly storedNanos: string
   readonly storedAt: Date
   /** Who failed. From the letter's subject, which the broker holds each app to. Text of others in a broker without users. */
   readonly consumer: string
@@ -19,6 +24,8 @@ export interface DeadLetterNotice {
   readonly reason: string
 }
 
+/** How the subjects of letters in shares begin. */
+const [SHARE] = deadLetterShareSubject('', '').split('.')
 /** One request has its whole answer within this. */
 const ANSWER_MS = 5_000
 
@@ -87,7 +94,7 @@ export async function readFromCursor(
 interface Delivery {
   readonly streamSeq: number
   readonly consumerSeq: number
-  readonly storedAt: Date
+  readonly storedNanos: string
   /** What is to come after it. */
   readonly waiting: number
 }
@@ -98,15 +105,16 @@ function deliveryOf({ reply }: Msg): Delivery | undefined {
   const tokens = reply.split('.')
   // `$JS.ACK.<stream>.<consumer>.<deliveries>.…`, or with domain and account before the stream.
   const [, streamSeq, consumerSeq, nanos = '', waiting] = tokens.slice(tokens.length >= 11 ? 6 : 4)
-  const storedMs = Number(nanos.slice(0, -6))
-  if (!Number.isSafeInteger(Number(streamSeq)) || !Number.isSafeInteger(storedMs)) return undefined
+  if (!Number.isSafeInteger(Number(streamSeq)) || !/^\d{7,19}$/.test(nanos)) return undefined
   const numbers = { streamSeq: Number(streamSeq), consumerSeq: Number(consumerSeq), waiting: Number(waiting) }
-  return { ...numbers, storedAt: new Date(storedMs) }
+  return { ...numbers, storedNanos: nanos }
 }
 
 /** Never throws: the headers are whatever was stored. */
-function noticeOf(message: Msg, { streamSeq, storedAt }: Delivery): DeadLetterNotice {
-  const [, , consumer = ''] = message.subject.split('.')
+function noticeOf(message: Msg, { streamSeq, storedNanos }: Delivery): DeadLetterNotice {
+  const storedAt = new Date(Number(storedNanos.slice(0, -6)))
+  const [kind, , consumer = ''] = message.subject.split('.')
   const reason = firstValue(readHeaderBlock(headerBytesOf(message)), DeadLetterHeader.Reason) ?? ''
-  return { seq: streamSeq, storedAt, consumer, reason }
+  const inShare = kind === SHARE
+  return { inShare, seq: streamSeq, storedAt, storedNanos, consumer, reason }
 }

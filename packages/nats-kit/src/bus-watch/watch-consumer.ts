@@ -11,10 +11,11 @@ import { JetStreamCode } from '../jetstream-codes.ts'
 import { resetSubject } from '../consumers/passed-over.ts'
 import { nextSubject } from '../sources/next-subject.ts'
 import {
+  deadLetterSharesStreamName,
+  deadLetterShareSubject,
   deadLetterStreamName,
   deadLetterSubject,
   redriveStreamName,
-  withCompanions,
 } from '../streams/companion-streams.ts'
 import { unanswered } from '../streams/unanswered.ts'
 import { onceBucketName, onceSubjects } from '../streams/once-bucket.ts'
@@ -22,55 +23,66 @@ import { onceBucketName, onceSubjects } from '../streams/once-bucket.ts'
 /** The durable beside a stream's dead letters through which an app that declares `watchesBus` reads their headers. */
 export const WATCH_CONSUMER = 'dead-letter-watch'
 
+/** A cursor, and the stream that it is a consumer of. */
+export interface WatchCursor {
+  readonly stream: string
+  readonly config: Partial<ConsumerConfig>
+}
+
 /**
- * A cursor and no more: it delivers header lines without bodies, and expects no ack. Whoever reads through it says where
- * to begin, so that nothing of a reader's is lost with it, and its deletion is mended by making it again.
+ * The cursors of one declared stream: of its dead letters, and of those that went to their consumers' shares because that
+ * stream was full. They deliver header lines without bodies, and expect no ack. Whoever reads through them says where to
+ * begin, so that nothing of a reader's is lost with them, and their deletion is mended by making them again.
  */
-export function watchConsumerConfig({ name }: Pick<Stream, 'name'>): Partial<ConsumerConfig> {
-  return {
-    name: WATCH_CONSUMER,
-    durable_name: WATCH_CONSUMER,
-    description: `For the app that watches the dead letters of ${name}: headers, no bodies.`,
+export function watchCursors({ name }: Pick<Stream, 'name'>): readonly [letters: WatchCursor, shares: WatchCursor] {
+  const cursorOf = (stream: string, filter: string): WatchCursor => ({
+    stream,
+    config: {
+      name: WATCH_CONSUMER,
+      durable_name: WATCH_CONSUMER,
+      description: `For the app that watches the dead letters of ${name}: headers, no bodies.`,
+      filter_subject: filter,
+      ack_policy: AckPolicy.None,
+      deliver_policy: DeliverPolicy.All,
+      headers_only: true,
+      max_waiting: 16,
+    },
+  })
+  return [
     // Letters, and not the parts of large ones, which have a token more.
-    filter_subject: deadLetterSubject(name, '*', '*', '*'),
-    ack_policy: AckPolicy.None,
-    deliver_policy: DeliverPolicy.All,
-    headers_only: true,
-    max_waiting: 16,
-  }
+    cursorOf(deadLetterStreamName(name), deadLetterSubject(name, '*', '*', '*')),
+    cursorOf(deadLetterSharesStreamName(name), deadLetterShareSubject(name, '*')),
+  ]
 }
 
 /** The fields without which it would show too much, or too little. */
 const FIELDS = ['filter_subject', 'ack_policy', 'deliver_policy', 'headers_only'] as const
 
-/** Whether it is the cursor of some stream's dead letters. */
+/** Whether a consumer is the cursor of some stream's dead letters. */
 export function isWatchConsumer({ stream, consumer }: { readonly stream: string; readonly consumer: string }): boolean {
-  return consumer === WATCH_CONSUMER && stream.endsWith(deadLetterStreamName(''))
+  const ends = [deadLetterStreamName(''), deadLetterSharesStreamName('')]
+  return consumer === WATCH_CONSUMER && ends.some((end) => stream.endsWith(end))
 }
 
-/** Of a consumer as it is on the broker, what is not as it has to be. */
-export function watchConsumerFaults(stream: Pick<Stream, 'name'>, live: Partial<ConsumerConfig>): readonly string[] {
-  const wanted = watchConsumerConfig(stream)
+/** Of a cursor as it is on the broker, what is not as it has to be. */
+export function watchConsumerFaults({ config: wanted }: WatchCursor, live: Partial<ConsumerConfig>): readonly string[] {
   const faults = FIELDS.filter((field) => (live[field] ?? null) !== (wanted[field] ?? null))
   return live.deliver_subject === undefined ? faults : [...faults, 'deliver_subject']
 }
 
 /**
- * Makes the consumer. One that differs is made again: it holds nothing.
+ * Makes a cursor. One that differs is made again: it holds nothing.
  *
  * @throws KitError `stream_refused`, `permission_denied` or `broker_unavailable`.
  */
-export async function ensureWatchConsumer(
-  manager: JetStreamManager,
-  stream: Pick<Stream, 'name'>,
-): Promise<'none' | 'created'> {
-  const of = deadLetterStreamName(stream.name)
-  const called = `consumer ${WATCH_CONSUMER} of ${of}`
-  const live = await find(manager, of, called)
-  if (live && watchConsumerFaults(stream, live).length === 0) return 'none'
+export async function ensureWatchConsumer(manager: JetStreamManager, cursor: WatchCursor): Promise<'none' | 'created'> {
+  const { stream, config } = cursor
+  const called = `consumer ${WATCH_CONSUMER} of ${stream}`
+  const live = await find(manager, stream, called)
+  if (live && watchConsumerFaults(cursor, live).length === 0) return 'none'
   try {
-    if (live) await manager.consumers.delete(of, WATCH_CONSUMER)
-    await manager.consumers.add(of, watchConsumerConfig(stream))
+    if (live) await manager.consumers.delete(stream, WATCH_CONSUMER)
+    await manager.consumers.add(stream, config)
     return 'created'
   } catch (error) {
     if (!(error instanceof JetStreamApiError)) throw unanswered(`${called} cannot be made`, error)
@@ -106,27 +118,23 @@ export function watchRecordSubject(stream: string, app: string, key: string): st
 }
 
 /**
- * The subjects that an app publishes on to watch one stream, as permissions name them: the cursor of its dead letters,
- * how its consumers and those of its redriven messages stand, its own records. With the lookups of `watchedStreams` that
- * is all. None reads a body, and none removes anything.
+ * The subjects that an app publishes on to watch one stream, as permissions name them: the cursors of its dead letters,
+ * how its consumers and those of its redriven messages stand, its own records. With the lookups of `usedStreams` that is
+ * all. None reads a body, none removes anything, and none looks at a stream that has a subject for each message.
  */
 export function watchSubjects({ name }: Pick<Stream, 'name'>, app: string): readonly string[] {
-  const letters = deadLetterStreamName(name)
   return [
-    `$JS.API.CONSUMER.INFO.${letters}.${WATCH_CONSUMER}`,
-    nextSubject(letters, WATCH_CONSUMER),
-    resetSubject(letters, WATCH_CONSUMER),
-    ...consumerListsOf(name).map((one) => `$JS.API.CONSUMER.LIST.${one}`),
+    ...watchCursors({ name }).flatMap(({ stream }) => [
+      `$JS.API.CONSUMER.INFO.${stream}.${WATCH_CONSUMER}`,
+      nextSubject(stream, WATCH_CONSUMER),
+      resetSubject(stream, WATCH_CONSUMER),
+    ]),
+    ...watchedStreams(name).map((one) => `$JS.API.CONSUMER.LIST.${one}`),
     ...onceSubjects(name, watchName(app)),
   ]
 }
 
-/** The streams whose fill is watched: the stream and all that is beside it. */
-export function watchedStreams(stream: Stream): readonly string[] {
-  return withCompanions(stream).map(({ name }) => name)
-}
-
-/** The streams whose consumers are watched. */
-export function consumerListsOf(stream: string): readonly string[] {
+/** The streams of which fill and consumers are watched. */
+export function watchedStreams(stream: string): readonly string[] {
   return [stream, redriveStreamName(stream)]
 }

@@ -9,7 +9,6 @@ import {
   onceSubjects,
   streamLookupSubject,
   usedStreams,
-  watchedStreams,
   watchSubjects,
 } from '@alarm-bus/nats-kit/admin'
 
@@ -29,8 +28,7 @@ export interface AppPermissions {
 /** What an app needs for what it declares, and nothing else. The subjects are the kit's, from beside the code that uses them. */
 export function appPermissions(app: App, contracts: Contracts): AppPermissions {
   const handles = app.handles.map(({ channel }) => channel)
-  const watched = app.watchesBus ? contracts.streams.flatMap(watchedStreams) : []
-  const lookups = [...new Set([...usedStreams(contracts, { ...app, handles }), ...watched])].map(streamLookupSubject)
+  const lookups = usedStreams(contracts, { ...app, handles }).map(streamLookupSubject)
   return {
     app,
     publish: [
@@ -46,7 +44,10 @@ export function appPermissions(app: App, contracts: Contracts): AppPermissions {
 
 /** That there are dead letters, and how consumers stand: no message's body, and nothing that removes or settles one. */
 function watching(app: App, stream: Stream): SubjectGroup {
-  return { what: `${stream.name} watched: headers of dead letters, consumers.`, subjects: watchSubjects(stream, app.name) }
+  return {
+    what: `${stream.name} watched: headers of dead letters, consumers.`,
+    subjects: watchSubjects(stream, app.name),
+  }
 }
 
 function publishing(app: App, contracts: Contracts): readonly SubjectGroup[] {

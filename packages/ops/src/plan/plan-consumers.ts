@@ -1,8 +1,9 @@
-import { type DeclaredConsumer, isWatchConsumer } from '@alarm-bus/nats-kit/admin'
+import { type DeclaredConsumer, isWatchConsumer, migrationName } from '@alarm-bus/nats-kit/admin'
 import type { ConsumerInfo } from '@nats-io/jetstream'
 import type { Observed } from './observe.ts'
-import { movingName } from './move-consumer.ts'
-import type { Change, FieldUpdate, Note, PlanOptions } from './plan.ts'
+import { isDrained, undrained } from './drain-consumer.ts'
+import { isMoving, movingName } from './move-consumer.ts'
+import { type Change, type FieldUpdate, nameOf, type Note, type PlanOptions } from './plan.ts'
 
 interface ConsumerPlan {
   readonly changes: readonly Change[]
@@ -16,7 +17,7 @@ interface ConsumerPlan {
  */
 export function planConsumers(
   declared: readonly DeclaredConsumer[],
-  { consumers }: Observed,
+  { consumers, streams }: Observed,
   mode: PlanOptions['mode'],
 ): ConsumerPlan {
   const find = ({ stream, name }: DeclaredConsumer): ConsumerInfo | undefined =>
@@ -42,6 +43,14 @@ export function planConsumers(
       notes.push({ kind: 'updated_by_app', stream, consumer, app, fields })
     else changes.push({ action: 'move', stream, consumer, fields })
   }
+  const moved = new Set(changes.map(nameOf))
+  for (const live of consumers) {
+    const { stream_name: stream, name: consumer, num_pending: waiting } = live
+    if (moved.has(nameOf({ stream, consumer })) || streams.has(migrationName(stream))) continue
+    if (isDrained(live.config)) changes.push({ action: 'resume', stream, consumer, fields: resuming(live), waiting })
+    else if (live.paused === true && !isMoving(consumer))
+      notes.push({ kind: 'paused', stream, consumer, forMs: Math.round((live.pause_remaining ?? 0) / 1e6), waiting })
+  }
   const known = new Set(declared.flatMap(({ stream, name }) => [`${stream}/${name}`, `${stream}/${movingName(name)}`]))
   const unknown = consumers
     .filter((live) => !known.has(`${live.stream_name}/${live.name}`))
@@ -53,6 +62,14 @@ export function planConsumers(
       messages: live.num_pending + live.num_ack_pending,
     }))
   return { changes, notes, unknown }
+}
+
+/** What was set on it while it was drained, and goes. */
+function resuming({ config }: ConsumerInfo): readonly FieldUpdate[] {
+  const field = 'max_ack_pending'
+  const after = undrained(config)[field] ?? null
+  const paused = { field: 'paused', before: true, after: null }
+  return config[field] === after ? [paused] : [paused, { field, before: config[field] ?? null, after }]
 }
 
 /** What the kit changes on its own consumer when its app starts. */

@@ -1,29 +1,24 @@
 import type { Contracts } from '@alarm-bus/contracts'
-import {
-  deadLetterStreamName,
-  WATCH_CONSUMER,
-  watchConsumerConfig,
-  watchConsumerFaults,
-} from '@alarm-bus/nats-kit/admin'
+import { WATCH_CONSUMER, watchConsumerFaults, watchCursors } from '@alarm-bus/nats-kit/admin'
 import type { Observed } from './observe.ts'
 import type { Change } from './plan.ts'
 
 /**
- * The cursors through which dead letters are watched, one beside each stream's. They are nobody's in particular, and hold
- * nothing: one that differs is made again.
+ * The cursors through which dead letters are watched. They are nobody's in particular, and hold nothing: one that differs
+ * is made again.
  */
 export function planWatches({ streams }: Contracts, { consumers }: Observed): readonly Change[] {
-  return streams.flatMap((declared): readonly Change[] => {
-    const stream = deadLetterStreamName(declared.name)
+  return streams.flatMap(watchCursors).flatMap((cursor): readonly Change[] => {
+    const { stream } = cursor
     const consumer = WATCH_CONSUMER
-    const wanted: Readonly<Record<string, unknown>> = { ...watchConsumerConfig(declared) }
+    const wanted: Readonly<Record<string, unknown>> = { ...cursor.config }
     const live = consumers.find((one) => one.stream_name === stream && one.name === consumer)
     if (!live) {
       const fields = Object.entries(wanted).map(([field, after]) => ({ field, before: null, after }))
       return [{ action: 'create', stream, consumer, fields }]
     }
     const now: Readonly<Record<string, unknown>> = { ...live.config }
-    const fields = watchConsumerFaults(declared, live.config).map((field) => ({
+    const fields = watchConsumerFaults(cursor, live.config).map((field) => ({
       field,
       before: now[field] ?? null,
       after: wanted[field] ?? null,

@@ -1,6 +1,6 @@
 import { contracts } from '@alarm-bus/contracts'
 import type { Connection, Logger } from '@alarm-bus/nats-kit'
-import { advisoryStreamName, deadLetterStreamName } from '@alarm-bus/nats-kit/admin'
+import { advisoryStreamName, watchCursors } from '@alarm-bus/nats-kit/admin'
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream'
 import { readApps } from '../apps/read-apps.ts'
 import { type AdminConfig, UsageError } from '../config.ts'
@@ -29,7 +29,7 @@ export interface Migrator {
 
 /** A connection as the administrator, and plans made over it. Who opens it closes it. */
 export interface PlanSession extends AsyncDisposable {
-  readonly manager: JetStreamManager
+  readonly admin: Migrator
   make(options: PlanOptions): Promise<MadePlan>
   /** The one user that may destroy and migrate. @throws UsageError without its password. */
   asMigrator(): Promise<Migrator>
@@ -57,15 +57,14 @@ export async function openSession(
     return { connection, manager }
   }
   const admin = await open(config, 'admin')
-  const { manager } = admin
   return {
-    manager,
+    admin,
     async make(options) {
       const declared = declare(contracts, options.streamsOnly ? undefined : await readApps(), options.replicas)
       const advisories = contracts.streams.map(({ name }) => advisoryStreamName(name))
-      const watched = contracts.streams.map(({ name }) => deadLetterStreamName(name))
+      const watched = contracts.streams.flatMap(watchCursors).map(({ stream }) => stream)
       const streams = options.streamsOnly ? watched : [...declared.streams.map(({ name }) => name), ...advisories]
-      const observed = await untilAnswered(deadline, () => observe(manager, streams))
+      const observed = await untilAnswered(deadline, () => observe(admin.connection.client, streams))
       return { plan: makePlan(declared, observed, options), declared, observed }
     },
     async asMigrator() {
