@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline'
 
 export interface ServerProcess {
   readonly url: string
+  readonly pid: number
   stop(): Promise<void>
 }
 
@@ -46,5 +47,5 @@ export async function startServer(
     clearTimeout(timer)
     gone.catch(() => undefined)
   }
-  return { url, stop }
+  return { url, pid: child.pid ?? 0, stop }
 }

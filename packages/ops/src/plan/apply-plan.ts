@@ -89,7 +89,7 @@ export async function applyPlan(
   async function apply(change: Change): Promise<string | undefined> {
     if (change.action === 'retire') return retireAdvisories(migrator as Migrator, change, declared.contracts, patience)
     if ((change.action === 'create' || change.action === 'update') && change.consumer !== undefined) {
-      const cursor = declared.contracts.streams.flatMap(watchCursors).find(({ stream }) => stream === change.stream)
+      const cursor = declared.cursors?.find(({ stream }) => stream === change.stream)
       await ensureWatchConsumer(manager, cursor as WatchCursor)
       return undefined
     }

@@ -17,7 +17,7 @@ export function makePlan(declared: Declared, observed: Observed, options: PlanOp
   const doomed = unknown.filter((note) => options.destroy.includes(nameOf(note)))
   const changes: Change[] = [
     ...declared.streams.flatMap((one) => streamChange(one, observed, options)),
-    ...planWatches(declared.contracts, observed),
+    ...planWatches(declared.cursors ?? [], observed),
     ...(consumers?.changes ?? []),
     ...advisories.changes,
     ...doomed.map(destruction),

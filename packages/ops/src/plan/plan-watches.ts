@@ -1,5 +1,4 @@
-import type { Contracts } from '@alarm-bus/contracts'
-import { WATCH_CONSUMER, watchConsumerFaults, watchCursors } from '@alarm-bus/nats-kit/admin'
+import { WATCH_CONSUMER, type WatchCursor, watchConsumerFaults } from '@alarm-bus/nats-kit/admin'
 import type { Observed } from './observe.ts'
 import type { Change } from './plan.ts'
 
@@ -7,8 +6,8 @@ import type { Change } from './plan.ts'
  * The cursors through which dead letters are watched. They are nobody's in particular, and hold nothing: one that differs
  * is made again.
  */
-export function planWatches({ streams }: Contracts, { consumers }: Observed): readonly Change[] {
-  return streams.flatMap(watchCursors).flatMap((cursor): readonly Change[] => {
+export function planWatches(cursors: readonly WatchCursor[], { consumers }: Observed): readonly Change[] {
+  return cursors.flatMap((cursor): readonly Change[] => {
     const { stream } = cursor
     const consumer = WATCH_CONSUMER
     const wanted: Readonly<Record<string, unknown>> = { ...cursor.config }

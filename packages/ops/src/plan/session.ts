@@ -1,6 +1,6 @@
 import { contracts } from '@alarm-bus/contracts'
 import type { Connection, Logger } from '@alarm-bus/nats-kit'
-import { advisoryStreamName, watchCursors } from '@alarm-bus/nats-kit/admin'
+import { advisoryStreamName } from '@alarm-bus/nats-kit/admin'
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream'
 import { readApps } from '../apps/read-apps.ts'
 import { type AdminConfig, UsageError } from '../config.ts'
@@ -62,7 +62,7 @@ export async function openSession(
     async make(options) {
       const declared = declare(contracts, options.streamsOnly ? undefined : await readApps(), options.replicas)
       const advisories = contracts.streams.map(({ name }) => advisoryStreamName(name))
-      const watched = contracts.streams.flatMap(watchCursors).map(({ stream }) => stream)
+      const watched = (declared.cursors ?? []).map(({ stream }) => stream)
       const streams = options.streamsOnly ? watched : [...declared.streams.map(({ name }) => name), ...advisories]
       const observed = await untilAnswered(deadline, () => observe(admin.connection.client, streams))
       return { plan: makePlan(declared, observed, options), declared, observed }
