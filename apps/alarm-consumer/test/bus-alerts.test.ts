@@ -1,9 +1,10 @@
 import { waitFor } from '@alarm-bus/nats-kit/testing'
 import type { AppLogLine, AppProcess } from '@alarm-bus/service/testing'
 import { expect, test, vi } from 'vitest'
+import { linesOf, matching, until } from './support/alert-lines.ts'
 import { sinksAt, startGuarded } from './support/guarded.ts'
 import { storeLetters } from './support/letters.ts'
-import { type Received, type Receiver, startReceiver, status } from './support/receiver.ts'
+import { startReceiver, status } from './support/receiver.ts'
 
 // A scene is a broker and processes; each wait has a deadline of its own.
 vi.setConfig({ testTimeout: 120_000 })
@@ -15,16 +16,6 @@ const SENDER = 'alarm-consumer_watch.sent'
 /** Far below the shipped five minutes, and above what a test does in between. */
 const QUICK = { ALARM_BUS_ALERTS_PAUSE_MS: '3000' }
 
-/** Without what says where it comes from. */
-const linesOf = ({ received }: Pick<Receiver, 'received'>): readonly string[] =>
-  received.flatMap(({ body }: Received) => {
-    const { text } = JSON.parse(body) as { readonly text: string }
-    return text.replace(/^\[alarm-bus\] /, '').split('\n')
-  })
-const matching = (receiver: Receiver, pattern: RegExp): readonly string[] =>
-  linesOf(receiver).filter((line) => pattern.test(line))
-const until = (receiver: Receiver, pattern: RegExp, deadlineMs = 30_000) =>
-  waitFor(() => matching(receiver, pattern).length > 0, { what: `an alert like ${pattern}`, deadlineMs })
 const eventsOf = (app: AppProcess, name: string): readonly AppLogLine[] =>
   app.lines.filter(({ event }) => event === name)
 

@@ -12,7 +12,7 @@ export async function storeLetters(
   { count = 1, user = consumer.split('_')[0] ?? '' } = {},
 ): Promise<void> {
   const connection = await scene.as(user)
-  const sender = new StoredSender(connection, { maxInFlight: 500, budgetMs: 30_000 })
+  const sender = new StoredSender(connection, { maxInFlight: 500, budgetMs: 30_000, fullIsFinal: true })
   const store = async (): Promise<void> => {
     seq++
     await storeDeadLetter(connection, sender, {

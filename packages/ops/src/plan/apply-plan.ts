@@ -1,10 +1,5 @@
 import { errorText, KitError, KitErrorCode } from '@alarm-bus/nats-kit'
-import {
-  type DeclaredStreamConfig,
-  ensureWatchConsumer,
-  type WatchCursor,
-  watchCursors,
-} from '@alarm-bus/nats-kit/admin'
+import { type DeclaredStreamConfig, ensureWatchConsumer, type WatchCursor } from '@alarm-bus/nats-kit/admin'
 import { JetStreamApiError } from '@nats-io/jetstream'
 import { UsageError } from '../config.ts'
 import type { Declared } from './declared.ts'
