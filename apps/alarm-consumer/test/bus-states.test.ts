@@ -1,7 +1,6 @@
-import { alarmToLog } from '@alarm-bus/contracts'
 import { connect, createJetStreamPublisher } from '@alarm-bus/nats-kit'
 import { storeDeadLetter, StoredSender } from '@alarm-bus/nats-kit/admin'
-import { contracts } from '@alarm-bus/contracts'
+import { alarmToLog, contracts } from '@alarm-bus/contracts'
 import { collectLogs, startTestBroker, waitFor } from '@alarm-bus/nats-kit/testing'
 import { expect, test, vi } from 'vitest'
 import { startConsumer } from './stack.ts'

@@ -15,6 +15,8 @@ const MAX_LINES = 10
 const ALERT_GAP_MS = 5_000
 const ASK_MS = 5_000
 const LOOK_MS = 15_000
+/** For so many pauses the stream of dead letters counts as full after one that had no room there. */
+const FULL_PAUSES = 3
 /** Before the lease is asked for again; doubled while it fails. */
 const LEASE_MS = 2_000
 const MAX_LEASE_MS = 60_000
@@ -40,7 +42,8 @@ export class StreamAlerts {
   readonly #sending = new Map<number, Promise<void>>()
   #said = { error: '', at: Number.NEGATIVE_INFINITY }
   #ownStalled = new Set<string>()
-  #isFull = false
+  /** When letters were last seen to go to shares. */
+  #fullAt = Number.NEGATIVE_INFINITY
 
   constructor(options: StreamAlertsOptions) {
     this.#options = options
@@ -135,7 +138,7 @@ export class StreamAlerts {
           return { of: { kind: 'deadLetters', stream: watch.stream, consumer, reason } as const, notice }
         })
       book.happened(events, read.position, Date.now())
-      this.#isFull ||= read.notices.some(({ inShare }) => inShare)
+      if (read.notices.some(({ inShare }) => inShare)) this.#fullAt = performance.now()
       ;({ more } = read)
       if (more) await book.save()
     }
@@ -160,8 +163,7 @@ export class StreamAlerts {
 
   /** The stream of dead letters was full, however many are in it, when some had to go to their consumers' shares. */
   #seen(look: WatchLook): WatchLook {
-    if (!this.#isFull) return look
-    this.#isFull = false
+    if (performance.now() - this.#fullAt > FULL_PAUSES * this.#options.times.pauseMs) return look
     const letters = `${this.#options.watch.stream}_DLQ`
     return { ...look, streams: look.streams.map((one) => (one.stream === letters ? { ...one, fill: 1 } : one)) }
   }

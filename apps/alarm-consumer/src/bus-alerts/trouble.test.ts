@@ -5,8 +5,7 @@ const MINUTE = 60_000
 const HOUR = 60 * MINUTE
 const times = { pauseMs: 5 * MINUTE }
 const AT = Date.parse('2026-01-01T00:00:00Z')
-const start = (kind: TroubleKind): Trouble =>
-  began({ kind, stream: 'S', consumer: 'c', reason: '' }, 1, AT, AT, times)
+const start = (kind: TroubleKind): Trouble => began({ kind, stream: 'S', consumer: 'c', reason: '' }, 1, AT, AT, times)
 
 /** Tells whenever something is due, looking every 5 s for `forMs`, while `step` says what happens. */
 function told(trouble: Trouble, forMs: number, step: (trouble: Trouble, now: number) => Trouble): readonly string[] {
