@@ -14,6 +14,7 @@ test('a channel alone stands for one without settings, and defaults are filled i
     idempotency: false,
     handles: [{ channel: alarmToBot }, { channel: alarmToLog, maxDeliver: 7, retry }],
     onceOnly: false,
+    watchesBus: false,
     fanOutInstances: 3,
   })
 })

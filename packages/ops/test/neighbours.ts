@@ -18,6 +18,7 @@ export function mayDo(app: App): readonly Attempt[] {
   const handled = app.handles.map(({ channel }) => channel)
   const streams = [...new Set([...app.publishes, ...handled].map(streamOf))]
   const readsFrom = new Set(handled.map(streamOf))
+  const watched = app.watchesBus ? contracts.streams.map(({ name }) => name) : []
   const claimsFor = app.idempotency ? [...new Set(app.publishes.map(streamOf))] : []
   return [
     ...publishes(app.publishes.flatMap(({ subject }) => [subject, `core.${subject}`])),
@@ -34,8 +35,8 @@ export function mayDo(app: App): readonly Attempt[] {
     ...publishes(
       [
         // Not those that hold a subject for each message: a look at all of these holds up the requests of every app.
-        ...streams,
-        ...[...readsFrom].map((stream) => `${stream}_REDRIVE`),
+        ...new Set([...streams, ...watched]),
+        ...[...new Set([...readsFrom, ...watched])].map((stream) => `${stream}_REDRIVE`),
       ].map((stream) => `$JS.API.STREAM.INFO.${stream}`),
     ),
     ...(app.watchesBus ? contracts.streams.flatMap(({ name }) => watchAttempts(app.name, name)) : []),

@@ -32,10 +32,15 @@ const DECLARED = `
  * Each app has an account, which imports the subjects that it may ask for and nothing else. The broker answers a request
  * in the account that it came from, so no app can name a subject of the bus as the place of an answer.
  *
- * @throws Error for an app that is called like another user of the broker.
+ * @throws Error for an app that is called like another user of the broker, and for a second one that watches the bus.
  */
 export function renderAccounts(permissions: readonly AppPermissions[], options: RenderOptions = {}): BrokerFiles {
   const { kind = 'password', oneAccount = false } = options
+  const watching = permissions.filter(({ app }) => app.watchesBus).map(({ app }) => app.name)
+  if (watching.length > 1)
+    throw new Error(
+      `one app may watch the bus, since its readers share a cursor; ${watching.join(' and ')} declare watchesBus`,
+    )
   if (oneAccount) {
     const users = permissions.flatMap((one) => [whose(one), ...appUser(one, kind)])
     return {
