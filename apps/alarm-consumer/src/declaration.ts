@@ -1,4 +1,4 @@
-import { alarmToBot, defineApp } from '@alarm-bus/contracts'
+import { alarmDelivery, alarmToBot, defineApp } from '@alarm-bus/contracts'
 
 export const app = defineApp({
   name: 'alarm-consumer',
@@ -7,4 +7,5 @@ export const app = defineApp({
   handles: [alarmToBot],
   onceOnly: true,
   watchesBus: true,
+  answers: [alarmDelivery],
 })

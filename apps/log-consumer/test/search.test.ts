@@ -8,6 +8,7 @@ import { searchLogs } from '../src/index/search-logs.ts'
 import { type Scan, scanLogs, type ScanStep } from '../src/query/scan-logs.ts'
 import type { AlarmRecord } from '../src/store/alarm-store.ts'
 import { type LogKey, searchedFor, toRow } from '../src/store/log-row.ts'
+import { RecentRows } from '../src/store/recent-rows.ts'
 import { removeOldest } from '../src/store/remove-oldest.ts'
 import { saveRows } from '../src/store/save-rows.ts'
 import { KINDS, startDatabases, type TestDatabases } from './support/databases.ts'
@@ -25,7 +26,24 @@ const SEARCHES = 400
 const PIECES = [
   ...['서버실', '온도', '경고', '디스크', '사용률', '정전', '복구', '가', '각', '힣', 'ㄱ', 'ㅏ', 'ᄀ', 'ᅡ', 'ᆨ'],
   ...['서버실'.normalize('NFD'), '온도'.normalize('NFD'), '한글'.normalize('NFKD')],
-  ...['disk', 'DISK', 'Disk full', 'host-7', 'error', 'Error:', 'timeout', 'ab', 'a', 'b', 'q', '0', '95%', '%', '_', '\\'],
+  ...[
+    'disk',
+    'DISK',
+    'Disk full',
+    'host-7',
+    'error',
+    'Error:',
+    'timeout',
+    'ab',
+    'a',
+    'b',
+    'q',
+    '0',
+    '95%',
+    '%',
+    '_',
+    '\\',
+  ],
   ...['straße', 'STRASSE', 'ΔΙΣΚΟΣ', 'δίσκος', 'ΔΙΣΚΟΣΤΑΘΜΗ', 'ﬁn', 'İstanbul', 'ısı', 'Ǆ', 'ŉ', 'ᾳ', 'Ω', 'Å', 'Å'],
   ...['é', 'e\u0301', '\u0301', '\u0345', 'a\u0323\u0307', 'a\u0307\u0323', '\u200d', '\ufeff', '\u00ad'],
   ...['🚨', '👩‍🚒', '🇰🇷', '👍🏽', '\u{1f468}', '𝔸', '\ud83d', '\udea8', '\0', '\n', '\t', ' ', '  ', '.', '"', "'"],
@@ -41,6 +59,7 @@ describe.each(KINDS)('the index and a plain scan find the same, %s', (kind) => {
   let database: Database
   const random = createRandom(SEED)
   const stored: AlarmRecord[] = []
+  const recent = new RecentRows()
 
   beforeAll(async () => {
     database = (await databases.make(kind)).open()
@@ -61,7 +80,10 @@ describe.each(KINDS)('the index and a plain scan find the same, %s', (kind) => {
       const rows = Array.from({ length: OLD_ROWS }, (_, seq) => toRow(make(seq)))
       for (let start = 0; start < rows.length; start += 200) {
         const some = rows.slice(start, start + 200).map(({ request_id: _none, ...row }) => row)
-        await database.kysely.insertInto('logs').values(some as never).execute()
+        await database.kysely
+          .insertInto('logs')
+          .values(some as never)
+          .execute()
       }
     })
     // Rows of which one has more tokens than a row may.
@@ -70,16 +92,18 @@ describe.each(KINDS)('the index and a plain scan find the same, %s', (kind) => {
     for (let seq = OLD_ROWS; seq < OLD_ROWS + NEW_ROWS; seq++) {
       batch.push(make(seq))
       if (random.chance(0.05)) batch = await save(batch)
-      if (random.chance(0.004)) await indexBatches(database, never.signal, SEGMENT_ROWS)
+      if (random.chance(0.004)) await indexBatches(database, recent, never.signal, SEGMENT_ROWS)
     }
     await save(batch)
-    for (let index = 0; index < 5; index++) await indexBatches(database, never.signal, SEGMENT_ROWS)
+    for (let index = 0; index < 5; index++) await indexBatches(database, recent, never.signal, SEGMENT_ROWS)
     for (let index = 0; index < 2; index++) await indexUnindexed(database, never.signal, collectLogs(), SEGMENT_ROWS)
     await removeOldest(database.kysely, { rows: 100 })
     await removeOldSegments(database.kysely)
 
     async function save(records: readonly AlarmRecord[]): Promise<AlarmRecord[]> {
-      await saveRows(database.kysely, records.map(toRow))
+      const batch = await saveRows(database.kysely, records.map(toRow))
+      // The others are read.
+      if (batch && random.chance(0.5)) recent.add(batch)
       return []
     }
   }, 60_000)
@@ -94,8 +118,7 @@ describe.each(KINDS)('the index and a plain scan find the same, %s', (kind) => {
       if (!search) {
         expect([scan.channel, scan.requestId, scan.log]).toEqual([undefined, undefined, undefined])
         expect(searchedFor(scan.text ?? '').some((one) => one.length < 2)).toBe(true)
-      }
-      else {
+      } else {
         const found = await keysOf(search(never.signal))
         expect(found.length, `the index is no other than a scan: SEARCH_SEED=${SEED}, ${JSON.stringify(scan)}`).toBe(
           expected.length,
@@ -128,7 +151,7 @@ describe.each(KINDS)('the index and a plain scan find the same, %s', (kind) => {
 
   test('and when all is indexed', { timeout: 120_000 }, async () => {
     while (await indexUnindexed(database, never.signal, collectLogs(), SEGMENT_ROWS));
-    while (await indexBatches(database, never.signal, 1));
+    while (await indexBatches(database, recent, never.signal, 1));
     const { unindexed, lastBatch, indexedBatch } = await stateOf(database.kysely)
     expect([unindexed, indexedBatch]).toEqual([undefined, lastBatch])
     await compare(SEARCHES)

@@ -94,7 +94,10 @@ describe.each(KINDS)('%s', (kind) => {
     const database = await databases.make(kind)
     const stores = await Promise.all([open(database), open(database), open(database)])
     await waitFor(() => stores.every((store) => store.check().ok), { what: 'all three are ready' })
-    expect(await database.query('select name from log_migration')).toEqual([{ name: '001-logs' }, { name: '002-index' }])
+    expect(await database.query('select name from log_migration')).toEqual([
+      { name: '001-logs' },
+      { name: '002-index' },
+    ])
     await Promise.all(stores.map((store) => store.close()))
   })
 

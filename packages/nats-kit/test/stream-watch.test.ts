@@ -190,10 +190,10 @@ test('a lease that cannot be renewed is lost', async () => {
 test('records are written by one at a time', async () => {
   const { watch } = await startWatched()
   const [one, other] = [watch(), watch()]
-  expect(await one.record('a')).toEqual({ value: undefined, seq: 0 })
+  expect(await one.record('a')).toMatchObject({ value: undefined, seq: 0 })
   const seq = (await one.putRecord('a', 'first', 0)) ?? 0
   expect(await other.putRecord('a', 'second', 0)).toBeUndefined()
-  expect(await other.record('a')).toEqual({ value: 'first', seq })
+  expect(await other.record('a')).toMatchObject({ value: 'first', seq })
   expect(await other.putRecord('a', 'second', seq)).toBeGreaterThan(seq)
 })
 

@@ -4,6 +4,7 @@ import { app } from '../declaration.ts'
 import type { Alarm, AlarmSink } from '../sinks/alarm-sink.ts'
 import { Circuit } from './circuit.ts'
 import { deliverToAll, type Destination, eachOnce, type SinkDelivery } from './deliver-to-all.ts'
+import type { DeliveryJournal } from './delivery-journal.ts'
 
 /** What was sent of alerts is kept with what the watch has to remember, where the app may write. */
 const ALERT_SENDER = `${watchName(app.name)}.sent`
@@ -13,6 +14,8 @@ export interface AlarmDeliveryOptions {
   readonly circuit: { readonly failures: number; readonly firstPauseMs: number }
   /** What was sent to sinks that alert. Its maker opens and closes it. */
   readonly records: OnceStore
+  /** What becomes of each alarm is written there. */
+  readonly journal?: DeliveryJournal
   readonly logger: ServiceLogger
   readonly pause: (reason: string) => Resume
 }
@@ -28,7 +31,7 @@ export interface AlarmDelivery {
 }
 
 export function createAlarmDelivery(options: AlarmDeliveryOptions): AlarmDelivery {
-  const { sinks, circuit, records, logger, pause } = options
+  const { sinks, circuit, records, journal, logger, pause } = options
   const circuits = sinks.map((sink) => new Circuit({ ...circuit, sink: sink.name, logger, pause }))
   const ofThisProcess = createMemoryOnceStore()
   const destinations = sinks.map((sink, index): Destination => ({
@@ -41,8 +44,8 @@ export function createAlarmDelivery(options: AlarmDeliveryOptions): AlarmDeliver
     },
   }))
   return {
-    deliver: deliverToAll(destinations),
-    alerts: eachOnce(destinations, ALERT_SENDER),
+    deliver: deliverToAll(destinations, journal),
+    alerts: eachOnce(destinations, (sink) => `${ALERT_SENDER}.${sink}`),
     stopWaiting: () => circuits.forEach((each) => each.stop()),
     async close() {
       await Promise.all(sinks.map((sink) => sink.close()))

@@ -7,7 +7,7 @@ import { alarmToLogHandler } from './alarm-to-log.ts'
 
 const identity = { id: 'id-1', stream: 'S', seq: 7, storedAt: new Date(0), deliveryCount: 2 }
 const headers: Readonly<Record<string, string>> = { [REQUEST_ID_HEADER]: 'request-1' }
-const contextOf = (channel: string) => 
+const contextOf = (channel: string) =>
   ({ channel, ...identity, header: (name: string) => headers[name] }) as unknown as MessageContext
 
 test('the store gets the alarms of both channels with their identity', async () => {

@@ -29,14 +29,20 @@ export async function stateOf(kysely: Kysely<Tables>): Promise<IndexState> {
   return { lastBatch: row.last_batch, indexedBatch: row.indexed_batch, unindexed }
 }
 
-/** How many rows stand in the batches after this one. */
-export async function entriesAfter(kysely: Kysely<Tables>, batch: number): Promise<number> {
-  const { entries } = await kysely
+/** What the batches after this one have added: rows, and their bytes. */
+export async function sumAfter(
+  kysely: Kysely<Tables>,
+  batch: number,
+): Promise<{ readonly entries: number; readonly bytes: number }> {
+  const { entries, bytes } = await kysely
     .selectFrom('log_batches')
-    .select(({ fn }) => fn.sum<number | string | null>('entries').as('entries'))
+    .select(({ fn }) => [
+      fn.sum<number | string | null>('entries').as('entries'),
+      fn.sum<number | string | null>('bytes').as('bytes'),
+    ])
     .where('no', '>', batch)
     .executeTakeFirstOrThrow()
-  return Number(entries ?? 0)
+  return { entries: Number(entries ?? 0), bytes: Number(bytes ?? 0) }
 }
 
 export interface KeyBatch {
@@ -70,10 +76,7 @@ export function lastKey(segment: SegmentRow): LogKey {
 }
 
 /** Parts by their numbers; one that is empty is not there. */
-export async function readParts(
-  database: Database,
-  ids: readonly number[],
-): Promise<ReadonlyMap<number, Uint8Array>> {
+export async function readParts(database: Database, ids: readonly number[]): Promise<ReadonlyMap<number, Uint8Array>> {
   if (ids.length === 0) return new Map()
   const rows = await database.kysely
     .selectFrom('log_index')

@@ -26,7 +26,8 @@ export function intersect(rows: RowSet, other: RowSet | undefined): void {
 
 /** Adds to `rows` what is in the other. */
 export function unite(rows: RowSet, other: RowSet | undefined): void {
-  if (other) for (let index = 0; index < WORDS; index++) rows[index] = (rows[index] as number) | (other[index] as number)
+  if (other)
+    for (let index = 0; index < WORDS; index++) rows[index] = (rows[index] as number) | (other[index] as number)
 }
 
 export function isEmpty(rows: RowSet): boolean {

@@ -32,6 +32,5 @@ export async function removeOldSegments(kysely: Kysely<Tables>): Promise<void> {
     .selectFrom('logs')
     .select(({ fn }) => fn.min('stored_at_ms').as('oldest'))
     .executeTakeFirstOrThrow()
-  for (const { id, max_ms } of segments)
-    if (oldest === null || max_ms < Number(oldest)) await removeSegment(kysely, id)
+  for (const { id, max_ms } of segments) if (oldest === null || max_ms < Number(oldest)) await removeSegment(kysely, id)
 }

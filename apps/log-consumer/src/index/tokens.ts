@@ -18,6 +18,10 @@ export function requestToken(requestId: string): number {
   return tokenOf(`request ${requestId}`)
 }
 
+export function messageToken(messageId: string): number {
+  return tokenOf(`message ${messageId}`)
+}
+
 export function logToken({ stream, seq }: Pick<LogKey, 'stream' | 'seq'>): number {
   return tokenOf(`log ${seq} ${stream}`)
 }
@@ -44,7 +48,8 @@ export function wantedTokens(text: string): readonly number[] {
   const isAscii = (index: number): boolean => text.charCodeAt(index) < ASCII
   const isThree = (index: number): boolean => isAscii(index) && isAscii(index + 1) && isAscii(index + 2)
   for (let index = 0; index + 1 < text.length; index++) {
-    if (isThree(index)) wanted.add(ofThree(text.charCodeAt(index), text.charCodeAt(index + 1), text.charCodeAt(index + 2)))
+    if (isThree(index))
+      wanted.add(ofThree(text.charCodeAt(index), text.charCodeAt(index + 1), text.charCodeAt(index + 2)))
     // Two that are part of three say nothing more.
     else if (!isThree(index - 1)) wanted.add(ofTwo(text.charCodeAt(index), text.charCodeAt(index + 1)))
   }

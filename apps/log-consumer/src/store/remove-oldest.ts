@@ -2,9 +2,7 @@ import type { Kysely } from 'kysely'
 import type { Tables } from '../database/tables.ts'
 
 /** What all rows and their index take, and how many rows there are. */
-export async function usageOf(
-  kysely: Kysely<Tables>,
-): Promise<{ readonly bytes: number; readonly entries: number }> {
+export async function usageOf(kysely: Kysely<Tables>): Promise<{ readonly bytes: number; readonly entries: number }> {
   const { bytes, entries } = await kysely.selectFrom('log_state').select(['bytes', 'entries']).executeTakeFirstOrThrow()
   const { index } = await kysely
     .selectFrom('log_segments')

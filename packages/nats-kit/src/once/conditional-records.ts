@@ -14,6 +14,8 @@ const MAX_LOOKUP_MS = 5_000
 export interface StoredRecord {
   readonly value: string | undefined
   readonly seq: number
+  /** When it was stored. */
+  readonly at: Date
 }
 
 /**
@@ -57,8 +59,12 @@ export class ConditionalRecords {
     try {
       const lookup = onceLookupSubject(stream, subject)
       const message = await this.#connection.client.request(lookup, undefined, { timeout: this.#lookupTimeoutMs })
-      if (message.headers?.code === NOT_FOUND) return { value: undefined, seq: 0 }
-      return { value: message.string(), seq: Number(message.headers?.get('Nats-Sequence')) }
+      if (message.headers?.code === NOT_FOUND) return { value: undefined, seq: 0, at: new Date(0) }
+      return {
+        value: message.string(),
+        seq: Number(message.headers?.get('Nats-Sequence')),
+        at: new Date(message.headers?.get('Nats-Time-Stamp') ?? 0),
+      }
     } catch (error) {
       throw new KitError(KitErrorCode.BrokerUnavailable, `a record cannot be read now: ${errorText(error)}`, {
         cause: error,

@@ -11,6 +11,12 @@ const FREE = 'free'
 /** The shortest time to live that the server knows. */
 const FREE_TTL_SECONDS = 1
 
+interface Stored {
+  readonly value: string
+  readonly seq: number
+  readonly at: Date
+}
+
 export interface KvOnceStoreOptions {
   /** How long the claim of a process that died stands, in milliseconds from 3,000. Renewed while the handler runs. Default 30,000. */
   readonly leaseMs?: number
@@ -42,9 +48,9 @@ export function createKvOnceStore(connection: Connection, options: KvOnceStoreOp
   const leaseSeconds = Math.ceil(leaseMs / 1_000)
 
   /** What is on the subject; what expired is free. */
-  const read = async (stream: string, subject: string): Promise<{ readonly value: string; readonly seq: number }> => {
-    const { value = FREE, seq } = await records.read(stream, subject)
-    return { value, seq }
+  const read = async (stream: string, subject: string): Promise<Stored> => {
+    const { value = FREE, seq, at } = await records.read(stream, subject)
+    return { value, seq, at }
   }
 
   /** The claim at that sequence: renewed until it is given up. One write at a time, since each names the one before. */
@@ -97,6 +103,10 @@ export function createKvOnceStore(connection: Connection, options: KvOnceStoreOp
       if (held.value !== FREE) return 'running'
       const seq = await records.put(subject, value, held.seq, leaseSeconds)
       return seq === undefined ? 'running' : hold(key, subject, value, seq)
+    },
+    async look(key) {
+      const { value, at } = await read(key.stream, onceSubject(key))
+      return value === FREE ? undefined : { state: value === DONE ? 'done' : 'running', at }
     },
     async close() {
       for (const renewal of renewals) clearInterval(renewal)

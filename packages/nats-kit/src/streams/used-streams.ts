@@ -12,6 +12,8 @@ import {
 export interface StreamUse {
   readonly publishes: readonly Channel[]
   readonly handles: readonly Channel[]
+  /** The channels that it reads without handling them. Default none. */
+  readonly reads?: readonly Channel[]
   /** Whether it watches every stream of the bus. Default false. */
   readonly watchesBus?: boolean
 }
@@ -21,9 +23,10 @@ export function usedStreams(contracts: Contracts, use: StreamUse): readonly stri
   return contracts.streams.flatMap(({ name, channels }) => {
     const publishes = use.publishes.some((channel) => channels.includes(channel))
     const handles = use.handles.some((channel) => channels.includes(channel))
+    const reads = use.reads?.some((channel) => channels.includes(channel)) === true
     const watches = use.watchesBus === true
     return [
-      ...(publishes || handles || watches ? [name] : []),
+      ...(publishes || handles || reads || watches ? [name] : []),
       ...(handles || watches ? [redriveStreamName(name)] : []),
     ]
   })
