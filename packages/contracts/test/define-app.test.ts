@@ -13,6 +13,8 @@ test('a channel alone stands for one without settings, and defaults are filled i
     publishes: [],
     idempotency: false,
     handles: [{ channel: alarmToBot }, { channel: alarmToLog, maxDeliver: 7, retry }],
+    reads: [],
+    hears: [],
     onceOnly: false,
     watchesBus: false,
     asks: [],
@@ -25,14 +27,21 @@ test.each<[Partial<AppOptions>, string]>([
   [{ name: 'An_App' }, 'kebab case'],
   [{ name: 'a'.repeat(49) }, 'kebab case'],
   [{ owner: ' ' }, 'owner is empty'],
-  [{ handles: [] }, 'it publishes nothing, handles nothing, asks nothing and answers nothing'],
+  [{ handles: [] }, 'it publishes, handles, asks, answers, reads and hears nothing'],
   [{ handles: [alarmToBot, { channel: alarmToBot }] }, '"alarm-to-bot" is declared twice'],
   [{ publishes: [alarmToLog, alarmToLog] }, '"alarm-to-log" is declared twice'],
   [{ handles: [{ channel: alarmToBot, maxDeliver: 0 }] }, 'maxDeliver must be a whole number from 1, not 0'],
+  [{ reads: [alarmToLog, alarmToLog] }, '"alarm-to-log" is declared twice'],
+  [{ hears: [alarmToLog, alarmToLog] }, '"alarm-to-log" is declared twice'],
   [{ idempotency: true }, 'declares idempotency and publishes nothing'],
   [{ handles: [], publishes: [alarmToBot], onceOnly: true }, 'declares onceOnly and handles nothing'],
   [{ fanOutInstances: 1.5 }, 'fanOutInstances must be a whole number from 0 to 32, not 1.5'],
 ])('%j is refused, and says why', (options, why) => {
   expect(() => declare(options)).toThrow(ContractError)
   expect(() => declare(options)).toThrow(why)
+})
+
+test('an app may do nothing but read, and nothing but hear', () => {
+  expect(declare({ handles: [], reads: [alarmToBot] })).toMatchObject({ reads: [alarmToBot], handles: [] })
+  expect(declare({ handles: [], hears: [alarmToBot] })).toMatchObject({ hears: [alarmToBot], handles: [] })
 })
