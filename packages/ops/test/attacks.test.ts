@@ -65,6 +65,8 @@ async function startBus(options: TestBrokerOptions = {}): Promise<TestBroker> {
 async function stateFor(app: App, admin: NatsConnection): Promise<unknown> {
   const granted = grantedTo(app)
   const own = new Set(consumersOf(app).flatMap(({ durable }) => [durable, `${durable}_redrive`]))
+  // A cursor that its one reader sets as it likes, and no other app may.
+  if (app.watchesBus) own.add('dead-letter-watch')
   const ask = async <T>(subject: string, body: object): Promise<T> =>
     (await admin.request(`$JS.API.${subject}`, JSON.stringify(body))).json<T>()
   const { streams } = await ask<{ readonly streams: readonly string[] | null }>('STREAM.NAMES', {})

@@ -45,11 +45,16 @@ const DECLARED = `
  * learns a subject of the other's.
  *
  * @throws Error for an app that is called like another user of the broker, and for a request that is not answered by
- * exactly one app, and for two apps that each publish and hear a channel.
+ * exactly one app, for two apps that each publish and hear a channel, and for a second one that watches the bus.
  */
 export function renderAccounts(permissions: readonly AppPermissions[], options: RenderOptions = {}): BrokerFiles {
   const { kind = 'password', oneAccount = false } = options
   assertAnswered(permissions)
+  const watching = permissions.filter(({ app }) => app.watchesBus).map(({ app }) => app.name)
+  if (watching.length > 1)
+    throw new Error(
+      `one app may watch the bus, since its readers share a cursor; ${watching.join(' and ')} declare watchesBus`,
+    )
   if (oneAccount) {
     const users = permissions.flatMap((one) => [whose(one), ...appUser(one, kind)])
     return {
