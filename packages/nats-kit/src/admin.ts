@@ -34,6 +34,15 @@ export {
   redriveStreamName,
   withCompanions,
 } from './streams/companion-streams.ts'
+export {
+  ensureWatchConsumer,
+  isWatchConsumer,
+  WATCH_CONSUMER,
+  type WatchCursor,
+  watchConsumerFaults,
+  watchCursors,
+  watchSubjects,
+} from './bus-watch/watch-consumer.ts'
 export { listConsumers, listStreams } from './streams/list-all.ts'
 export { advisoryStreamName } from './streams/advisory-stream.ts'
 export { listenerSubject } from './core/listener-subjects.ts'
