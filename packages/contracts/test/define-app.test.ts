@@ -16,6 +16,7 @@ test('a channel alone stands for one without settings, and defaults are filled i
     reads: [],
     hears: [],
     onceOnly: false,
+    watchesBus: false,
     asks: [],
     answers: [],
     fanOutInstances: 3,

@@ -3,7 +3,7 @@ import { KitError, KitErrorCode } from '../errors.ts'
 import { JetStreamCode } from '../jetstream-codes.ts'
 import { describeDifference, differences, type FieldDifference, isAnotherInstances } from './consumer-fields.ts'
 import type { Logger } from '../logger.ts'
-import { unanswered } from '../streams/ensure-streams.ts'
+import { unanswered } from '../streams/unanswered.ts'
 
 /** Another instance made the consumer meanwhile. */
 const CONSUMER_EXISTS: ReadonlySet<number> = new Set([JetStreamCode.ConsumerExists, JetStreamCode.ConsumerNameTaken])

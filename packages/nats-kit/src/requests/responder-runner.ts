@@ -166,7 +166,11 @@ export class ResponderRunner {
   /** The caller is told that, and no more. */
   #internal(call: RequestCall, why: string): void {
     const { name } = this.#responder.request
-    this.#connection.logger.error({ event: 'responderFailed', request: name, error: why }, `request ${name} failed`)
+    const requestId = call.header(HeaderName.RequestId)
+    this.#connection.logger.error(
+      { event: 'responderFailed', request: name, ...(requestId !== undefined && { requestId }), error: why },
+      `request ${name} failed`,
+    )
     if (this.#isAwaited(call)) this.#answerError(call, 'internal')
   }
 

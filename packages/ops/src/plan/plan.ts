@@ -9,10 +9,17 @@ export interface FieldUpdate {
 
 /** One thing that `apply` does, in the order of the plan. */
 export type Change =
-  | { readonly action: 'create'; readonly stream: string; readonly fields: readonly FieldUpdate[] }
+  | {
+      readonly action: 'create'
+      readonly stream: string
+      /** The cursor through which dead letters are watched. */
+      readonly consumer?: string
+      readonly fields: readonly FieldUpdate[]
+    }
   | {
       readonly action: 'update'
       readonly stream: string
+      readonly consumer?: string
       readonly fields: readonly FieldUpdate[]
       /** Told from the hash that the stream was tagged with, where it has one. */
       readonly because?: 'declared otherwise since' | 'changed by hand'
