@@ -5,7 +5,7 @@ import { ByteWriter } from './bytes.ts'
 import { encodeKeys } from './keys.ts'
 import { SEGMENT_ROWS, writePosting } from './postings.ts'
 import { BLOCK_ROWS, blockSlot, BOUNDS_SLOT, BUCKET_TOKENS, BUCKETS } from './slots.ts'
-import { ANY_TEXT, channelToken, logToken, messageToken, requestToken, TOKEN_BITS, visitTokens } from './tokens.ts'
+import { ANY_TEXT, channelTokens, logTokens, messageTokens, requestTokens, TOKEN_BITS, visitTokens } from './tokens.ts'
 
 /** Different tokens of one text; one with more is a candidate for every search. */
 const MAX_ROW_TOKENS = 16_384
@@ -55,10 +55,10 @@ export class SegmentBuilder {
   add(row: IndexedRow): void {
     const { stored_at_ms, stream, seq, channel, message_id, request_id, search } = row
     const place = this.#keys.push({ stored_at_ms, stream, seq }) - 1
-    this.#pair(channelToken(channel), place)
-    this.#pair(logToken(row), place)
-    if (message_id !== null) this.#pair(messageToken(message_id), place)
-    if (request_id !== null) this.#pair(requestToken(request_id), place)
+    for (const token of channelTokens(channel)) this.#pair(token, place)
+    for (const token of logTokens(row)) this.#pair(token, place)
+    if (message_id !== null) for (const token of messageTokens(message_id)) this.#pair(token, place)
+    if (request_id !== null) for (const token of requestTokens(request_id)) this.#pair(token, place)
     const before = this.#pairs
     visitTokens(search, (token) => {
       if (this.#pairs - before < MAX_ROW_TOKENS) this.#pair(token, place)

@@ -10,20 +10,25 @@ const MAX_WANTED = 24
 /** What stands for a row whose text has more tokens than a row may: it is a candidate for every text. */
 export const ANY_TEXT = tokenOf('any text')
 
-export function channelToken(channel: string): number {
-  return tokenOf(`channel ${channel}`)
+/*
+ * Whatever is asked for as a whole has two tokens: a single one that a common text happens to have too would make every
+ * row a candidate.
+ */
+
+export function channelTokens(channel: string): readonly number[] {
+  return [tokenOf(`channel ${channel}`), tokenOf(`${channel} channel`)]
 }
 
-export function requestToken(requestId: string): number {
-  return tokenOf(`request ${requestId}`)
+export function requestTokens(requestId: string): readonly number[] {
+  return [tokenOf(`request ${requestId}`), tokenOf(`${requestId} request`)]
 }
 
-export function messageToken(messageId: string): number {
-  return tokenOf(`message ${messageId}`)
+export function messageTokens(messageId: string): readonly number[] {
+  return [tokenOf(`message ${messageId}`), tokenOf(`${messageId} message`)]
 }
 
-export function logToken({ stream, seq }: Pick<LogKey, 'stream' | 'seq'>): number {
-  return tokenOf(`log ${seq} ${stream}`)
+export function logTokens({ stream, seq }: Pick<LogKey, 'stream' | 'seq'>): readonly number[] {
+  return [tokenOf(`log ${seq} ${stream}`), tokenOf(`${stream} ${seq} log`)]
 }
 
 /**
