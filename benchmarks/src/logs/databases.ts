@@ -18,10 +18,7 @@ export interface BenchmarkDatabase extends AsyncDisposable {
 }
 
 /** The helpers of the app's tests start a real Postgres. */
-const SUPPORT = join(
-  fileURLToPath(import.meta.resolve('log-consumer/package.json')),
-  '../test/support/postgres-server.ts',
-)
+const SUPPORT = fileURLToPath(new URL('../../../apps/log-consumer/test/support/postgres-server.ts', import.meta.url))
 
 interface PostgresSupport {
   startPostgres(): Promise<AsyncDisposable & { createDatabase(): Promise<string> }>

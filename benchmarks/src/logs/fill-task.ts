@@ -11,7 +11,7 @@ import { recordAt } from './records.ts'
 
 const BATCH_ROWS = 256
 const SEGMENT_BATCHES = 64
-const APP = join(fileURLToPath(import.meta.resolve('log-consumer/package.json')), '../src')
+const APP = fileURLToPath(new URL('../../../apps/log-consumer/src', import.meta.url))
 const load = (file: string): Promise<unknown> => import(pathToFileURL(join(APP, file)).href)
 
 interface Opened {

@@ -7,7 +7,7 @@ import { percentile } from '../measure/statistics.ts'
 import { COMMON_ENGLISH, COMMON_KOREAN, RARE_ENGLISH, RARE_KOREAN, requestIdAt } from './alarms.ts'
 import { type BenchmarkDatabase, type DatabaseKind, makeDatabase } from './databases.ts'
 
-const APP = fileURLToPath(import.meta.resolve('log-consumer/package.json')).replace('package.json', 'src/main.ts')
+const APP = fileURLToPath(new URL('../../../apps/log-consumer/src/main.ts', import.meta.url))
 const FILL_TASK = fileURLToPath(new URL('fill-task.ts', import.meta.url))
 const ROUNDS = 20
 const QUIET_MS = 50
