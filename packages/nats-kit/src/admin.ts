@@ -25,13 +25,14 @@ export {
   deadLetterStreamName,
   deadLetterSubject,
   idempotencyStreamName,
+  redriveConsumerName,
   redriveStreamName,
   withCompanions,
 } from './streams/companion-streams.ts'
 export { advisoryStreamName } from './streams/advisory-stream.ts'
 export { configHash } from './streams/config-hash.ts'
 export { INCARNATION_KEY, incarnationOf, isMigrating, MIGRATING_KEY, migrationName } from './streams/incarnation.ts'
-export { onceBucketName, onceSubjects } from './streams/once-bucket.ts'
+export { noteSubjects, onceBucketName, onceSubjects } from './streams/once-bucket.ts'
 export { describeChange, type FieldChange, planStream, type PlanOptions, type StreamPlan } from './streams/plan.ts'
 export { taggedHash } from './streams/stream-tag.ts'
 export type { DeclaredStreamConfig } from './streams/to-stream-config.ts'

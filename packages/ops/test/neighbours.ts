@@ -29,6 +29,7 @@ export function mayDo(app: App): readonly Attempt[] {
     ),
     ...consumersOf(app).flatMap(({ durable, channel, stream }) => [
       ...consumerSubjects(durable, channel.subject, stream),
+      ...noteAttempts(durable, stream),
       ...(app.onceOnly ? onceAttempts(durable, stream) : []),
     ]),
     ...publishes(
@@ -36,7 +37,7 @@ export function mayDo(app: App): readonly Attempt[] {
         ...streams,
         ...[...readsFrom].flatMap((stream) => ['DLQ', 'REDRIVE'].map((kind) => `${stream}_${kind}`)),
         ...claimsFor.map((stream) => `${stream}_IDEMPOTENCY`),
-        ...(app.onceOnly ? [...readsFrom].map((stream) => `KV_${stream}_ONCE`) : []),
+        ...[...readsFrom].map((stream) => `KV_${stream}_ONCE`),
       ].map((stream) => `$JS.API.STREAM.INFO.${stream}`),
     ),
     ...subscribes([`_INBOX_${app.name}.>`]),
@@ -48,6 +49,12 @@ export function onceAttempts(durable: string, stream: string): readonly Attempt[
   return publishes([record, `$JS.API.DIRECT.GET.KV_${stream}_ONCE.${record}`])
 }
 
+/** What is noted of a consumer, and of the one beside it. */
+export function noteAttempts(durable: string, stream: string): readonly Attempt[] {
+  const records = [durable, `${durable}_redrive`].map((name) => `$KV.${stream}_ONCE.${name}.notes`)
+  return publishes(records.flatMap((record) => [record, `$JS.API.DIRECT.GET.KV_${stream}_ONCE.${record}`]))
+}
+
 /** All that is next to what an app may do: what others may, what is beyond its own, what nobody may. */
 export function mayNotDo(app: App, all: readonly App[]): readonly Attempt[] {
   const others = all.filter(({ name }) => name !== app.name)
@@ -56,7 +63,9 @@ export function mayNotDo(app: App, all: readonly App[]): readonly Attempt[] {
     ...others.flatMap(mayDo),
     ...contracts.channels.flatMap(({ subject }) => publishes([subject, `core.${subject}`])),
     ...all.flatMap(consumersOf).flatMap(({ durable, stream }) => consumerPowers(durable, stream)),
-    ...all.flatMap(consumersOf).flatMap(({ durable, stream }) => onceAttempts(durable, stream)),
+    ...all
+      .flatMap(consumersOf)
+      .flatMap(({ durable, stream }) => [...onceAttempts(durable, stream), ...noteAttempts(durable, stream)]),
     ...beyond(app),
     ...STREAM_POWERS,
     ...publishes(STREAM_NAMES.map((stream) => `$JS.API.STREAM.INFO.${stream}`)),

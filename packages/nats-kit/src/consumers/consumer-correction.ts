@@ -30,14 +30,14 @@ export class ConsumerCorrection {
   }
 
   /**
-   * @param noteOf what is noted in the metadata with a change.
+   * @param onChange waited for before anything is changed.
    * @returns the consumer with what differs put right; undefined where that cannot be done.
    */
   async corrected(
     manager: JetStreamManager,
     live: ConsumerInfo,
     declared: Partial<ConsumerConfig>,
-    noteOf: () => Promise<Record<string, string>>,
+    onChange: () => Promise<unknown>,
   ): Promise<ConsumerInfo | undefined> {
     const judged = judgeRunning(declared, live)
     const { leave } = judged
@@ -51,9 +51,9 @@ export class ConsumerCorrection {
     }
     const changes = repair.map(describeDifference)
     const isContent = repair.some(({ effect }) => effect === 'content')
-    const wanted = { ...declared, metadata: { ...declared.metadata, ...(await noteOf()) } }
     try {
-      const info = await correctConsumer(manager, this.#spec.stream, wanted, live, repair)
+      await onChange()
+      const info = await correctConsumer(manager, this.#spec.stream, declared, live, repair)
       this.#noteServersOwn(judgeRunning(declared, info).repair)
       this.#connection.logger[isContent ? 'error' : 'warn'](
         { event: 'consumerRepaired', stream: this.#spec.stream, consumer: this.#spec.name, changes },

@@ -31,7 +31,7 @@ export interface EnsuredConsumer {
 /**
  * Makes the consumer, or makes the one that is there the declared one; each changed field is logged.
  *
- * @param noteOf what is noted in the metadata of one that is changed, in the same request.
+ * @param onChange told of one that is about to be changed, and waited for.
  * @param onNew what is noted in the metadata of one that is made.
  * @throws KitError `stream_missing`, `consumer_conflict` naming the fields the server cannot change,
  * `permission_denied`, `broker_unavailable`.
@@ -41,7 +41,7 @@ export async function ensureConsumer(
   stream: string,
   config: Partial<ConsumerConfig> & { readonly name?: string },
   logger: Logger,
-  noteOf: (live: ConsumerInfo) => Record<string, string> = () => ({}),
+  onChange: (live: ConsumerInfo) => Promise<unknown> = async () => undefined,
   onNew: Readonly<Record<string, string>> = {},
 ): Promise<EnsuredConsumer> {
   const name = config.name as string
@@ -55,10 +55,10 @@ export async function ensureConsumer(
       if (!(error instanceof JetStreamApiError && CONSUMER_EXISTS.has(error.code)))
         throw consumerError(stream, name, error)
       // Another instance was first; what it made is compared below.
-      return updateConsumer(manager, stream, config, await manager.consumers.info(stream, name), logger, noteOf)
+      return updateConsumer(manager, stream, config, await manager.consumers.info(stream, name), logger, onChange)
     }
   }
-  return updateConsumer(manager, stream, config, live, logger, noteOf)
+  return updateConsumer(manager, stream, config, live, logger, onChange)
 }
 
 async function updateConsumer(
@@ -67,12 +67,12 @@ async function updateConsumer(
   config: Partial<ConsumerConfig>,
   live: ConsumerInfo,
   logger: Logger,
-  noteOf: (live: ConsumerInfo) => Record<string, string>,
+  onChange: (live: ConsumerInfo) => Promise<unknown>,
 ): Promise<EnsuredConsumer> {
   const wrong = differences(config, live.config).filter(({ tolerated }) => !tolerated)
   if (wrong.length === 0) return { info: live, created: false }
-  const metadata = { ...config.metadata, ...noteOf(live) }
-  const info = await correctConsumer(manager, stream, { ...config, metadata }, live, wrong)
+  await onChange(live)
+  const info = await correctConsumer(manager, stream, config, live, wrong)
   // What the server gives by itself, as an account's limit on requests, is still there.
   const left = new Set(differences(config, info.config).map(({ field }) => field))
   const changes = wrong.filter(({ field }) => !left.has(field)).map(describeDifference)

@@ -160,7 +160,6 @@ function onlyUsed({ contracts, app, publisher, subscriber }: BusOptions): { read
     publishes: publisher ? (app?.publishes ?? contracts.channels) : [],
     idempotency: publisher?.idempotency === true,
     handles: (subscriber?.handlers ?? []).map(({ channel }) => channel),
-    onceOnly: app?.onceOnly === true,
   })
   return { only }
 }

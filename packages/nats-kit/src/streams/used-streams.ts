@@ -8,8 +8,6 @@ export interface StreamUse {
   /** Whether it holds ids of a caller's to one message. */
   readonly idempotency: boolean
   readonly handles: readonly Channel[]
-  /** Whether it records on the broker which messages it handled. */
-  readonly onceOnly: boolean
 }
 
 /** The names of the streams that an app has to do with, companions among them, in the order of the declaration. */
@@ -22,7 +20,8 @@ export function usedStreams(contracts: Contracts, use: StreamUse): readonly stri
       ...(handles ? [deadLetterStreamName(name)] : []),
       ...(publishes && use.idempotency ? [idempotencyStreamName(name)] : []),
       ...(handles ? [redriveStreamName(name)] : []),
-      ...(handles && use.onceOnly ? [onceStreamName(name)] : []),
+      // What it handled, and what it notes of its consumers.
+      ...(handles ? [onceStreamName(name)] : []),
     ]
   })
 }

@@ -6,7 +6,9 @@ import {
   consumerSubjects,
   idempotencySubjects,
   inboxPrefixOf,
+  noteSubjects,
   onceSubjects,
+  redriveConsumerName,
   streamLookupSubject,
   usedStreams,
 } from '@alarm-bus/nats-kit/admin'
@@ -72,7 +74,12 @@ function handling(app: App, { channel }: HandledChannel, contracts: Contracts): 
         : `instance ${instance} alone (DELIVERY=fan-out)`
     return {
       what: `${channel.name}, ${who}.`,
-      subjects: [...consumerSubjects(place), ...(app.onceOnly ? onceSubjects(place.stream, place.name) : [])],
+      subjects: [
+        ...consumerSubjects(place),
+        // No subject twice: a request on one that two imports cover would be asked twice.
+        ...(app.onceOnly ? onceSubjects(place.stream, place.name) : noteSubjects(place.stream, place.name)),
+        ...noteSubjects(place.stream, redriveConsumerName(place.name)),
+      ],
     }
   })
 }
