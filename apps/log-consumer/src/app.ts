@@ -10,6 +10,8 @@ import { alarmToLogHandler } from './handlers/alarm-to-log.ts'
 import { createLogHttp } from './http/log-http.ts'
 import { openLogStore } from './store/log-store.ts'
 
+/** The kit's, where neither the environment nor the declaration says another. */
+const DEFAULT_CONCURRENCY = 16
 /** Of a handler at once, besides those of `CONCURRENCY`: the redriven one. */
 const REDRIVEN = 1
 
@@ -25,7 +27,8 @@ export async function createLogConsumer(config: LogConsumerConfig, logger: Servi
     database: await openDatabase(storage),
     logger,
     limits: config.limits,
-    maxQueued: app.handles.length * ((subscriber.concurrency ?? 0) + REDRIVEN),
+    maxQueued:
+      app.handles.length * ((subscriber.concurrency ?? app.consuming.concurrency ?? DEFAULT_CONCURRENCY) + REDRIVEN),
   })
   const metrics = createMetrics(config)
   const observed = metrics.observe(

@@ -47,6 +47,14 @@ describe('the admin’s user', () => {
     expect(await refused(await broker.raw('admin'), '_INBOX_admin', allowed)).toEqual([])
   })
 
+  test('makes the consumers of apps, each held to a subject', async () => {
+    const allowed: readonly Attempt[] = [
+      { publish: '$JS.API.CONSUMER.CREATE.BASQUIAT_STREAM.alarm-consumer_alarm-to-bot.alarm.to.bot' },
+      { publish: '$JS.API.CONSUMER.CREATE.BASQUIAT_STREAM_REDRIVE.alarm-consumer_alarm-to-bot_redrive.redrive.x.y.>' },
+    ]
+    expect(await refused(await broker.raw('admin'), '_INBOX_admin', allowed)).toEqual([])
+  })
+
   test('removes consumers of any app', async () => {
     const allowed: readonly Attempt[] = [
       { publish: '$JS.API.CONSUMER.DELETE.BASQUIAT_STREAM.gone-app_alarm-to-bot' },
@@ -73,7 +81,7 @@ describe('the admin’s user', () => {
         (attempt) => !('publish' in attempt && /\.(LIST|NAMES|DELETE)\./.test(attempt.publish)),
       ),
       ...consumerSubjects('alarm-consumer_alarm-to-bot', 'alarm.to.bot').filter(
-        (attempt) => !('publish' in attempt && /\.(INFO|DELETE)\./.test(attempt.publish)),
+        (attempt) => !('publish' in attempt && /\.(INFO|DELETE|CREATE)\./.test(attempt.publish)),
       ),
       { publish: 'alarm.to.bot' },
       { publish: 'core.alarm.to.bot' },

@@ -4,6 +4,9 @@ import { parseEnv } from 'node:util'
 import { connect as connectKit, type Connection } from '@alarm-bus/nats-kit'
 import { collectLogs, type NatsServer, startTestBroker } from '@alarm-bus/nats-kit/testing'
 import { connect, type NatsConnection } from '@nats-io/transport-node'
+import { contracts } from '@alarm-bus/contracts'
+import { readApps } from '../src/apps/read-apps.ts'
+import { applyStreams } from '../src/index.ts'
 import type { BrokerFiles } from '../src/permissions/render-accounts.ts'
 import { passwordVariable } from '../src/permissions/user-variables.ts'
 
@@ -41,6 +44,16 @@ export interface TestBroker extends AsyncDisposable {
   raw(user: User): Promise<NatsConnection>
   /** A connection of the kit. */
   kit(user: User): Promise<Connection>
+}
+
+/** Streams and consumers as they are declared. */
+export async function applyDeclared({ server }: Pick<TestBroker, 'server'>): Promise<void> {
+  await applyStreams({
+    servers: [server.url],
+    auth: authOf('admin'),
+    streams: contracts.streams,
+    consumers: { apps: await readApps(), contracts },
+  })
 }
 
 export interface TestBrokerOptions {

@@ -37,7 +37,7 @@ export function mayDo(app: App): readonly Attempt[] {
         ...streams,
         ...[...readsFrom].flatMap((stream) => ['DLQ', 'REDRIVE'].map((kind) => `${stream}_${kind}`)),
         ...claimsFor.map((stream) => `${stream}_IDEMPOTENCY`),
-        ...[...readsFrom].map((stream) => `KV_${stream}_ONCE`),
+        ...(app.onceOnly ? [...readsFrom].map((stream) => `KV_${stream}_ONCE`) : []),
       ].map((stream) => `$JS.API.STREAM.INFO.${stream}`),
     ),
     ...subscribes([`_INBOX_${app.name}.>`]),

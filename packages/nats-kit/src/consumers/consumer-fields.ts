@@ -13,6 +13,8 @@ interface FieldRule {
   readonly tolerated?: true
   /** Instances of an app may declare different ones, for instance while a release is rolled out. */
   readonly perRelease?: true
+  /** A durable without it is as good: an administrator made it to stay. */
+  readonly mayBeUnset?: true
   /** What the server shows where nothing was set. */
   readonly unset?: unknown
 }
@@ -34,7 +36,7 @@ const RULES = {
   priority_timeout: { effect: 'pace' },
   ack_wait: { effect: 'pace', perRelease: true },
   max_ack_pending: { effect: 'pace', perRelease: true },
-  inactive_threshold: { effect: 'pace', perRelease: true },
+  inactive_threshold: { effect: 'pace', perRelease: true, mayBeUnset: true },
   idle_heartbeat: { effect: 'pace', perRelease: true },
   max_deliver: { effect: 'pace' },
   backoff: { effect: 'pace' },
@@ -68,7 +70,11 @@ export function differences(
   const wanted = declared as Partial<Record<ConsumerField, unknown>>
   const found = live as Partial<Record<ConsumerField, unknown>>
   return (Object.entries(RULES) as [ConsumerField, FieldRule][])
-    .filter(([field, { unset }]) => normal(wanted[field], unset) !== normal(found[field], unset))
+    .filter(([field, { unset, mayBeUnset }]) => {
+      const live = normal(found[field], unset)
+      if (mayBeUnset && live === null && declared.durable_name !== undefined) return false
+      return normal(wanted[field], unset) !== live
+    })
     .map(([field, rule]) => ({ ...rule, field, live: found[field], declared: wanted[field] }))
     .sort((a, b) => Number(b.effect === 'content') - Number(a.effect === 'content'))
 }

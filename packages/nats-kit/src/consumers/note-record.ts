@@ -39,7 +39,7 @@ interface StoredRecord {
  * The consumer together with what is noted of it: in the stream's bucket, where an app may write with the right to its
  * own consumers' keys alone; and what kits before 1.0 noted in the consumer's metadata.
  *
- * @throws KitError `permission_denied`, `broker_unavailable`.
+ * @throws KitError `broker_unavailable`.
  */
 export async function noted(connection: Connection, info: ConsumerInfo): Promise<NotedConsumer> {
   const record = await read(connection, info.stream_name, info.name)
@@ -152,7 +152,12 @@ async function put(
 }
 
 async function read(connection: Connection, stream: string, name: string): Promise<StoredRecord> {
-  const answer = await ask(connection, noteLookupSubject(stream, name), '', name)
+  const answer = await ask(connection, noteLookupSubject(stream, name), '', name).catch((error: unknown) => {
+    // With the permissions of before, until they are renewed, there is none.
+    if (KitError.is(error, KitErrorCode.PermissionDenied)) return undefined
+    throw error
+  })
+  if (answer === undefined) return { notes: {}, seq: 0 }
   if (answer.headers?.code === NOT_FOUND) return { notes: {}, seq: 0 }
   const seq = Number(answer.headers?.get('Nats-Sequence'))
   try {

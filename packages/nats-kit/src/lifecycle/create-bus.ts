@@ -38,7 +38,8 @@ export function createBus(options: BusOptions): Bus {
     refuseUndeclared(app, options.connection.name, does)
   }
   const subscriberOptions = options.subscriber && {
-    ...options.subscriber,
+    ...app?.consuming,
+    ...defined(options.subscriber),
     contracts,
     app: options.connection.name,
     handlers: app ? withDeclaredSettings(app, options.subscriber.handlers) : options.subscriber.handlers,
@@ -153,6 +154,11 @@ export function createBus(options: BusOptions): Bus {
   }
 }
 
+/** An option that is undefined is one that is not given. */
+function defined<T extends object>(options: T): T {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T
+}
+
 /** What an app does not use is others' to look after, and its user may not look at it. */
 function onlyUsed({ contracts, app, publisher, subscriber }: BusOptions): { readonly only?: readonly string[] } {
   if (!publisher && !subscriber) return {}
@@ -160,6 +166,7 @@ function onlyUsed({ contracts, app, publisher, subscriber }: BusOptions): { read
     publishes: publisher ? (app?.publishes ?? contracts.channels) : [],
     idempotency: publisher?.idempotency === true,
     handles: (subscriber?.handlers ?? []).map(({ channel }) => channel),
+    onceOnly: app?.onceOnly === true,
   })
   return { only }
 }

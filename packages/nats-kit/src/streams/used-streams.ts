@@ -8,6 +8,8 @@ export interface StreamUse {
   /** Whether it holds ids of a caller's to one message. */
   readonly idempotency: boolean
   readonly handles: readonly Channel[]
+  /** Whether it records on the broker which messages it handled. */
+  readonly onceOnly: boolean
 }
 
 /** The names of the streams that an app has to do with, companions among them, in the order of the declaration. */
@@ -20,8 +22,7 @@ export function usedStreams(contracts: Contracts, use: StreamUse): readonly stri
       ...(handles ? [deadLetterStreamName(name)] : []),
       ...(publishes && use.idempotency ? [idempotencyStreamName(name)] : []),
       ...(handles ? [redriveStreamName(name)] : []),
-      // What it handled, and what it notes of its consumers.
-      ...(handles ? [onceStreamName(name)] : []),
+      ...(handles && use.onceOnly ? [onceStreamName(name)] : []),
     ]
   })
 }

@@ -1,11 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { contracts } from '@alarm-bus/contracts'
 import { type NatsServer, NatsServerError, readInfo } from '@alarm-bus/nats-server'
-import { type AppliedStream, applyStreams } from '../apply-streams.ts'
+import { readApps } from '../apps/read-apps.ts'
+import { type AppliedStream, applyStreams, type ApplyStreamsOptions } from '../apply-streams.ts'
 import { readEnvironment } from '../config.ts'
 import { describeApplied } from '../describe-applied.ts'
 import { banner, untilAppsAreReady } from './banner.ts'
 import { type BrokerRecord, forgetBroker, recordBroker } from './broker-record.ts'
+import { deployedBy } from './deployed.ts'
 import { appsOf, type TaskEnd, watchForTheEnd } from './end-signal.ts'
 import { BrokerStartError, brokerPort, startOwnBroker } from './own-broker.ts'
 import { isAlive } from './processes.ts'
@@ -52,6 +54,7 @@ async function useExternal(servers: string, end: TaskEnd): Promise<void> {
     await applyStreams({
       ...readEnvironment(process.env),
       streams: contracts.streams,
+      consumers: await declared(),
       mode: 'create',
       onApplied: sayApplied,
     })
@@ -88,6 +91,7 @@ async function serve(broker: NatsServer, end: TaskEnd): Promise<'aborted'> {
     await applyStreams({
       ...readEnvironment({ ...process.env, ...servers }),
       streams: contracts.streams,
+      consumers: await declared(),
       onApplied: sayApplied,
     })
     recordBroker(recordOf(broker))
@@ -99,6 +103,15 @@ async function serve(broker: NatsServer, end: TaskEnd): Promise<'aborted'> {
     forgetBroker(process.pid)
     await broker.stop()
   }
+}
+
+/** The apps may be half written: then their consumers are made by the next `pnpm ops apply`, and they say so. */
+async function declared(): Promise<NonNullable<ApplyStreamsOptions['consumers']>> {
+  const apps = await readApps().catch((error: Error) => {
+    say(`no consumers are made: ${error.message}`)
+    return []
+  })
+  return { apps, contracts, deployed: deployedBy(process.env) }
 }
 
 function recordOf({ pid, serverId, url, port, monitorUrl }: NatsServer): BrokerRecord {

@@ -1,6 +1,7 @@
 import { KitError, KitErrorCode } from '@alarm-bus/nats-kit'
 import type { DeclaredStreamConfig } from '@alarm-bus/nats-kit/admin'
 import { JetStreamApiError } from '@nats-io/jetstream'
+import { changeConsumer } from './change-consumer.ts'
 import type { Declared } from './declared.ts'
 import { migrateStream } from './migrate-stream.ts'
 import { moveConsumer } from './move-consumer.ts'
@@ -83,8 +84,11 @@ export async function applyPlan(
     const { manager: migrators } = migrator ?? { manager }
     switch (change.action) {
       case 'create':
-        return manager.streams.add(declaredStream(stream))
       case 'update': {
+        const { consumer } = change
+        if (consumer !== undefined)
+          return changeConsumer(manager, { ...change, consumer }, declared.consumers ?? [], options.mode)
+        if (change.action === 'create') return manager.streams.add(declaredStream(stream))
         const config = withCopies(declaredStream(stream))
         const live = observed.streams.get(stream)?.config
         // The client merges this with what is there, so fields that nobody declared stay.

@@ -14,21 +14,28 @@ import { lasting, sealOf } from './plan-seal.ts'
  *
  * @throws UsageError where something is to be destroyed that is declared as it is, or not there.
  */
-export function makePlan(declared: Declared, observed: Observed, options: PlanOptions): Plan {
+export function makePlan(
+  declared: Declared,
+  observed: Observed,
+  options: PlanOptions,
+  /** Whether a migrator is at hand, without whom nothing is retired. */
+  hasMigrator = true,
+): Plan {
   const consumers = declared.consumers && planConsumers(declared.consumers, observed, options.mode)
-  const advisories = planAdvisories(declared, observed)
+  const advisories = planAdvisories(declared, observed, hasMigrator)
   const unknown = [...unknownStreams(declared, observed), ...(consumers?.unknown ?? [])]
   const doomed = unknown.filter((note) => options.destroy.includes(nameOf(note)))
   const changes: Change[] = [
     ...declared.streams.flatMap((one) => streamChange(one, observed, options)),
-    ...(consumers?.changes ?? []),
+    // What is retired changes consumers as well, and is done before they are held to what is declared.
     ...advisories.changes,
+    ...(consumers?.changes ?? []),
     ...doomed.map(destruction),
   ]
   const named = new Set(changes.filter(destroys).map(nameOf))
   const idle = options.destroy.find((name) => !named.has(name))
   if (idle !== undefined) throw new UsageError(`--destroy ${idle}: there is nothing of that name to destroy`)
-  const notes = [...(consumers?.notes ?? []), ...advisories.notes, ...unknown.filter((note) => !doomed.includes(note))]
+  const notes = [...advisories.notes, ...unknown.filter((note) => !doomed.includes(note))]
   const fingerprint = fingerprintOf(declared, observed, changes)
   const plan = { version: 1, options, fingerprint, changes, notes } as const
   return { ...plan, seal: sealOf(plan) }

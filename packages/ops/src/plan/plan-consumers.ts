@@ -1,30 +1,28 @@
-import type { DeclaredConsumer } from '@alarm-bus/nats-kit/admin'
-import type { ConsumerInfo } from '@nats-io/jetstream'
+import { advisoryStreamName, type DeclaredConsumer, migrationName } from '@alarm-bus/nats-kit/admin'
+import type { ConsumerConfig, ConsumerInfo } from '@nats-io/jetstream'
 import type { Observed } from './observe.ts'
 import { movingName } from './move-consumer.ts'
 import type { Change, FieldUpdate, Note, PlanOptions } from './plan.ts'
 
 interface ConsumerPlan {
   readonly changes: readonly Change[]
-  readonly notes: readonly Note[]
   readonly unknown: readonly (Note & { readonly kind: 'unknown' })[]
 }
 
 /**
- * Consumers are their apps' own: each makes its own when it starts, and changes what the server lets it change. So what
- * is missing or changeable is only said; what is left is what an app alone cannot get past.
+ * Makes the consumers that the apps declare, and changes those that are there to what is declared: an app may not shape
+ * its own (decisions/029). What the declaration does not say stays as it is.
  */
 export function planConsumers(
   declared: readonly DeclaredConsumer[],
-  { consumers }: Observed,
+  { consumers, streams }: Observed,
   mode: PlanOptions['mode'],
 ): ConsumerPlan {
   const find = ({ stream, name }: DeclaredConsumer): ConsumerInfo | undefined =>
     consumers.find((live) => live.stream_name === stream && live.name === name)
   const changes: Change[] = []
-  const notes: Note[] = []
   for (const one of declared) {
-    const { stream, name: consumer, app } = one
+    const { stream, name: consumer } = one
     const live = find(one)
     // What holds its position says that it is on its way.
     const moving = consumers.some((other) => other.stream_name === stream && other.name === movingName(consumer))
@@ -33,14 +31,17 @@ export function planConsumers(
       continue
     }
     if (!live) {
-      if (isExpected(one, declared, find)) notes.push({ kind: 'made_by_app', stream, consumer, app })
+      // What is in a copy is carried over with the stream.
+      if (streams.has(migrationName(stream))) continue
+      if (isWanted(one, declared, find)) changes.push(creation(one, mode))
       continue
     }
-    const fields = differences(one, live, mode)
+    // While kits before 1.0 may run, the server gives messages up for them; what ends that is their retirement.
+    const isRetired = !streams.has(advisoryStreamName(stream))
+    const fields = differences(one, live, mode).filter(({ field }) => field !== 'max_deliver' || isRetired)
     if (fields.length === 0) continue
-    if (fields.every(({ field }) => CHANGEABLE.has(field)))
-      notes.push({ kind: 'updated_by_app', stream, consumer, app, fields })
-    else changes.push({ action: 'move', stream, consumer, fields })
+    const action = fields.every(({ field }) => CHANGEABLE.has(field)) ? 'update' : 'move'
+    changes.push({ action, stream, consumer, fields })
   }
   const known = new Set(declared.flatMap(({ stream, name }) => [`${stream}/${name}`, `${stream}/${movingName(name)}`]))
   const unknown = consumers
@@ -51,19 +52,45 @@ export function planConsumers(
       consumer: live.name,
       messages: live.num_pending + live.num_ack_pending,
     }))
-  return { changes, notes, unknown }
+  return { changes, unknown }
 }
 
-/** What the kit changes on its own consumer when its app starts. */
-const CHANGEABLE: ReadonlySet<string> = new Set(['filter_subject', 'max_deliver'])
+/** What the server lets be changed on a consumer that is there. */
+const CHANGEABLE: ReadonlySet<string> = new Set([
+  'filter_subject',
+  'max_deliver',
+  'ack_wait',
+  'max_ack_pending',
+  'inactive_threshold',
+])
 
-/** Which of its instances an app runs is its deployment's to say; that it has none at all is worth a line. */
-function isExpected(
+/** The whole configuration of a consumer that has to be made, but for where it begins. */
+export function configOf(one: DeclaredConsumer, mode: PlanOptions['mode']): Partial<ConsumerConfig> {
+  return one.made[modeOf(one, mode) ?? 'pull']
+}
+
+function modeOf({ pulls, mode: declared }: DeclaredConsumer, mode: PlanOptions['mode']): DeclaredConsumer['mode'] {
+  return pulls ? 'pull' : (mode ?? declared)
+}
+
+function creation(one: DeclaredConsumer, mode: PlanOptions['mode']): Change {
+  const { stream, name: consumer, startAt } = one
+  const { name: _, metadata: __, ...config } = configOf(one, mode)
+  const fields = Object.entries({ ...config, deliver_policy: startAt }).map(([field, after]) => ({
+    field,
+    before: null,
+    after,
+  }))
+  return { action: 'create', stream, consumer, fields }
+}
+
+/** Which of its instances an app runs is its deployment's to say, where the app does not; one of them is needed. */
+function isWanted(
   one: DeclaredConsumer,
   declared: readonly DeclaredConsumer[],
   find: (one: DeclaredConsumer) => ConsumerInfo | undefined,
 ): boolean {
-  if (one.instance !== undefined) return false
+  if (one.wanted !== 'unless another') return one.wanted === 'always'
   const { app, stream, channel } = one
   const others = declared.filter(
     (other) => other.app === app && other.stream === stream && other.channel === channel && other !== one,
@@ -72,15 +99,15 @@ function isExpected(
 }
 
 function differences(
-  { config, pulls, push }: DeclaredConsumer,
+  one: DeclaredConsumer,
   { config: live }: ConsumerInfo,
   mode: PlanOptions['mode'],
 ): readonly FieldUpdate[] {
-  const expected: Record<string, unknown> = { ...config }
+  const expected: Record<string, unknown> = { ...one.config }
   const pullsNow = live.deliver_subject === undefined
-  const shouldPull = pulls || mode === 'pull' || (mode === undefined && pullsNow)
+  const wanted = modeOf(one, mode) ?? (pullsNow ? 'pull' : 'push')
   // The subject itself is a matter of the connection's name; that there is one makes the difference.
-  if (shouldPull !== pullsNow) Object.assign(expected, shouldPull ? NOT_PUSHED : push)
+  if ((wanted === 'pull') !== pullsNow) Object.assign(expected, NOT_PUSHED, picked(one.made[wanted], MOVED))
   return Object.keys(expected)
     .map((field) => ({
       field,
@@ -91,3 +118,8 @@ function differences(
 }
 
 const NOT_PUSHED = { deliver_subject: null, deliver_group: null, idle_heartbeat: null }
+const MOVED = ['deliver_subject', 'deliver_group', 'idle_heartbeat', 'max_ack_pending'] as const
+
+function picked(config: Partial<ConsumerConfig>, fields: readonly (keyof ConsumerConfig)[]): object {
+  return Object.fromEntries(fields.filter((field) => field in config).map((field) => [field, config[field]]))
+}

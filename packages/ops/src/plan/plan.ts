@@ -7,10 +7,16 @@ export interface FieldUpdate {
 
 /** One thing that `apply` does, in the order of the plan. */
 export type Change =
-  | { readonly action: 'create'; readonly stream: string; readonly fields: readonly FieldUpdate[] }
+  | {
+      readonly action: 'create'
+      readonly stream: string
+      readonly consumer?: string
+      readonly fields: readonly FieldUpdate[]
+    }
   | {
       readonly action: 'update'
       readonly stream: string
+      readonly consumer?: string
       readonly fields: readonly FieldUpdate[]
       /** Told from the hash that the stream was tagged with, where it has one. */
       readonly because?: 'declared otherwise since' | 'changed by hand'
@@ -58,14 +64,6 @@ export type Change =
 
 /** What `apply` leaves alone, and why. */
 export type Note =
-  | { readonly kind: 'made_by_app'; readonly stream: string; readonly consumer: string; readonly app: string }
-  | {
-      readonly kind: 'updated_by_app'
-      readonly stream: string
-      readonly consumer: string
-      readonly app: string
-      readonly fields: readonly FieldUpdate[]
-    }
   /** A stream of advisories that cannot be retired yet, and who reads it; nobody where consumers were left out. */
   | {
       readonly kind: 'not_retired'

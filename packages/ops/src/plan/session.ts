@@ -65,7 +65,8 @@ export async function openSession(
       const advisories = contracts.streams.map(({ name }) => advisoryStreamName(name))
       const streams = options.streamsOnly ? [] : [...declared.streams.map(({ name }) => name), ...advisories]
       const observed = await untilAnswered(deadline, () => observe(manager, streams))
-      return { plan: makePlan(declared, observed, options), declared, observed }
+      const hasMigrator = config.auth === undefined || config.migratorAuth !== undefined
+      return { plan: makePlan(declared, observed, options, hasMigrator), declared, observed }
     },
     async asMigrator() {
       if (config.auth === undefined) return admin
