@@ -48,7 +48,7 @@ describe.each(KINDS)('%s', (kind) => {
       ),
     )
     expect(await rowsOf(database)).toHaveLength(500)
-    const [usage] = await database.query<{ entries: unknown; bytes: unknown }>('select * from log_usage')
+    const [usage] = await database.query<{ entries: unknown; bytes: unknown }>('select * from log_state')
     const [sum] = await database.query<{ bytes: unknown }>('select sum(bytes) as bytes from logs')
     expect(Number(usage?.entries)).toBe(500)
     expect(Number(usage?.bytes)).toBe(Number(sum?.bytes))
@@ -85,6 +85,7 @@ describe.each(KINDS)('%s', (kind) => {
     await expect(open(database)).rejects.toThrow(/newer version.*999-later/)
     expect(await database.query('select name from log_migration order by name')).toEqual([
       { name: '001-logs' },
+      { name: '002-index' },
       { name: '999-later' },
     ])
   })
@@ -93,7 +94,10 @@ describe.each(KINDS)('%s', (kind) => {
     const database = await databases.make(kind)
     const stores = await Promise.all([open(database), open(database), open(database)])
     await waitFor(() => stores.every((store) => store.check().ok), { what: 'all three are ready' })
-    expect(await database.query('select name from log_migration')).toEqual([{ name: '001-logs' }])
+    expect(await database.query('select name from log_migration')).toEqual([
+      { name: '001-logs' },
+      { name: '002-index' },
+    ])
     await Promise.all(stores.map((store) => store.close()))
   })
 
@@ -112,7 +116,7 @@ describe.each(KINDS)('%s', (kind) => {
     await store.save(record(9_999, { storedAt: new Date(now) }), never)
     const count = async () => Number((await database.query<{ n: unknown }>('select count(*) as n from logs'))[0]?.n)
     await waitFor(async () => (await count()) === 401, { what: 'the old ones are gone' })
-    const [usage] = await database.query<{ entries: unknown }>('select * from log_usage')
+    const [usage] = await database.query<{ entries: unknown }>('select * from log_state')
     expect(Number(usage?.entries)).toBe(401)
     await store.close()
   })

@@ -1,4 +1,4 @@
-import { readFileSync, statSync, utimesSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { once } from 'node:events'
 import { join } from 'node:path'
@@ -47,27 +47,6 @@ test('one banner names everything that listens, and its curl line reaches both c
   expect(files.map(rightsOf)).toEqual([0o600, 0o600])
 })
 
-test('an app reloads when its own source is written, and when a package of the workspace is', async () => {
-  const env = await devEnvironment()
-  await untilReady(startDev(env, ONE_APP))
-  // The content stays as it is: only the time of the last write changes, which is what a watcher sees first.
-  for (const file of [
-    'apps/log-consumer/src/app.ts',
-    'packages/nats-kit/src/errors.ts',
-    'packages/contracts/src/alarms.ts',
-  ]) {
-    const before = appOf(env.ALARM_BUS_DEV_DIR, 'log-consumer')
-    await waitFor(() => isReady(before.url), { deadlineMs: DEADLINE_MS })
-    const now = new Date()
-    utimesSync(join(repository, file), now, now)
-    const reloaded = async (): Promise<boolean> => {
-      const after = appOf(env.ALARM_BUS_DEV_DIR, 'log-consumer')
-      return after.pid !== before.pid && (await isReady(after.url))
-    }
-    await waitFor(reloaded, { what: `the reload after a change of ${file}`, deadlineMs: DEADLINE_MS })
-  }
-})
-
 test('a filter starts that app and the broker alone; a second dev uses that broker, and takes over when it goes', async () => {
   const env = await devEnvironment()
   const first = startDev(env, ONE_APP)
@@ -88,6 +67,16 @@ test('a filter starts that app and the broker alone; a second dev uses that brok
   expect(takenOver.pid).not.toBe(broker.pid)
   const { url } = appOf(env.ALARM_BUS_DEV_DIR, 'alarm-consumer')
   await waitFor(() => isReady(url), { what: 'readiness on the new broker', deadlineMs: DEADLINE_MS })
+})
+
+test('with LOG_FORMAT=pretty the apps log for a person', async () => {
+  const env = { ...(await devEnvironment()), LOG_FORMAT: 'pretty' }
+  const dev = startDev(env, ONE_APP)
+  await untilReady(dev)
+  // oxlint-disable-next-line no-control-regex
+  const output = dev.output().replace(/\u001b\[\d+m/g, '')
+  expect(output).toMatch(/^log-consumer:dev: \[\d\d:\d\d:\d\d\.\d{3}\] INFO: listening on http/m)
+  expect(output).not.toContain('"level":')
 })
 
 test('a taken port is named, with the variable that changes it, and nothing stays', async () => {
@@ -136,6 +125,6 @@ for (const [how, end] of Object.entries(ENDINGS)) {
     end(dev.pid, turboPid ?? 0)
     await untilNothingIsLeft(env.ALARM_BUS_DEV_DIR)
     // Each app had the time to hand in its last acks.
-    expect(dev.output()).not.toMatch(/"level":"(error|fatal)"/)
+    expect(dev.output()).not.toMatch(/"level":"(error|fatal)"|ended by itself/)
   })
 }

@@ -22,6 +22,8 @@ export { findOrphans, type FindOrphansOptions, type Orphan, OrphanReason } from 
 export { pruneConsumers, type PrunedConsumer, type PruneOptions } from './consumers/prune-consumers.ts'
 export { channelSubjects, idempotencySubjects } from './publish/publisher-subjects.ts'
 export {
+  deadLetterShareSubject,
+  deadLetterSharesStreamName,
   deadLetterStreamName,
   deadLetterSubject,
   idempotencyStreamName,
@@ -29,6 +31,7 @@ export {
   redriveStreamName,
   withCompanions,
 } from './streams/companion-streams.ts'
+export { listConsumers, listStreams } from './streams/list-all.ts'
 export { advisoryStreamName } from './streams/advisory-stream.ts'
 export { configHash } from './streams/config-hash.ts'
 export { INCARNATION_KEY, incarnationOf, isMigrating, MIGRATING_KEY, migrationName } from './streams/incarnation.ts'

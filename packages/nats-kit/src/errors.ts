@@ -45,6 +45,8 @@ export const KitErrorCode = {
   StreamMissing: 'stream_missing',
   /** A stream on the broker differs from its declaration. */
   StreamDifferent: 'stream_different',
+  /** A stream is being migrated by `pnpm ops apply`, and lacks what is declared until that is over. */
+  StreamMigrating: 'stream_migrating',
   /** A declared change is one that the server cannot make. */
   StreamImmutable: 'stream_immutable',
   /** The server refused to create or change a stream; `brokerCode` and the text say why. */

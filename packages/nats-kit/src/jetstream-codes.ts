@@ -28,6 +28,10 @@ export const JetStreamCode = {
   DuplicateInProcess: 10_158,
   /** The same of a subject: which message will be its last is not known yet. */
   LastSequenceUnknown: JetStreamApiCodes.StreamWrongLastSequenceUnknown,
+  /** The message names another stream than the one that it came to, which says its name. */
+  StreamMismatch: 10_060,
+  /** The stream is full, of messages, bytes or messages of the subject, and discards the new. */
+  StreamFull: 10_077,
   TtlInvalid: 10_165,
   TtlDisabled: 10_166,
   AtomicBatchDisabled: 10_174,

@@ -51,7 +51,7 @@ test('an older version with lower limits drops nothing of what a newer one store
     allowMessageTtl: false,
     description: 'Older words.',
   }
-  expect((await apply(older)).map(({ action }) => action)).toEqual(Array.from({ length: 5 }, () => 'none'))
+  expect((await apply(older)).map(({ action }) => action)).toEqual(Array.from({ length: 6 }, () => 'none'))
   expect(await countMessages(connection, newer.name)).toBe(100)
   expect(await live()).toEqual(before)
 })
@@ -165,7 +165,7 @@ test('a stream that is being migrated is left alone: its subjects are away on pu
     metadata: { ...metadata, 'alarm-bus.migrating': `${newer.name}_MIGRATION` },
   })
   await expect(apply(newer)).rejects.toMatchObject({
-    code: KitErrorCode.StreamDifferent,
+    code: KitErrorCode.StreamMigrating,
     message: expect.stringContaining('is being migrated'),
   })
   expect((await live()).subjects).toEqual([`migrating.${newer.name}`])
@@ -177,7 +177,7 @@ test.each(['apply', 'create'] as const)(
     const { newer, connection, streams } = await setUp()
     await streams.add({ name: `${newer.name}_MIGRATION`, subjects: [`migrating.${newer.name}_MIGRATION`] })
     await expect(ensureStreams(connection, [newer], { mode })).rejects.toMatchObject({
-      code: KitErrorCode.StreamDifferent,
+      code: KitErrorCode.StreamMigrating,
       message: expect.stringContaining(`${newer.name}_MIGRATION`),
     })
     await expect(streams.info(newer.name)).rejects.toThrow('stream not found')
@@ -187,7 +187,7 @@ test.each(['apply', 'create'] as const)(
 test('an app that may make its streams need not be allowed to look for copies of a migration', async () => {
   const made = makeContracts()
   const allow = ['INFO', 'CREATE', 'UPDATE'].flatMap((what) =>
-    ['', '_DLQ', '_IDEMPOTENCY', '_REDRIVE']
+    ['', '_DLQ', '_DLQ_SHARES', '_IDEMPOTENCY', '_REDRIVE']
       .map((suffix) => `"$JS.API.STREAM.${what}.${made.stream.name}${suffix}"`)
       .concat(`"$JS.API.STREAM.${what}.KV_${made.stream.name}_ONCE"`),
   )

@@ -289,11 +289,14 @@ test('a dead letter that cannot be stored holds its message, makes the app not r
   await waitFor(() => bus.health().ready)
   const admin = await open(server)
   const jsm = await manager(admin)
-  const { deadLetterStreamName } = await import('../src/admin.ts')
+  const { deadLetterSharesStreamName, deadLetterShareSubject, deadLetterStreamName } = await import('../src/admin.ts')
   const { config } = await jsm.streams.info(deadLetterStreamName(made.stream.name))
   // Full: it refuses the next letter.
   await jsm.streams.update(config.name, { ...config, max_msgs: 1 })
   await admin.client.publish(config.subjects?.[0]?.replace('*', 'x') ?? '', 'filler')
+  const { config: shares } = await jsm.streams.info(deadLetterSharesStreamName(made.stream.name))
+  await jsm.streams.update(shares.name, { max_msgs_per_subject: 1 })
+  await admin.client.publish(deadLetterShareSubject(made.stream.name, 'app_to-bot'), 'filler')
   await admin.client.flush()
   admin.client.publish(made.toBot.subject, 'not json')
   await waitFor(() => notOk(bus).some((line) => line.includes('dead letters cannot be stored')), { deadlineMs: 25_000 })
@@ -301,6 +304,7 @@ test('a dead letter that cannot be stored holds its message, makes the app not r
   // Held by in-progress signals, so it was delivered once although its ack wait passed many times.
   expect([info.num_ack_pending, info.num_redelivered]).toEqual([1, 0])
   await jsm.streams.update(config.name, config)
+  await jsm.streams.update(shares.name, shares)
   await waitFor(async () => (await jsm.streams.info(config.name)).state.messages === 2, { deadlineMs: 25_000 })
   await waitFor(() => bus.health().ready)
 }, 60_000)

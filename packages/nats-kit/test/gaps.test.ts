@@ -1,4 +1,5 @@
 import { defineContracts, defineStream } from '@alarm-bus/contracts'
+import { DeliverPolicy } from '@nats-io/jetstream'
 import { describe, expect, test } from 'vitest'
 import { noted } from '../src/consumers/note-record.ts'
 import {
@@ -225,6 +226,38 @@ describe('a stream of several channels', () => {
     await waitFor(async () => JSON.parse((await position()) ?? '[]')[1] === 30, { deadlineMs: 20_000 })
     await waitFor(() => subscriber.checks().every(({ ok }) => ok))
     expect([missed, maybe]).toEqual([[], []])
+  })
+
+  test('a note that another consumer of that name left says nothing of this one, which counts from zero', async () => {
+    const made = await setUp(2)
+    const { publish, toBot, start, ready, missed, maybe, jsm, stream } = made
+    await handleOneAndStop(made)
+    await publish(toBot, 5)
+    const { config } = await jsm.consumers.info(stream.name, 'app_to-bot')
+    // As it is noted while those five wait; then they are handled, and an operator moves the consumer behind them.
+    const [created, lastSeq, gone, , ...others] = JSON.parse(config.metadata?.['alarm-bus.position'] ?? '[]')
+    const note = { 'alarm-bus.position': JSON.stringify([created, lastSeq + 5, gone, 5, ...others]) }
+    const of = JSON.parse(config.metadata?.['alarm-bus.position-of'] ?? '[]')
+    await jsm.consumers.delete(stream.name, 'app_to-bot')
+    await jsm.consumers.add(stream.name, {
+      ...config,
+      deliver_policy: DeliverPolicy.StartSequence,
+      opt_start_seq: 7,
+      metadata: {
+        ...config.metadata,
+        ...note,
+        'alarm-bus.position-of': JSON.stringify([lastSeq + 5, ...of.slice(1)]),
+        'alarm-bus.settled-before': '7',
+      },
+    })
+    await publish(toBot, 2)
+    const { jetstream } = await import('@nats-io/jetstream')
+    const other = await jetstream(made.connection.client).consumers.get(stream.name, 'app_to-bot')
+    for await (const message of await other.fetch({ max_messages: 2 })) await message.ackAck()
+    await ready(start())
+    await publish(toBot, 1)
+    await waitFor(() => made.handled.length === 2)
+    expect({ missed, maybe }).toEqual({ missed: [], maybe: [] })
   })
 
   test('what waited is gone, and more of the channel’s own came: what waited is proven', async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { DeadLetter } from '../src/index.ts'
+import { deadLetterSharesStreamName } from '../src/admin.ts'
 import { waitFor } from '../src/testing.ts'
 import { countMessages, useBroker } from './harness.ts'
 import { forgetIds, setUpRedrive, withoutRemoving } from './redrive-harness.ts'
@@ -110,6 +111,7 @@ describe('the reader of redriven messages', () => {
     await made.waitForLetters(1)
     // No space but for the letter that is there, and that stays.
     await made.jsm.streams.update(made.letters, { max_msgs: 1 })
+    await made.jsm.streams.delete(deadLetterSharesStreamName(made.stream.name))
     await expect(made.redrive({}, {}, withoutRemoving(made.connection))).rejects.toThrow(/not removed/)
     const unwell = () => app.checks().filter(({ ok }) => !ok)
     await waitFor(() => unwell().length > 0, { deadlineMs: 30_000 })

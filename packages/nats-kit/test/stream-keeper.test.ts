@@ -69,3 +69,25 @@ test('trouble is looked at again by itself until it is over', async () => {
   const events = connection.logs.lines.map(({ fields }) => fields['event'])
   expect(events.filter((event) => event === 'streamsNotReady')).toHaveLength(1)
 })
+
+test('a stream that is migrated is no trouble for a while, nor is the moment in which it is not there', async () => {
+  const { keeper, connection, streams, stream } = await setUp()
+  const { metadata = {}, subjects } = (await streams.info(stream.name)).config
+  await streams.update(stream.name, {
+    subjects: [`migrating.${stream.name}`],
+    metadata: { ...metadata, 'alarm-bus.migrating': `${stream.name}_MIGRATION` },
+  })
+  const seen: boolean[] = []
+  const watching = setInterval(() => seen.push(keeper.check().ok), 5)
+  onEnd(async () => clearInterval(watching))
+  keeper.lookNow()
+  await waitFor(() => keeper.check().detail.includes('is being migrated'))
+  await streams.add({ name: `${stream.name}_MIGRATION`, subjects: [`migrating.${stream.name}_MIGRATION`] })
+  await streams.delete(stream.name)
+  await waitFor(() => keeper.check().detail.includes('so it is not created'))
+  await streams.delete(`${stream.name}_MIGRATION`)
+  await waitFor(() => keeper.check().detail === 'as declared')
+  expect((await streams.info(stream.name)).config.subjects).toEqual(subjects)
+  expect(seen).not.toContain(false)
+  expect(connection.logs.lines.filter(({ fields }) => fields['event'] === 'streamMigrating')).toHaveLength(1)
+})

@@ -15,7 +15,7 @@ async function setUp(made: TestContracts = makeContracts()) {
 
 test('creates what is missing, with its companions, and finds nothing to do the second time', async () => {
   const { apply, live, stream, toBot, toLog } = await setUp()
-  expect((await apply()).map((plan) => plan.action)).toEqual(Array.from({ length: 5 }, () => 'create'))
+  expect((await apply()).map((plan) => plan.action)).toEqual(Array.from({ length: 6 }, () => 'create'))
   expect(await live()).toMatchObject({
     subjects: [toBot.subject, toLog.subject],
     storage: 'file',
@@ -26,7 +26,7 @@ test('creates what is missing, with its companions, and finds nothing to do the 
     duplicate_window: 120e9,
     num_replicas: 1,
   })
-  expect((await apply()).map((plan) => plan.action)).toEqual(Array.from({ length: 5 }, () => 'none'))
+  expect((await apply()).map((plan) => plan.action)).toEqual(Array.from({ length: 6 }, () => 'none'))
 })
 
 test('updates what differs and logs each changed field', async () => {
@@ -65,12 +65,12 @@ test('what a person added on the broker beyond the declaration stays', async () 
 
 test('a field that the server cannot change is an error that names it, and nothing is changed', async () => {
   const { apply, live, stream } = await setUp()
-  await apply()
-  await expect(apply('apply', { ...stream, storage: 'memory', maxMessages: 5 })).rejects.toMatchObject({
+  await apply('apply', { ...stream, storage: 'memory' })
+  await expect(apply('apply', { ...stream, maxMessages: 500_000 })).rejects.toMatchObject({
     code: KitErrorCode.StreamImmutable,
-    message: expect.stringContaining('storage: "file" → "memory"'),
+    message: expect.stringContaining('storage: "memory" → "file"'),
   })
-  expect(await live()).toMatchObject({ storage: StorageType.File, max_msgs: 100_000 })
+  expect(await live()).toMatchObject({ storage: StorageType.Memory, max_msgs: 100_000 })
 })
 
 test('verify touches nothing: a missing stream is named with what to run', async () => {
@@ -106,6 +106,16 @@ test('verify is content with what a newer release added: a channel, a higher lim
   await (await manager(connection)).streams.update(stream.name, { subjects: [toBot.subject] })
   await expect(apply('verify')).rejects.toMatchObject({ code: KitErrorCode.StreamDifferent })
 })
+
+test.each(['verify', 'create', 'apply'] as const)(
+  'a stream that was migrated from memory to file is enough for the release before (%s)',
+  async (mode) => {
+    const { apply, live, stream } = await setUp()
+    await apply()
+    await apply(mode, { ...stream, storage: 'memory', maxMessages: 5 })
+    expect(await live()).toMatchObject({ storage: StorageType.File, max_msgs: 100_000 })
+  },
+)
 
 test('create makes what is missing, is content with more than declared, and refuses to change what is there', async () => {
   const { apply, stream, live } = await setUp()

@@ -101,7 +101,7 @@ async function applyConsumers(
 ): Promise<void> {
   const manager = await jetstreamManager(client, { checkAPI: false, timeout: REQUEST_TIMEOUT_MS })
   const declared = apps.flatMap((app) => declaredConsumers(app, contracts, deployed))
-  const observed = await observe(manager, [...new Set(declared.map(({ stream }) => stream))])
+  const observed = await observe(client, [...new Set(declared.map(({ stream }) => stream))])
   for (const change of planConsumers(declared, observed, undefined).changes) {
     const { consumer } = change as { readonly consumer?: string }
     const isDone = change.action === 'create' || (change.action === 'update' && mode === 'apply')

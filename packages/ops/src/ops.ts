@@ -13,6 +13,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Run>>> = {
   nkey: async () => (await import('./nkey/run-nkey.ts')).runNkey,
   permissions: async () => (await import('./permissions/run-permissions.ts')).runPermissions,
   plan: async () => (await import('./plan/run-plan.ts')).runPlan,
+  status: async () => (await import('./status/run-status.ts')).runStatus,
 }
 
 const HELP = `pnpm ops <command>
@@ -25,6 +26,7 @@ const HELP = `pnpm ops <command>
   dlq          dead letters: list, show, redrive, discard
   nkey         a key for a user of the broker
   permissions  what each app may do on the broker, from what it declares
+  status       what is on the bus and what is wrong, on one screen
 
 Each command has --help.`
 

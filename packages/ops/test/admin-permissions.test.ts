@@ -42,6 +42,8 @@ describe('the admin’s user', () => {
     const allowed: readonly Attempt[] = [
       { publish: '$JS.API.STREAM.MSG.GET.BASQUIAT_STREAM_DLQ' },
       { publish: '$JS.API.STREAM.MSG.DELETE.BASQUIAT_STREAM_DLQ' },
+      { publish: '$JS.API.STREAM.MSG.GET.BASQUIAT_STREAM_DLQ_SHARES' },
+      { publish: '$JS.API.STREAM.MSG.DELETE.BASQUIAT_STREAM_DLQ_SHARES' },
       { publish: 'redrive.BASQUIAT_STREAM.alarm-consumer_alarm-to-bot.1.1.1' },
     ]
     expect(await refused(await broker.raw('admin'), '_INBOX_admin', allowed)).toEqual([])

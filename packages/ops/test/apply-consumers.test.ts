@@ -32,7 +32,7 @@ const apply = (app: App, deployed?: Consuming) =>
     consumers: { apps: [app], contracts, ...(deployed && { deployed }) },
   })
 const names = async () => {
-  const { consumers } = await observe(manager, STREAM_NAMES)
+  const { consumers } = await observe(await broker.raw('admin'), STREAM_NAMES)
   return consumers.map(({ name }) => name).sort()
 }
 
@@ -95,7 +95,8 @@ test('what is declared otherwise since is changed where the server lets it, and 
   await apply(alarmConsumer)
   await manager.consumers.update('BASQUIAT_STREAM', 'alarm-consumer_alarm-to-bot', { ack_wait: 60_000_000_000 })
   const planOf = async (app: App) =>
-    planConsumers(declaredConsumers(app, contracts), await observe(manager, STREAM_NAMES), undefined).changes
+    planConsumers(declaredConsumers(app, contracts), await observe(await broker.raw('admin'), STREAM_NAMES), undefined)
+      .changes
   expect(await planOf(alarmConsumer)).toEqual([])
   const declared: App = { ...alarmConsumer, consuming: { ackWaitMs: 45_000 } }
   expect(await planOf(declared)).toEqual([

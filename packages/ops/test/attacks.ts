@@ -67,6 +67,7 @@ export function targetsOf(app: App, apps: readonly App[]): readonly string[] {
     ...contracts.channels.flatMap(({ subject }) => (own.has(subject) ? [] : [subject, `core.${subject}`])),
     ...consumers.flatMap(({ durable, stream }) => [
       `dead-letter.${stream}.${durable}.7.7`,
+      `dead-letter-share.${stream}.${durable}`,
       `redrive.${stream}.${durable}.7.7.1`,
       `$KV.${stream}_ONCE.${durable}.7`,
       `$JS.ACK.${stream}.${durable}.1.1.1.1.0`,

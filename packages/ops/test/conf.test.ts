@@ -48,7 +48,7 @@ describe('nats.setup.conf', () => {
     expect(varz).toMatchObject({
       server_name: devEnvironment['NATS_SERVER_NAME'],
       max_payload: 256 * 1024,
-      max_connections: 1000,
+      max_connections: 4000,
       ping_interval: 20e9,
       system_account: 'SYS',
     })

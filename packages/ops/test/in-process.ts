@@ -1,9 +1,10 @@
 import { runApply } from '../src/plan/run-apply.ts'
 import { runPlan } from '../src/plan/run-plan.ts'
+import { runStatus } from '../src/status/run-status.ts'
 import { authOf, type TestBroker } from './harness.ts'
 import type { Ran } from './run-script.ts'
 
-const COMMANDS = { plan: runPlan, apply: runApply }
+const COMMANDS = { plan: runPlan, apply: runApply, status: runStatus }
 
 /** `pnpm ops` with the credentials of an operator of that broker, unless told otherwise. */
 export function opsOf(broker: TestBroker, env: Readonly<Record<string, string>>, command: string, ...flags: string[]) {

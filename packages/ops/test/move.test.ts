@@ -62,6 +62,8 @@ test('from pull to push with a publisher and the consumer going: nothing lost, n
   expect(repeated(handled())).toEqual([])
   expect(handled().sort()).toEqual(publisher.stored.toSorted())
   expect(before.handled.length).toBeLessThan(publisher.stored.length)
+  for (const { logs } of [before, after])
+    expect(logs.lines.filter(({ fields }) => String(fields['event']).startsWith('messagesM'))).toEqual([])
   expect((await opsOf(broker, {}, 'plan', '--mode', 'push')).code).toBe(0)
 })
 

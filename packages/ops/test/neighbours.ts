@@ -34,10 +34,9 @@ export function mayDo(app: App): readonly Attempt[] {
     ]),
     ...publishes(
       [
+        // Not those that hold a subject for each message: a look at all of these holds up the requests of every app.
         ...streams,
-        ...[...readsFrom].flatMap((stream) => ['DLQ', 'REDRIVE'].map((kind) => `${stream}_${kind}`)),
-        ...claimsFor.map((stream) => `${stream}_IDEMPOTENCY`),
-        ...(app.onceOnly ? [...readsFrom].map((stream) => `KV_${stream}_ONCE`) : []),
+        ...[...readsFrom].map((stream) => `${stream}_REDRIVE`),
       ].map((stream) => `$JS.API.STREAM.INFO.${stream}`),
     ),
     ...subscribes([`_INBOX_${app.name}.>`]),
@@ -77,7 +76,7 @@ export function mayNotDo(app: App, all: readonly App[]): readonly Attempt[] {
     ...publishes([`_INBOX_${app.name}.x`, ...others.map(({ name }) => `_INBOX_${name}.push.x`), '_INBOX_admin.x']),
     ...subscribes(['>', '*.>', '*.pull.>', '_INBOX.>', '_INBOX_admin.>', '_INBOX_sys.>', `_INBOX_${app.name}`]),
     ...subscribes(contracts.channels.flatMap(({ subject }) => [subject, `core.${subject}`])),
-    ...subscribes(['core.>', 'dead-letter.>', 'redrive.>', 'idempotency.>', '$KV.>']),
+    ...subscribes(['core.>', 'dead-letter.>', 'dead-letter-share.>', 'redrive.>', 'idempotency.>', '$KV.>']),
     ...subscribes(['$JS.EVENT.ADVISORY.>', '$JS.ACK.>', '$JS.API.>', '$SYS.>']),
   ]
   const distinct = new Map(attempts.map((attempt) => [JSON.stringify(attempt), attempt]))
@@ -106,6 +105,7 @@ function beyond(app: App): readonly Attempt[] {
         `${create}.${stream}_REDRIVE.${durable}_redrive.redrive.${stream}.another-app_${channel.name}.>`,
         // Its own name in another stream.
         `${create}.${stream}_DLQ.${durable}.dead-letter.>`,
+        `${create}.${stream}_DLQ_SHARES.${durable}.dead-letter-share.>`,
         `${create}.${stream}_IDEMPOTENCY.${durable}.idempotency.>`,
       ])
     }),
@@ -118,6 +118,7 @@ function pastStream(stream: string, apps: readonly App[]): readonly string[] {
     `idempotency.${stream}.abc`,
     `$JS.API.DIRECT.GET.${stream}_IDEMPOTENCY.idempotency.${stream}.abc`,
     `dead-letter.${stream}.another-app_channel.1.1`,
+    `dead-letter-share.${stream}.another-app_channel`,
     ...apps.flatMap((app) => consumersOf(app)).map(({ durable }) => `redrive.${stream}.${durable}.1.1.1`),
   ]
 }

@@ -70,6 +70,7 @@ export function consumerSubjects(durable: string, subject: string, stream = 'BAS
     `$JS.API.CONSUMER.RESET.${stream}.${durable}`,
     `dead-letter.${stream}.${durable}.17.1700000000000000000`,
     `dead-letter.${stream}.${durable}.17.1700000000000000000.1`,
+    `dead-letter-share.${stream}.${durable}`,
     ...handling(`${stream}_REDRIVE`, `${durable}_redrive`, `redrive.${stream}.${durable}.>`),
   ].map((publish) => ({ publish }))
 }

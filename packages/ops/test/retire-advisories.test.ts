@@ -11,6 +11,7 @@ import { afterAll, afterEach, beforeEach, expect, test } from 'vitest'
 import { applyStreams } from '../src/index.ts'
 import type { Plan } from '../src/plan/plan.ts'
 import { retireAdvisories } from '../src/plan/retire-advisories.ts'
+import { Patience } from '../src/plan/patience.ts'
 import {
   applyDeclared,
   authOf,
@@ -171,8 +172,9 @@ test('what the advisories say becomes dead letters with the original’s bytes, 
 
   const { code, out, err } = await ops('apply', '--yes')
   expect({ code, err }).toEqual({ code: 0, err: '' })
-  expect(out).toContain(
-    `${ADVISORIES}: retired: 3 dead letters, 1 that had their dead letter, 1 of messages that a limit or a purge had removed, 4 of consumers that no app made\n`,
+  // The one that was still pending may be given up meanwhile.
+  expect(out).toMatch(
+    /_ADVISORIES: retired: 3 dead letters, 1 that had their dead letter, 1 of messages that a limit or a purge had removed, [45] of consumers that no app made\n/,
   )
   const of = { consumer: CONSUMER, channel: 'alarm-to-bot', deliveries: 1, lost: false, headerBytes: undefined }
   expect(await letters()).toEqual([
@@ -232,9 +234,9 @@ test('while an instance with an older kit reads it, it is left, and plan and app
   const connection = await broker.kit('migrator')
   const own = await jetstreamManager(connection.client, { checkAPI: false })
   const change = { action: 'retire', stream: ADVISORIES, of: STREAM, advisories: 0, unlimited: [] } as const
-  await expect(
-    retireAdvisories({ connection, manager: own }, change, contracts, performance.now() + 30_000),
-  ).rejects.toThrow(`instances with a kit before 1.0 read ${ADVISORIES} (${READER}); it stays`)
+  await expect(retireAdvisories({ connection, manager: own }, change, contracts, new Patience(30_000))).rejects.toThrow(
+    `instances with a kit before 1.0 read ${ADVISORIES} (${READER}); it stays`,
+  )
   expect(await streams()).toContain(ADVISORIES)
 
   again.unsubscribe()
@@ -253,7 +255,7 @@ test('a run that is cut off is made up for by the next: one dead letter a messag
     // Killed after the dead letter is stored and before its advisory is gone; then before the stream is gone.
     Object.assign(manager.streams, { [cutAt]: () => Promise.reject(new Error('cut off')) })
     const change = { action: 'retire', stream: ADVISORIES, of: STREAM, advisories: 0, unlimited: [] } as const
-    const until = performance.now() + 30_000
+    const until = new Patience(30_000)
     await expect(retireAdvisories({ connection, manager }, change, contracts, until)).rejects.toThrow('cut off')
     expect(await letters()).toHaveLength(cutAt === 'delete' ? 3 : 1)
     expect((await plan()).changes).toMatchObject([{ action: 'retire' }])

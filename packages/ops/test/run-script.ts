@@ -33,7 +33,7 @@ export function start(env: Readonly<Record<string, string>>, ...args: string[]) 
     child.once('error', reject)
     child.once('close', (code) => resolve({ ...said, code }))
   })
-  return { said, ended }
+  return { said, ended, child }
 }
 
 /** A port where nobody listens. */

@@ -1,6 +1,7 @@
 import { hostname } from 'node:os'
 import { type Logger as PinoLogger, pino } from 'pino'
 import type { ServiceConfig } from './config/service-config.ts'
+import { prettyLine } from './log-format.ts'
 import { redact } from './redact.ts'
 import { currentRequestId } from './request-ids.ts'
 
@@ -9,11 +10,16 @@ export type ServiceLogger = PinoLogger
 /** Lines that standard output did not take are tried again with the next one; what is more than this is dropped. */
 const MAX_UNWRITTEN_BYTES = 1024 * 1024
 
+export interface LoggerOptions extends Pick<ServiceConfig, 'app' | 'version' | 'logLevel'> {
+  /** Default `json`. */
+  readonly logFormat?: ServiceConfig['logFormat']
+}
+
 /**
- * JSON lines on standard output, written at once: the last line before an exit is not lost. Times are ISO 8601, so that
- * a person can read them.
+ * Lines on standard output, JSON or for a person, written at once: the last line before an exit is not lost. Times are
+ * ISO 8601 in JSON, so that a person can read them.
  */
-export function createLogger(options: Pick<ServiceConfig, 'app' | 'version' | 'logLevel'>): ServiceLogger {
+export function createLogger(options: LoggerOptions): ServiceLogger {
   // pino's own default writes later, and what waits then is lost with the process and has no bound.
   const output = pino.destination({ dest: process.stdout.fd, sync: true, maxLength: MAX_UNWRITTEN_BYTES })
   // A full disk behind standard output. Nobody can be told, and without a listener it would end the process.
@@ -21,6 +27,7 @@ export function createLogger(options: Pick<ServiceConfig, 'app' | 'version' | 'l
   // After a fatal line pino has what is left written, and SonicBoom tries that for ever on a full disk: what must end the
   // process would hang it. Every line was written at once, as far as it could be.
   output.flushSync = () => undefined
+  const format = options.logFormat === 'pretty' ? prettyLine() : undefined
   return pino(
     {
       name: options.app,
@@ -33,6 +40,6 @@ export function createLogger(options: Pick<ServiceConfig, 'app' | 'version' | 'l
       },
       formatters: { level: (label) => ({ level: label }), log: redact },
     },
-    output,
+    format ? { write: (line: string) => void output.write(format(line)) } : output,
   )
 }

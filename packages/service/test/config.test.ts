@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ConfigError, consumerConfig, type Environment, readConfig, serviceConfig } from '../src/index.ts'
+import { defaultLogFormat } from '../src/log-format.ts'
 
 const schema = serviceConfig({ app: 'alarm-consumer', defaultPort: 3001, version: '1.2.3' }).and(consumerConfig)
 /** On one machine, unless a test says otherwise. */
@@ -28,11 +29,18 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(folder, { recursive: true }))
 
+test('lines are for a person only in a terminal, and never in production', () => {
+  expect(defaultLogFormat(true, false)).toBe('pretty')
+  expect(defaultLogFormat(true, true)).toBe('json')
+  expect(defaultLogFormat(undefined, false)).toBe('json')
+})
+
 test('an empty environment gives the documented defaults, without credentials', () => {
   const defaults = {
     app: 'alarm-consumer',
     version: '1.2.3',
     logLevel: 'info',
+    logFormat: 'json',
     http: { host: '127.0.0.1', port: 3001, portVariable: 'ALARM_CONSUMER_PORT' },
     connection: { name: 'alarm-consumer', version: '1.2.3', servers: ['nats://127.0.0.1:4222'] },
     streams: { mode: 'verify', hint: 'run: pnpm ops apply' },
@@ -59,6 +67,7 @@ test('every variable is read', () => {
       HTTP_HOST: '0.0.0.0',
       ALARM_CONSUMER_PORT: '0',
       LOG_LEVEL: 'debug',
+      LOG_FORMAT: 'pretty',
       SHUTDOWN_TIMEOUT_MS: '5000',
       DELIVERY: 'fan-out',
       MODE: 'push',
@@ -71,6 +80,7 @@ test('every variable is read', () => {
     app: 'alarm-consumer',
     version: '1.2.3',
     logLevel: 'debug',
+    logFormat: 'pretty',
     http: { host: '0.0.0.0', port: 0, portVariable: 'ALARM_CONSUMER_PORT' },
     connection: {
       version: '1.2.3',
@@ -139,6 +149,7 @@ test('every bad variable is listed at once, with what is allowed', () => {
     HTTP_HOST: 'a host',
     ALARM_CONSUMER_PORT: '70000',
     LOG_LEVEL: 'loud',
+    LOG_FORMAT: 'xml',
     SHUTDOWN_TIMEOUT_MS: '10s',
     DELIVERY: 'fan-out',
     MODE: 'pull-push',

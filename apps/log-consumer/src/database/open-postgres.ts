@@ -59,6 +59,16 @@ export function openPostgres(url: string): Database {
         await work(transaction)
       }),
     contains: (column, text) => sql<boolean>`strpos(${sql.ref(column)}, ${text}) > 0`,
+    among: (column, numbers) => sql<boolean>`${sql.ref(column)} = any(${numbers}::bigint[])`,
+    // Lateral and with a limit, so that it is looked up key by key whatever the planner thinks of the table's size.
+    picked: (keys) => sql`unnest(
+        ${keys.map((key) => key.stored_at_ms)}::bigint[], ${keys.map((key) => key.stream)}::text[],
+        ${keys.map((key) => key.seq)}::bigint[]
+      ) with ordinality as wanted (wanted_ms, wanted_stream, wanted_seq, place)
+      cross join lateral (
+        select * from logs
+        where stored_at_ms = wanted_ms and stream = wanted_stream and seq = wanted_seq limit 1
+      ) as logs`,
     isHopeless: (error) =>
       error instanceof WrongEncodingError || HOPELESS.test(String((error as { readonly code?: unknown }).code ?? '')),
     // The server answers for its files.

@@ -65,6 +65,14 @@ export function openSqlite(path: string): Database {
         }
       }),
     contains: (column, text) => sql<boolean>`instr(${sql.ref(column)}, ${text}) > 0`,
+    among: (column, numbers) =>
+      sql<boolean>`${sql.ref(column)} in (select value from json_each(${JSON.stringify(numbers)}))`,
+    // A cross join keeps its order: it is looked up key by key.
+    picked: (keys) => sql`(
+        select key as place, value ->> 0 as wanted_ms, value ->> 1 as wanted_stream, value ->> 2 as wanted_seq
+        from json_each(${JSON.stringify(keys.map((key) => [key.stored_at_ms, key.stream, key.seq]))})
+      ) as wanted
+      cross join logs on stored_at_ms = wanted_ms and stream = wanted_stream and seq = wanted_seq`,
     verify: () => files.check(),
     isHopeless: (error) => !isPassing(error),
     async reclaim() {

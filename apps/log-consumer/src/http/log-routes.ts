@@ -5,7 +5,8 @@ import type { z } from 'zod'
 import type { Database } from '../database/database.ts'
 import { exportLogs, WRITERS } from '../query/export-logs.ts'
 import { readPage } from '../query/read-page.ts'
-import { type Scan, scanLogs } from '../query/scan-logs.ts'
+import { findLogs } from '../query/find-logs.ts'
+import type { Scan } from '../query/scan-logs.ts'
 import { requireBearer } from './bearer.ts'
 import { type LogQuery, logQuery, pageLimit } from './query-input.ts'
 
@@ -60,7 +61,7 @@ export async function logRoutes(http: FastifyInstance, options: LogRoutesOptions
     const scan = scanOf(query)
     if (format === 'json') return readPage(options.database(), scan, limitOf(query), signal)
     const { type } = WRITERS[format]
-    const steps = scanLogs(options.database(), scan, signal)
+    const steps = findLogs(options.database(), scan, signal)
     const text = await exportLogs(WRITERS[format], steps, query.limit ?? Number.POSITIVE_INFINITY, place.moved)
     return reply.type(type).header('content-disposition', `attachment; filename="logs.${format}"`).send(text)
   })

@@ -14,7 +14,7 @@ function endless() {
     try {
       for (;;) {
         seen.taken++
-        yield { entries: [{ key, entry }], reached: key }
+        yield { entries: [{ key, entry }], reached: key, looked: 1 }
       }
     } finally {
       seen.ended = true
@@ -56,7 +56,7 @@ test('large logs are written out a few at a time, and others have their turns in
   const key = { stored_at_ms: 1, stream: 'S', seq: 1 }
   const entry = { storedAt: '', channel: 'c', message: 'x'.repeat(65_536), stream: 'S', seq: 1 }
   const steps = (async function* (): AsyncGenerator<ScanStep> {
-    yield { entries: Array.from({ length: 256 }, () => ({ key, entry })), reached: undefined }
+    yield { entries: Array.from({ length: 256 }, () => ({ key, entry })), reached: undefined, looked: 1 }
   })()
   let turns = 0
   let isUnderWay = true

@@ -1,7 +1,8 @@
 import type { Database } from '../database/database.ts'
 import type { LogEntry } from '../store/log-row.ts'
 import { encodeCursor } from './cursor.ts'
-import { type Scan, scanLogs, type ScanStep } from './scan-logs.ts'
+import { findLogs } from './find-logs.ts'
+import type { Scan, ScanStep } from './scan-logs.ts'
 
 export interface LogPage {
   readonly logs: readonly LogEntry[]
@@ -9,8 +10,8 @@ export interface LogPage {
   readonly next: string | null
 }
 
-/** Steps of one page, so 100,000 rows: a search for what is rare answers with what it has, and where to go on. */
-const MAX_STEPS = 50
+/** Rows that one page looks at: a search for what is rare answers with what it has, and where to go on. */
+const MAX_LOOKED = 100_000
 /** Of all texts of a page; it has one log more than fits. A page is made and sent in one go. */
 const MAX_PAGE_CHARACTERS = 2 * 1_024 * 1_024
 
@@ -23,9 +24,9 @@ const MAX_PAGE_CHARACTERS = 2 * 1_024 * 1_024
 export async function readPage(database: Database, scan: Scan, limit: number, signal: AbortSignal): Promise<LogPage> {
   const { order } = scan
   const found: ScanStep['entries'][number][] = []
-  let steps = 0
+  let seen = 0
   let characters = 0
-  for await (const { entries, reached } of scanLogs(database, scan, signal)) {
+  for await (const { entries, reached, looked } of findLogs(database, scan, signal)) {
     for (const one of entries) {
       const last = found.at(-1)
       // There is one more than the page may have: so it is known whether there is a next page.
@@ -34,7 +35,8 @@ export async function readPage(database: Database, scan: Scan, limit: number, si
       found.push(one)
       characters += one.entry.message.length + (one.entry.extra?.length ?? 0)
     }
-    if (++steps === MAX_STEPS && reached)
+    seen += looked
+    if (seen >= MAX_LOOKED && reached)
       return { logs: found.map(({ entry }) => entry), next: encodeCursor({ order, key: reached }) }
   }
   return { logs: found.map(({ entry }) => entry), next: null }

@@ -1,20 +1,10 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Expression, ExpressionBuilder, SqlBool } from 'kysely'
 import type { Database } from '../database/database.ts'
-import type { Tables } from '../database/tables.ts'
-import { type LogEntry, type LogKey, searchedFor, toEntry } from '../store/log-row.ts'
-import { StoreUnavailable } from '../store/store-unavailable.ts'
+import type { LogRow, Tables } from '../database/tables.ts'
+import { type LogEntry, type LogKey, toEntry } from '../store/log-row.ts'
 import type { Order } from './cursor.ts'
-
-export interface LogFilter {
-  readonly channel?: string
-  /** The first millisecond that is asked for. */
-  readonly fromMs?: number
-  /** The first one after. */
-  readonly toMs?: number
-  /** Anywhere in message or extra, whatever its case. */
-  readonly text?: string
-}
+import { conditionsOf, type LogFilter } from './filter.ts'
 
 export interface Scan extends LogFilter {
   readonly order: Order
@@ -26,6 +16,8 @@ export interface ScanStep {
   readonly entries: readonly { readonly key: LogKey; readonly entry: LogEntry }[]
   /** How far the scan has come; undefined when it has come to the end. */
   readonly reached: LogKey | undefined
+  /** What it has cost, counted in rows that a scan looks at. */
+  readonly looked: number
 }
 
 /** Rows that one step looks at: some milliseconds of the database's time, and of the event loop's with SQLite. */
@@ -39,18 +31,13 @@ const STEP_ENTRIES = 256
  * wherever the reader stops. Rows that are added or removed meanwhile may or may not be seen; no other is missed or
  * seen twice.
  *
- * @throws StoreUnavailable when the database fails, and the signal's reason when it aborts.
+ * @throws whatever the database throws, and the signal's reason when it aborts.
  */
 export async function* scanLogs(database: Database, scan: Scan, signal: AbortSignal): AsyncGenerator<ScanStep> {
   let after = scan.after
   do {
     signal.throwIfAborted()
-    let step: ScanStep
-    try {
-      step = await takeStep(database, { ...scan, ...(after && { after }) })
-    } catch (cause) {
-      throw new StoreUnavailable('the database did not answer the query', { cause })
-    }
+    const step = await takeStep(database, { ...scan, ...(after && { after }) })
     yield step
     after = step.reached
     // SQLite answers at once; without this nobody else would have a turn.
@@ -59,20 +46,31 @@ export async function* scanLogs(database: Database, scan: Scan, signal: AbortSig
 }
 
 async function takeStep(database: Database, scan: Scan): Promise<ScanStep> {
-  const isSparse = scan.channel !== undefined || scan.text !== undefined
+  const conditions = conditionsOf(database, scan)
   // By the key's index alone: how far so many rows reach, whatever is in them.
-  const boundary = isSparse ? await lookAhead(database, scan) : undefined
+  const boundary = conditions.length > 0 ? await lookAhead(database, scan) : undefined
   const rows = await ordered(database, scan)
     .selectAll()
     .$if(boundary !== undefined, (query) => query.where((row) => isOnTheWay(row, scan.order, '=', boundary as LogKey)))
-    .$if(scan.channel !== undefined, (query) => query.where('channel', '=', scan.channel as string))
-    .$if(scan.text !== undefined, (query) =>
-      query.where((row) => row.or(searchedFor(scan.text as string).map((text) => database.contains('search', text)))),
-    )
+    .where((row) => row.and(conditions))
     .limit(STEP_ENTRIES)
     .execute()
   const entries = rows.map((row) => ({ key: keyOf(row), entry: toEntry(row) }))
-  return { entries, reached: rows.length === STEP_ENTRIES ? entries.at(-1)?.key : boundary }
+  return { entries, reached: rows.length === STEP_ENTRIES ? entries.at(-1)?.key : boundary, looked: STEP_ROWS }
+}
+
+/** The next keys below this one, at most so many. */
+export function keysOnTheWay(
+  database: Database,
+  scan: Pick<Scan, 'order' | 'after' | 'fromMs' | 'toMs'>,
+  below: LogKey,
+  limit: number,
+): Promise<(LogKey & Pick<LogRow, 'bytes'>)[]> {
+  return ordered(database, scan)
+    .select(['stored_at_ms', 'stream', 'seq', 'bytes'])
+    .where((row) => isOnTheWay(row, 'asc', '', below))
+    .limit(limit)
+    .execute()
 }
 
 function lookAhead(database: Database, scan: Scan): Promise<LogKey | undefined> {

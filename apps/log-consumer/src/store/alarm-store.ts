@@ -8,6 +8,8 @@ export interface AlarmRecord {
   readonly extra?: string
   /** The publisher's message id, undefined where it gave none. */
   readonly id: string | undefined
+  /** Of the HTTP request that published it, undefined where none did. */
+  readonly requestId: string | undefined
   readonly stream: string
   readonly seq: number
   /** When the broker stored it. With `stream` and `seq`, the alarm's identity across all deliveries. */

@@ -8,6 +8,7 @@ const ROW = toRow({
   channel: '',
   message: '',
   id: undefined,
+  requestId: undefined,
   stream: '',
   seq: 0,
   storedAt: new Date(0),
@@ -16,12 +17,12 @@ const ROW = toRow({
 
 /**
  * Does to the database what storing and retention need, and commits it: a row is added and removed in one transaction,
- * so nobody ever sees it. Whatever would keep an alarm from being stored (a read-only node, a full disk, a lock, a missing
+ * so nobody ever sees it; it uses up the number of a batch. Whatever would keep an alarm from being stored (a read-only node, a full disk, a lock, a missing
  * grant) fails here too.
  */
 export function exercise(kysely: Kysely<Tables>): Promise<void> {
   return kysely.transaction().execute(async (transaction) => {
-    await insertRows(transaction, [ROW])
-    await removeRow(transaction, ROW)
+    const batch = await insertRows(transaction, [ROW])
+    await removeRow(transaction, ROW, batch)
   })
 }

@@ -11,6 +11,8 @@ export interface LogEntry {
   readonly extra?: string
   /** The publisher's message id. */
   readonly id?: string
+  /** Of the HTTP request that the message came from. */
+  readonly requestId?: string
   readonly stream: string
   readonly seq: number
 }
@@ -21,6 +23,9 @@ export type LogKey = Pick<LogRow, 'stored_at_ms' | 'stream' | 'seq'>
 /** Header of a row, its numbers and its share of the index, in bytes: measured on both databases with short messages. */
 const ROW_OVERHEAD_BYTES = 100
 
+/** A longer id of a request is none of ours, and is not kept. */
+export const MAX_REQUEST_ID_CHARACTERS = 128
+
 interface Texts {
   readonly message: string
   readonly extra?: string
@@ -29,7 +34,7 @@ interface Texts {
 
 /** The record as it is stored. */
 export function toRow(record: AlarmRecord): LogRow {
-  const { channel, stream, seq, storedAt, message, extra, id } = record
+  const { channel, stream, seq, storedAt, message, extra, id, requestId } = record
   const texts: Texts = { message, ...(extra !== undefined && { extra }), ...(id !== undefined && { id }) }
   const isStorable = Object.values(texts).every((text) => storable(text) === text)
   const row = {
@@ -42,6 +47,7 @@ export function toRow(record: AlarmRecord): LogRow {
     extra: extra === undefined ? null : storable(extra),
     exact: isStorable ? null : JSON.stringify(texts),
     search: searchable(extra === undefined ? message : `${message}\n${extra}`),
+    request_id: requestId === undefined || requestId.length > MAX_REQUEST_ID_CHARACTERS ? null : storable(requestId),
   }
   return { ...row, bytes: bytesOf(row) }
 }
@@ -55,8 +61,15 @@ export function toEntry(row: LogRow): LogEntry {
           ...(row.message_id !== null && { id: row.message_id }),
         }
       : (JSON.parse(row.exact) as Texts)
-  const { stored_at_ms, channel, stream, seq } = row
-  return { storedAt: new Date(stored_at_ms).toISOString(), channel, ...texts, stream, seq }
+  const { stored_at_ms, channel, stream, seq, request_id } = row
+  return {
+    storedAt: new Date(stored_at_ms).toISOString(),
+    channel,
+    ...texts,
+    ...(request_id !== null && { requestId: request_id }),
+    stream,
+    seq,
+  }
 }
 
 /**
@@ -78,6 +91,16 @@ function storable(text: string): string {
 }
 
 function bytesOf(row: Omit<LogRow, 'bytes'>): number {
-  const texts = [row.stream, row.channel, row.message_id, row.message, row.extra, row.exact, row.search, row.stream]
+  const texts = [
+    row.stream,
+    row.channel,
+    row.message_id,
+    row.message,
+    row.extra,
+    row.exact,
+    row.search,
+    row.stream,
+    row.request_id,
+  ]
   return texts.reduce((sum, text) => sum + (text === null ? 0 : Buffer.byteLength(text)), ROW_OVERHEAD_BYTES)
 }

@@ -1,6 +1,7 @@
 import type { HealthCheck, KitError, Logger } from '@alarm-bus/nats-kit'
 import type { Database } from '../database/database.ts'
 import { isRowFault } from '../database/is-row-fault.ts'
+import { Indexer } from '../index/indexer.ts'
 import type { AlarmRecord, AlarmStore } from './alarm-store.ts'
 import { DatabaseKeeper } from './database-keeper.ts'
 import { GroupCommit } from './group-commit.ts'
@@ -41,7 +42,8 @@ export interface LogStore extends AlarmStore {
  */
 export async function openLogStore(options: LogStoreOptions): Promise<LogStore> {
   const { logger } = options
-  const keeper = new DatabaseKeeper(options.database, logger, () => commits.waiting)
+  const indexer = new Indexer(() => keeper.get(), logger)
+  const keeper: DatabaseKeeper = new DatabaseKeeper(options.database, logger, () => commits.waiting)
   const commits: GroupCommit<AlarmRecord> = new GroupCommit<AlarmRecord>({
     maxItems: MAX_BATCH_ROWS,
     maxWaitMs: MAX_BATCH_WAIT_MS,
@@ -50,10 +52,12 @@ export async function openLogStore(options: LogStoreOptions): Promise<LogStore> 
     async write(records) {
       try {
         const database = keeper.get()
-        const added = await saveRows(database.kysely, records.map(toRow))
+        const rows = records.map(toRow)
+        const batch = await saveRows(database.kysely, rows)
         await database.verify()
         keeper.report()
-        tell(logger, records, added)
+        tell(logger, records, batch?.keys ?? [])
+        if (batch) indexer.added(batch.keys.length)
       } catch (error) {
         if (!isRowFault(error) && !(error instanceof StoreUnavailable)) keeper.report(error)
         throw error
@@ -69,6 +73,7 @@ export async function openLogStore(options: LogStoreOptions): Promise<LogStore> 
   }
   const retention = new Retention(() => keeper.get(), options.limits, logger)
   retention.start()
+  indexer.start()
   return {
     save: (record, { signal }) => commits.add(record, signal),
     database: () => keeper.get(),
@@ -76,7 +81,7 @@ export async function openLogStore(options: LogStoreOptions): Promise<LogStore> 
     failed: keeper.failed,
     async close() {
       commits.close()
-      await retention.stop()
+      await Promise.all([retention.stop(), indexer.stop()])
       await keeper.close()
     },
   }

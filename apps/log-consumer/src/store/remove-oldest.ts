@@ -1,9 +1,14 @@
 import type { Kysely } from 'kysely'
 import type { Tables } from '../database/tables.ts'
 
-/** What all rows take, and how many there are. */
-export function usageOf(kysely: Kysely<Tables>): Promise<{ readonly bytes: number; readonly entries: number }> {
-  return kysely.selectFrom('log_usage').select(['bytes', 'entries']).executeTakeFirstOrThrow()
+/** What all rows and their index take, and how many rows there are. */
+export async function usageOf(kysely: Kysely<Tables>): Promise<{ readonly bytes: number; readonly entries: number }> {
+  const { bytes, entries } = await kysely.selectFrom('log_state').select(['bytes', 'entries']).executeTakeFirstOrThrow()
+  const { index } = await kysely
+    .selectFrom('log_segments')
+    .select(({ fn }) => fn.sum<number | string | null>('bytes').as('index'))
+    .executeTakeFirstOrThrow()
+  return { bytes: bytes + Number(index ?? 0), entries }
 }
 
 /** The time of the newest row, in milliseconds; undefined when there is none. */
@@ -47,8 +52,8 @@ export async function removeOldest(
       .execute()
     const bytes = removed.reduce((sum, row) => sum + row.bytes, 0)
     await transaction
-      .updateTable('log_usage')
-      .set((usage) => ({ bytes: usage('bytes', '-', bytes), entries: usage('entries', '-', removed.length) }))
+      .updateTable('log_state')
+      .set((state) => ({ bytes: state('bytes', '-', bytes), entries: state('entries', '-', removed.length) }))
       .execute()
     return removed.length
   })

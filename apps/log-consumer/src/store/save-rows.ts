@@ -1,18 +1,27 @@
 import type { Kysely } from 'kysely'
 import type { LogRow, Tables } from '../database/tables.ts'
+import { encodeKeys } from '../index/keys.ts'
 import type { LogKey } from './log-row.ts'
+
+/** What one transaction has added. */
+export interface Batch {
+  /** Its number: one more than that of the transaction that was committed before. */
+  readonly no: number
+  /** Sorted by their keys. */
+  readonly keys: readonly LogKey[]
+}
 
 /**
  * Stores the rows that are not stored yet, all in one transaction.
  *
- * @returns the keys of those it has added.
+ * @returns what it has added; undefined when all were stored before.
  */
-export function saveRows(kysely: Kysely<Tables>, rows: readonly LogRow[]): Promise<readonly LogKey[]> {
+export function saveRows(kysely: Kysely<Tables>, rows: readonly LogRow[]): Promise<Batch | undefined> {
   return kysely.transaction().execute((transaction) => insertRows(transaction, rows))
 }
 
 /** The same within a transaction. */
-export async function insertRows(transaction: Kysely<Tables>, rows: readonly LogRow[]): Promise<readonly LogKey[]> {
+export async function insertRows(transaction: Kysely<Tables>, rows: readonly LogRow[]): Promise<Batch | undefined> {
   // Instances that save in different orders would wait for each other for ever.
   const sorted = rows.toSorted(
     (a, b) => a.stored_at_ms - b.stored_at_ms || a.seq - b.seq || (a.stream < b.stream ? -1 : 1),
@@ -23,15 +32,32 @@ export async function insertRows(transaction: Kysely<Tables>, rows: readonly Log
     .onConflict((conflict) => conflict.columns(['stored_at_ms', 'stream', 'seq']).doNothing())
     .returning(['stored_at_ms', 'stream', 'seq', 'bytes'])
     .execute()
-  if (added.length > 0) {
-    const bytes = added.reduce((sum, row) => sum + row.bytes, 0)
-    await changeUsage(transaction, bytes, added.length)
-  }
-  return added
+  if (added.length === 0) return undefined
+  const bytes = added.reduce((sum, row) => sum + row.bytes, 0)
+  // From here to the commit no other transaction has the row of the state, so batches are committed in their order, and
+  // whoever sees one sees all before it.
+  const { last_batch: no } = await transaction
+    .updateTable('log_state')
+    .set((state) => ({
+      bytes: state('bytes', '+', bytes),
+      entries: state('entries', '+', added.length),
+      last_batch: state('last_batch', '+', 1),
+    }))
+    .returning('last_batch')
+    .executeTakeFirstOrThrow()
+  await transaction
+    .insertInto('log_batches')
+    .values({ no, entries: added.length, bytes, keys: encodeKeys(added) })
+    .execute()
+  return { no, keys: added }
 }
 
-/** Removes one row within a transaction. */
-export async function removeRow(transaction: Kysely<Tables>, { stored_at_ms, stream, seq }: LogKey): Promise<void> {
+/** Removes one row and its batch within the transaction that has added them. */
+export async function removeRow(
+  transaction: Kysely<Tables>,
+  { stored_at_ms, stream, seq }: LogKey,
+  batch: Batch | undefined,
+): Promise<void> {
   const removed = await transaction
     .deleteFrom('logs')
     .where('stored_at_ms', '=', stored_at_ms)
@@ -39,13 +65,10 @@ export async function removeRow(transaction: Kysely<Tables>, { stored_at_ms, str
     .where('seq', '=', seq)
     .returning('bytes')
     .execute()
+  if (batch) await transaction.deleteFrom('log_batches').where('no', '=', batch.no).execute()
   const bytes = removed.reduce((sum, row) => sum + row.bytes, 0)
-  await changeUsage(transaction, -bytes, -removed.length)
-}
-
-async function changeUsage(transaction: Kysely<Tables>, bytes: number, entries: number): Promise<void> {
   await transaction
-    .updateTable('log_usage')
-    .set((usage) => ({ bytes: usage('bytes', '+', bytes), entries: usage('entries', '+', entries) }))
+    .updateTable('log_state')
+    .set((state) => ({ bytes: state('bytes', '-', bytes), entries: state('entries', '-', removed.length) }))
     .execute()
 }

@@ -28,6 +28,7 @@ export function record(seq: number, changes: Partial<AlarmRecord> = {}): AlarmRe
     channel: 'alarm-to-log',
     message: `alarm ${seq}`,
     id: `id-${seq}`,
+    requestId: undefined,
     stream: 'S',
     seq,
     storedAt: new Date(FIRST_MS + seq),

@@ -22,6 +22,7 @@ const LETTERS = 17
 
 /** What each line has to print on a broker with 17 dead letters of the log-consumer's. */
 const PRINTED: readonly RegExp[] = [
+  /^  17 dead letters of log-consumer_alarm-to-bot$/m,
   /(^\d+ {2}.*log-consumer_alarm-to-bot {2}handler_gave_up: the disk is away\n){17}/m,
   /\{"message":"alarm 17"\}/,
   /17 would be redriven; nothing was changed, --apply does it/,
@@ -35,6 +36,12 @@ const PRINTED: readonly RegExp[] = [
 
 test('the Korean README has the same lines', () => {
   expect(opsLines('README.ko.md')).toEqual(lines)
+})
+
+test('ops prints its answer and nothing else, and its exit code is passed on', async () => {
+  const refused = run(['pnpm', 'ops', 'permission'])
+  expect((await refused.exited).code).toBe(1)
+  expect(refused.output().trimEnd().split('\n')).toEqual([expect.stringContaining('"permission"')])
 })
 
 test('the lines run as they stand, one after the other, on the broker of nats.setup.conf', async () => {
@@ -90,10 +97,12 @@ test('the lines run as they stand, one after the other, on the broker of nats.se
   onTestFinished(() => rmSync(`${repository}plan.json`, { force: true }))
   for (const [i, line] of lines.entries()) {
     const ran = run(line.split(' '), env)
-    expect(await ran.exited, `${line}\n${ran.output()}`).toEqual({ code: 0, signal: null })
+    // What is wrong is what the next lines deal with.
+    const code = line === 'pnpm ops status' ? 2 : 0
+    expect(await ran.exited, `${line}\n${ran.output()}`).toEqual({ code, signal: null })
     expect(ran.output(), line).toMatch(PRINTED[i] as RegExp)
     // Nothing changes without --apply.
-    if (i < 3) expect(await letters()).toBe(LETTERS)
+    if (i < 4) expect(await letters()).toBe(LETTERS)
   }
   expect(await letters()).toBe(0)
   await waitFor(() => handled.length === LETTERS)

@@ -23,6 +23,8 @@ export const DeadLetterHeader = {
   Deliveries: 'Dead-Letter-Deliveries',
   Stream: 'Dead-Letter-Stream',
   Sequence: 'Dead-Letter-Sequence',
+  /** When the message was stored, in nanoseconds of the Unix epoch: of a letter whose subject does not say it. */
+  StoredNanos: 'Dead-Letter-Stored-Nanos',
   Subject: 'Dead-Letter-Subject',
   Time: 'Dead-Letter-Time',
   Issues: 'Dead-Letter-Issues',

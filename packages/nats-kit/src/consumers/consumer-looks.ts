@@ -86,7 +86,7 @@ export class ConsumerLooks {
    * Makes the consumer, or makes the one that is there the declared one, before it delivers.
    *
    * @returns its configuration.
-   * @throws KitError as {@link ensureConsumer}, and `stream_different` while the stream is migrated.
+   * @throws KitError as {@link ensureConsumer}, and `stream_migrating`.
    */
   async begin(): Promise<Partial<ConsumerConfig>> {
     return this.#alone(async (manager) => {
@@ -94,7 +94,7 @@ export class ConsumerLooks {
       const stream = await this.#stream(manager)
       if (isMigrating(stream)) {
         const why = `stream ${this.#spec.stream} is being migrated; its consumers are carried over`
-        throw new KitError(KitErrorCode.StreamDifferent, why)
+        throw new KitError(KitErrorCode.StreamMigrating, why)
       }
       this.#incarnation = incarnationOf(stream)
       const { inboxPrefix, logger } = this.#connection

@@ -1,5 +1,6 @@
 import {
   deadLetterPartSubject,
+  deadLetterShareSubject,
   deadLetterSubject,
   redriveConsumerName,
   redriveFilter,
@@ -27,6 +28,7 @@ export function consumerSubjects({ stream, name, filterSubject }: ConsumerPlace)
     resetSubject(stream, name),
     deadLetterSubject(stream, name, '*', '*'),
     deadLetterPartSubject(stream, name, '*', '*', '*'),
+    deadLetterShareSubject(stream, name),
     ...handlingSubjects({
       stream: redriveStreamName(stream),
       name: redriveConsumerName(name),

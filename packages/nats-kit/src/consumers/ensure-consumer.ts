@@ -49,7 +49,8 @@ export async function ensureConsumer(
   if (!live) {
     try {
       const created = await manager.consumers.add(stream, { ...config, metadata: { ...config.metadata, ...onNew } })
-      logger.info({ event: 'consumerCreated', stream, consumer: name, config }, 'consumer created')
+      logger.info({ event: 'consumerCreated', stream, consumer: name }, 'consumer created')
+      logger.debug({ event: 'consumerConfig', stream, consumer: name, config }, 'configuration of the created consumer')
       return { info: created, created: true }
     } catch (error) {
       if (!(error instanceof JetStreamApiError && CONSUMER_EXISTS.has(error.code)))

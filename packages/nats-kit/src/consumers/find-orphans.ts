@@ -1,9 +1,8 @@
 import type { Contracts } from '@alarm-bus/contracts'
-import { type ConsumerInfo, JetStreamApiError, type JetStreamManager, jetstreamManager } from '@nats-io/jetstream'
+import type { ConsumerInfo } from '@nats-io/jetstream'
 import type { Connection } from '../connection/connection.ts'
-import { JetStreamCode } from '../jetstream-codes.ts'
 import { withCompanions } from '../streams/companion-streams.ts'
-import { unanswered } from '../streams/ensure-streams.ts'
+import { listConsumers } from '../streams/list-all.ts'
 import { ownerOf } from '../owner-tag.ts'
 
 /** With deliveries that nobody settled it may be at work for longer: handlers may take their time. */
@@ -54,10 +53,9 @@ export async function findOrphans(
   knownApps: readonly string[],
   options: FindOrphansOptions = {},
 ): Promise<readonly Orphan[]> {
-  const manager = await jetstreamManager(connection.client, { checkAPI: false, timeout: 5_000 })
   const orphans: Orphan[] = []
   for (const { name } of contracts.streams.flatMap((stream) => withCompanions(stream))) {
-    for (const info of await consumersOf(manager, name)) {
+    for (const info of await listConsumers(connection.client, name)) {
       const orphan = orphanOf(info, knownApps, options)
       if (orphan) orphans.push(orphan)
     }
@@ -94,16 +92,4 @@ function idleMsOf({ ts, created, delivered, ack_floor }: ConsumerInfo): number {
   const moments = [created, delivered.last_active, ack_floor.last_active] as readonly (string | undefined)[]
   const last = Math.max(...moments.flatMap((moment) => (moment === undefined ? [] : [Date.parse(moment)])))
   return Math.max(0, Date.parse(String(ts)) - last)
-}
-
-async function consumersOf(manager: JetStreamManager, stream: string): Promise<readonly ConsumerInfo[]> {
-  const found: ConsumerInfo[] = []
-  try {
-    for await (const info of manager.consumers.list(stream)) found.push(info)
-  } catch (error) {
-    // A stream that is not there has no consumers.
-    if (error instanceof JetStreamApiError && error.code === JetStreamCode.StreamNotFound) return []
-    throw unanswered(`the consumers of ${stream} cannot be listed`, error)
-  }
-  return found
 }

@@ -58,6 +58,8 @@ export function createSubscriber(
     maxInFlight: (settings.concurrency + 1) * settings.handlers.length,
     // Short, since it is tried again for as long as it takes: what is wrong is said sooner.
     budgetMs: 5_000,
+    // The letter then goes to its consumer's share.
+    fullIsFinal: true,
   })
   const used = [...new Set(settings.handlers.flatMap(({ uses = [] }) => uses))]
   for (const user of used) user.open(connection)

@@ -1,12 +1,19 @@
 import type { StoredMsg } from '@nats-io/jetstream'
 import { firstValue, type HeaderBlock, readHeaderBlock } from '../codec/header-block.ts'
 import { DeadLetterHeader, ORIGINAL_PREFIX } from '../codec/headers.ts'
+import { deadLetterShareSubject } from '../streams/companion-streams.ts'
 import { RedriveHeader } from './redrive-headers.ts'
 import { storedOriginal } from './stored-original.ts'
 
+/** The numbers of letters in consumers' shares begin here, where no stream's sequence gets to. */
+export const SHARES_FROM = 1_000_000_000_000
+
 /** A stored dead letter without its body. */
 export interface DeadLetterEntry {
-  /** The letter's own sequence in the stream of dead letters: what it is shown and discarded by. */
+  /**
+   * The letter's number, what it is shown and discarded by: its own sequence in the stream of dead letters, or
+   * {@link SHARES_FROM} and its sequence among those of the consumers' shares.
+   */
   readonly seq: number
   /** When the letter was stored. */
   readonly storedAt: Date
@@ -48,15 +55,19 @@ export interface StoredDeadLetter {
  * @param parts the bytes that were stored before the letter, in order, where it says that there are some.
  */
 export function readDeadLetter(stored: StoredMsg, parts: readonly Uint8Array[] = []): StoredDeadLetter | undefined {
-  const [, stream, consumer, originalSeq, letterNanos, ...rest] = stored.subject.split('.')
+  const headers = readHeaderBlock(storedOriginal(stored).original.headerBytes)
+  const text = (name: string): string => firstValue(headers, name) ?? ''
+  const [root, stream, consumer, ...identity] = stored.subject.split('.')
+  const isShare = root === SHARE_ROOT
+  const [originalSeq, letterNanos, ...rest] = isShare
+    ? [text(DeadLetterHeader.Sequence), text(DeadLetterHeader.StoredNanos), ...identity]
+    : identity
   if (!stream || !consumer || !originalSeq || !letterNanos || rest.length > 0) return undefined
   const seq = wholeNumber(originalSeq)
   if (seq === undefined || wholeNumber(letterNanos) === undefined) return undefined
-  const headers = readHeaderBlock(storedOriginal(stored).original.headerBytes)
-  const text = (name: string): string => firstValue(headers, name) ?? ''
   const original = originalOf(headers, parts.length === 0 ? stored.data : Buffer.concat([...parts, stored.data]))
   const entry: DeadLetterEntry = {
-    seq: stored.seq,
+    seq: isShare ? SHARES_FROM + stored.seq : stored.seq,
     storedAt: stored.time,
     channel: text(DeadLetterHeader.Channel),
     consumer,
@@ -81,6 +92,8 @@ export function readDeadLetter(stored: StoredMsg, parts: readonly Uint8Array[] =
     parts: text(DeadLetterHeader.Parts).split(' ').filter(Boolean),
   }
 }
+
+const [SHARE_ROOT] = deadLetterShareSubject('', '').split('.')
 
 /** The original's own lines, or its header block where that is part of the body. */
 function originalOf(headers: HeaderBlock, bytes: Uint8Array): StoredDeadLetter['original'] {

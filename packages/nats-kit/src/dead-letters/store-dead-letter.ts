@@ -13,7 +13,13 @@ import type { Connection } from '../connection/connection.ts'
 import { KitError } from '../errors.ts'
 import { JetStreamCode } from '../jetstream-codes.ts'
 import type { StoredSender } from '../publish/stored-sender.ts'
-import { deadLetterPartSubject, deadLetterStreamName, deadLetterSubject } from '../streams/companion-streams.ts'
+import {
+  deadLetterPartSubject,
+  deadLetterShareSubject,
+  deadLetterSharesStreamName,
+  deadLetterStreamName,
+  deadLetterSubject,
+} from '../streams/companion-streams.ts'
 import type { DeadLetterReason } from './dead-letter-reason.ts'
 import { RedriveHeader } from './redrive-headers.ts'
 
@@ -27,6 +33,8 @@ const ORIGINAL_LINES_SHARE = 1 / 8
 const MAX_OWN_BYTES = 4 * 1024
 /** Bytes of those that are the same for every letter: where it has to be stored, and on which conditions. */
 const OWN_MARGIN_BYTES = 1024
+/** How long a letter is tried to be stored in its consumer's share, which a broker may not have yet. */
+const SHARE_BUDGET_MS = 2_000
 
 export interface DeadLetterContent {
   readonly reason: DeadLetterReason
@@ -53,6 +61,9 @@ export interface DeadLetterContent {
  * them, or has the letter of this stream, sequence and consumer already. What exceeds the broker's `max_payload` together
  * with the letter's own headers is stored in parts, the last of which is the letter.
  *
+ * Where the stream of dead letters is full, and `sender` takes that for an answer, a letter that needs no parts goes to
+ * its consumer's share.
+ *
  * @throws KitError as `StoredSender.send` does.
  */
 export async function storeDeadLetter(
@@ -64,11 +75,21 @@ export async function storeDeadLetter(
   const detail = { channel, consumer, stream, seq, deliveries, reason, error }
   const subject = deadLetterSubject(stream, consumer, seq, letter.letterNanos)
   const { lines, bytes, parts } = fitted(connection, letter)
-  for (const { range, bytes: part } of parts) {
-    const partSubject = deadLetterPartSubject(stream, consumer, seq, letter.letterNanos, range)
-    await storeOnce(sender, partSubject, '', part, stream)
+  const store = async (): Promise<boolean> => {
+    for (const { range, bytes: part } of parts) {
+      const partSubject = deadLetterPartSubject(stream, consumer, seq, letter.letterNanos, range)
+      await storeOnce(sender, partSubject, '', part, stream)
+    }
+    return storeOnce(sender, subject, lines, bytes, stream)
   }
-  if (!(await storeOnce(sender, subject, lines, bytes, stream))) {
+  let isNew: boolean
+  try {
+    isNew = await store()
+  } catch (failure) {
+    if (!KitError.is(failure) || failure.brokerCode !== JetStreamCode.StreamFull || parts.length > 0) throw failure
+    isNew = await storeInShare(sender, letter, lines, bytes, failure)
+  }
+  if (!isNew) {
     connection.logger.info({ event: 'deadLetterKnown', ...detail }, 'dead letter is stored already')
     return
   }
@@ -98,6 +119,32 @@ async function storeOnce(
   } catch (failure) {
     if (KitError.is(failure) && failure.brokerCode === JetStreamCode.WrongLastSequence) return false
     throw KitError.from(failure)
+  }
+}
+
+/** False when it is there already, as far back as the broker remembers ids. */
+async function storeInShare(
+  sender: StoredSender,
+  { stream, consumer, seq, letterNanos }: DeadLetterContent,
+  lines: string,
+  bytes: Uint8Array,
+  full: KitError,
+): Promise<boolean> {
+  const headers =
+    headerLine(HeaderName.ExpectedStream, deadLetterSharesStreamName(stream)) +
+    headerLine(HeaderName.MessageId, deadLetterSubject(stream, consumer, seq, letterNanos)) +
+    headerLine(DeadLetterHeader.StoredNanos, letterNanos) +
+    lines
+  try {
+    const subject = deadLetterShareSubject(stream, consumer)
+    const { duplicate, attempts } = await sender.send(subject, new EncodedHeaders(headers), bytes, SHARE_BUDGET_MS)
+    return !duplicate || attempts > 1
+  } catch (failure) {
+    const { code, brokerCode, message } = KitError.from(failure)
+    throw new KitError(code, `${full.message}; nor is there room in the consumer's share: ${message}`, {
+      cause: failure,
+      ...(brokerCode === undefined ? {} : { brokerCode }),
+    })
   }
 }
 

@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Channel } from '@alarm-bus/contracts'
 import { boundedMs, checkedTimeoutMs } from '../checked-options.ts'
 import { prepareConnection } from '../connection/connect.ts'
-import { resolveSubscriberOptions } from '../consumers/options.ts'
+import { consumerName } from '../consumers/consumer-name.ts'
+import { resolveSubscriberOptions, type SubscriberSettings } from '../consumers/options.ts'
 import { Pauses } from '../consumers/pauses.ts'
 import { createSubscriber } from '../consumers/subscriber.ts'
 import { KitError, KitErrorCode } from '../errors.ts'
@@ -11,7 +13,8 @@ import { safeLogger } from '../logger.ts'
 import { createCorePublisher } from '../publish/core-publisher.ts'
 import { createJetStreamPublisher } from '../publish/jetstream-publisher.ts'
 import type { StoredPublisher } from '../publish/publisher.ts'
-import { usedStreams } from '../streams/used-streams.ts'
+import type { EnsureStreamsOptions } from '../streams/ensure-streams.ts'
+import { probedStreams, usedStreams } from '../streams/used-streams.ts'
 import { checkedLagMs, EventLoopWatch } from '../watchdog/event-loop-watch.ts'
 import type { Bus, BusOptions } from './bus.ts'
 import { refuseUndeclared, withDeclaredSettings } from './declared-app.ts'
@@ -44,7 +47,7 @@ export function createBus(options: BusOptions): Bus {
     app: options.connection.name,
     handlers: app ? withDeclaredSettings(app, options.subscriber.handlers) : options.subscriber.handlers,
   }
-  if (subscriberOptions) resolveSubscriberOptions(subscriberOptions)
+  const settings = subscriberOptions && resolveSubscriberOptions(subscriberOptions)
   if (options.eventLoopLagMs !== undefined) checkedLagMs(options.eventLoopLagMs)
 
   const { connection, open } = prepareConnection(options.connection, { logger, events })
@@ -52,7 +55,7 @@ export function createBus(options: BusOptions): Bus {
   const keeper = new StreamKeeper(connection, contracts.streams, {
     mode: 'apply',
     ...options.streams,
-    ...onlyUsed(options),
+    ...onlyUsed(options, settings),
   })
   const publisher = options.publisher && createJetStreamPublisher(connection, { ...options.publisher, ...published })
   const corePublisher = options.publisher && createCorePublisher(connection, published)
@@ -160,15 +163,20 @@ function defined<T extends object>(options: T): T {
 }
 
 /** What an app does not use is others' to look after, and its user may not look at it. */
-function onlyUsed({ contracts, app, publisher, subscriber }: BusOptions): { readonly only?: readonly string[] } {
+function onlyUsed(
+  { contracts, app, publisher, subscriber }: BusOptions,
+  settings: SubscriberSettings | undefined,
+): Pick<EnsureStreamsOptions, 'only' | 'probes'> {
   if (!publisher && !subscriber) return {}
-  const only = usedStreams(contracts, {
+  const use = {
     publishes: publisher ? (app?.publishes ?? contracts.channels) : [],
     idempotency: publisher?.idempotency === true,
     handles: (subscriber?.handlers ?? []).map(({ channel }) => channel),
     onceOnly: app?.onceOnly === true,
-  })
-  return { only }
+    consumerOf: (channel: Channel) => (settings ? consumerName(settings, channel) : ''),
+  }
+  const probes = probedStreams(contracts, use)
+  return { only: [...usedStreams(contracts, use), ...Object.keys(probes)], probes }
 }
 
 /** Of a bus that only subscribes. */

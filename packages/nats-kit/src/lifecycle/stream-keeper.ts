@@ -1,6 +1,6 @@
 import type { Stream } from '@alarm-bus/contracts'
 import type { Connection } from '../connection/connection.ts'
-import { KitError } from '../errors.ts'
+import { KitError, KitErrorCode } from '../errors.ts'
 import type { KitEventMap } from '../events.ts'
 import type { HealthCheck } from '../health.ts'
 import { ensureStreams, type EnsureStreamsOptions } from '../streams/ensure-streams.ts'
@@ -14,6 +14,9 @@ export interface StreamLooks {
   /** What it is doubled up to. Default 5,000. */
   readonly maxRetryMs: number
 }
+
+/** A migration that holds up publishers for longer is trouble: the run that does it may have been killed. */
+const MIGRATION_MS = 60_000
 
 const LOOKS: StreamLooks = { everyMs: 30_000, retryMs: 1_000, maxRetryMs: 5_000 }
 
@@ -32,6 +35,8 @@ export class StreamKeeper {
   readonly #looks: StreamLooks
   readonly #stopSignal = new AbortController()
   #trouble: string | undefined = 'not looked at yet'
+  /** Since when a stream lacks something because it is migrated, and what the last look said of it. */
+  #migrating: { readonly since: number; readonly detail: string } | undefined
   /** Whether the last look changed a stream. Another app that wrote at the same moment may have overwritten it. */
   #hasChanged = false
   /** Looks in a row that did not wait for `everyMs`. */
@@ -75,7 +80,7 @@ export class StreamKeeper {
 
   check(): HealthCheck {
     const name = `streams:${this.#streams.map((stream) => stream.name).join(',')}`
-    return { name, ok: this.#trouble === undefined, detail: this.#trouble ?? 'as declared' }
+    return { name, ok: this.#trouble === undefined, detail: this.#trouble ?? this.#migrating?.detail ?? 'as declared' }
   }
 
   async stop(): Promise<void> {
@@ -110,7 +115,7 @@ export class StreamKeeper {
       const { everyMs, retryMs, maxRetryMs } = this.#looks
       const gapMs = Math.min(maxRetryMs, retryMs * 2 ** Math.min(this.#hurried++, 16))
       await this.#sleep(gapMs)
-      if (this.#trouble !== undefined || this.#hasChanged || this.#isAsked) continue
+      if (this.#trouble !== undefined || this.#migrating || this.#hasChanged || this.#isAsked) continue
       this.#isIdle = true
       if (await this.#sleep(everyMs - gapMs)) this.#hurried = 0
       this.#isIdle = false
@@ -142,8 +147,10 @@ export class StreamKeeper {
       if (this.#trouble !== undefined)
         this.#connection.logger.info({ event: 'streamsReady' }, 'streams are as declared')
       this.#trouble = undefined
+      this.#migrating = undefined
     } catch (error) {
       const failure = KitError.from(error)
+      if (this.#isMigration(failure)) return
       // Said once, not every time it is found again.
       if (failure.message !== this.#trouble && !this.#stopSignal.signal.aborted) {
         this.#connection.logger.error(
@@ -153,5 +160,20 @@ export class StreamKeeper {
       }
       this.#trouble = failure.message
     }
+  }
+
+  /**
+   * While a stream is migrated publishers try again, so an app that was well stays so; to take all instances out of service
+   * at once would be an outage. In the middle of it the stream is not there for a moment.
+   */
+  #isMigration({ code, message }: KitError): boolean {
+    const isPart = code === KitErrorCode.StreamMissing && this.#migrating !== undefined
+    if ((code !== KitErrorCode.StreamMigrating && !isPart) || this.#trouble !== undefined) return false
+    const { since } = this.#migrating ?? { since: performance.now() }
+    if (performance.now() - since > MIGRATION_MS) return false
+    if (!this.#migrating)
+      this.#connection.logger.warn({ event: 'streamMigrating', detail: message }, 'stream is migrated')
+    this.#migrating = { since, detail: message }
+    return true
   }
 }

@@ -24,6 +24,11 @@ import type { StoredAck, StoredSenderOptions } from './stored-ack.ts'
 /** How often deadlines are looked at. One timer for all messages: a timer each costs more than the message. */
 const SWEEP_MS = 100
 
+export interface SenderOptions extends StoredSenderOptions {
+  /** Whether a full stream is an answer, `publish_rejected`, rather than something to wait for. Default false. */
+  readonly fullIsFinal?: boolean
+}
+
 /**
  * Sends messages that a stream must store and waits for the acks: one wildcard inbox, one table of who waits.
  *
@@ -35,6 +40,7 @@ export class StoredSender {
   readonly #maxInFlight: number
   readonly #attemptTimeoutMs: number
   readonly #budgetMs: number
+  readonly #fullIsFinal: boolean
   readonly #inbox: Inbox
   readonly #outcomes: StoreOutcomes | undefined
   readonly #pending = new InFlightTable<PendingMessage>()
@@ -46,11 +52,12 @@ export class StoredSender {
    * @param outcomes is told of each message that is stored, and of each that could not be by no fault of its own.
    * @throws KitError `invalid_options`; nothing is subscribed before the first message.
    */
-  constructor(connection: Connection, options: StoredSenderOptions = {}, outcomes?: StoreOutcomes) {
+  constructor(connection: Connection, options: SenderOptions = {}, outcomes?: StoreOutcomes) {
     this.#connection = connection
     this.#maxInFlight = positive('maxInFlight', options.maxInFlight ?? 1_024)
     this.#attemptTimeoutMs = wholeMs('attemptTimeoutMs', options.attemptTimeoutMs ?? 5_000)
     this.#budgetMs = wholeMs('budgetMs', options.budgetMs ?? 15_000)
+    this.#fullIsFinal = options.fullIsFinal ?? false
     this.#outcomes = outcomes
     this.#inbox = new Inbox(connection, {
       kind: 'ack',
@@ -163,7 +170,9 @@ export class StoredSender {
       return this.#retryLater(pending, answeredByAnother(pending.subject))
     }
     if (ack.error) {
-      if (isTransient(ack.error)) return this.#retryLater(pending, ack.error.description ?? 'the broker said “not now”')
+      const isFull = this.#fullIsFinal && ack.error.err_code === JetStreamCode.StreamFull
+      if (isTransient(ack.error) && !isFull)
+        return this.#retryLater(pending, ack.error.description ?? 'the broker said “not now”')
       this.#settle(pending)
       const refused = rejection(pending.subject, ack.error)
       // The channel allows it, so the stream may have been changed.

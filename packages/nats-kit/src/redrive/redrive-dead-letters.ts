@@ -1,19 +1,22 @@
-import { JetStreamApiError, jetstreamManager } from '@nats-io/jetstream'
+import { JetStreamApiError, type JetStreamManager, jetstreamManager } from '@nats-io/jetstream'
 import type { Connection } from '../connection/connection.ts'
 import { KitError, KitErrorCode } from '../errors.ts'
 import { JetStreamCode } from '../jetstream-codes.ts'
 import { StoredSender } from '../publish/stored-sender.ts'
 import { DEFAULT_MAX_REDRIVES, redriveConsumerName, redriveStreamName } from '../streams/companion-streams.ts'
 import { unanswered } from '../streams/ensure-streams.ts'
-import type { DeadLetterEntry, StoredDeadLetter } from '../dead-letters/dead-letter-entry.ts'
+import { type DeadLetterEntry, SHARES_FROM, type StoredDeadLetter } from '../dead-letters/dead-letter-entry.ts'
 import { checkFilter, type DeadLetterFilter } from '../dead-letters/dead-letter-filter.ts'
 import { DeadLetterStore } from '../dead-letters/dead-letter-store.ts'
 import { matchingLetters } from '../dead-letters/list-dead-letters.ts'
 import { type Clock, paceOf, SYSTEM_CLOCK } from './pace.ts'
+import { RedriveRoom } from './redrive-room.ts'
 import { nextSubject, redriveBytes, redriveHeaders } from './redriven-message.ts'
 
 const DEFAULT_RATE_PER_SECOND = 10
 const MAX_RATE_PER_SECOND = 10_000
+/** The server's own. */
+const DEFAULT_MAX_PAYLOAD = 1_048_576
 const NOT_FOUND: ReadonlySet<number> = new Set([JetStreamCode.ConsumerNotFound, JetStreamCode.StreamNotFound])
 
 /** Why a letter was left where it is. */
@@ -24,6 +27,8 @@ export const RedriveSkip = {
   OriginalLost: 'original_lost',
   /** Nobody reads what is redriven to this consumer: its app has not run since, or the consumer was removed. */
   NoReader: 'no_reader',
+  /** The stream of redriven messages is half full, and this consumer has not read its part of the rest. */
+  ReaderBehind: 'reader_behind',
   /** The broker does not take the message. */
   Refused: 'refused',
 } as const
@@ -87,6 +92,8 @@ export async function redriveDeadLetters(
   checkFilter(filter)
   checkOptions(ratePerSecond, maxRedrives)
   const store = await DeadLetterStore.open(connection, stream)
+  const manager = await jetstreamManager(connection.client, { checkAPI: false, timeout: 5_000 })
+  const room = new RedriveRoom(manager, stream, connection.client.info?.max_payload ?? DEFAULT_MAX_PAYLOAD)
   const readers = new Map<string, boolean>()
   const turn = paceOf(ratePerSecond, options.clock ?? SYSTEM_CLOCK)
   const sender = dryRun ? undefined : new StoredSender(connection, { maxInFlight: 1 })
@@ -100,14 +107,15 @@ export async function redriveDeadLetters(
   try {
     for await (const letter of matchingLetters(store, filter)) {
       const { entry } = letter
-      const why = await reasonToSkip(connection, entry, maxRedrives, readers)
+      const why = await reasonToSkip(manager, entry, maxRedrives, readers)
       if (why) done({ action: 'skipped', why, letter: entry })
       else if (await failedAgain(store, entry)) {
         if (sender) await store.remove(letter, false)
         done({ action: 'finished', letter: entry })
       } else if (sender) {
         await turn()
-        done(await redrive(store, sender, letter))
+        if (await hasRoom(room, entry)) done(await redrive(store, sender, letter))
+        else done({ action: 'skipped', why: RedriveSkip.ReaderBehind, letter: entry })
       } else done({ action: 'redriven', letter: entry })
     }
   } finally {
@@ -130,7 +138,7 @@ function invalid(why: string): KitError {
 }
 
 async function reasonToSkip(
-  connection: Connection,
+  manager: JetStreamManager,
   entry: DeadLetterEntry,
   maxRedrives: number,
   readers: Map<string, boolean>,
@@ -139,15 +147,14 @@ async function reasonToSkip(
   if (entry.redrives >= maxRedrives) return RedriveSkip.LimitReached
   let reads = readers.get(entry.consumer)
   if (reads === undefined) {
-    reads = await hasReader(connection, entry)
+    reads = await hasReader(manager, entry)
     readers.set(entry.consumer, reads)
   }
   return reads ? undefined : RedriveSkip.NoReader
 }
 
 /** Without its reader a message would wait unseen, and its letter would be gone. */
-async function hasReader(connection: Connection, { original, consumer }: DeadLetterEntry): Promise<boolean> {
-  const manager = await jetstreamManager(connection.client, { checkAPI: false, timeout: 5_000 })
+async function hasReader(manager: JetStreamManager, { original, consumer }: DeadLetterEntry): Promise<boolean> {
   const name = redriveConsumerName(consumer)
   try {
     await manager.consumers.info(redriveStreamName(original.stream), name)
@@ -158,13 +165,25 @@ async function hasReader(connection: Connection, { original, consumer }: DeadLet
   }
 }
 
-/** Whether a later letter says that this one's message was sent, and failed again. */
+async function hasRoom(room: RedriveRoom, { consumer }: DeadLetterEntry): Promise<boolean> {
+  try {
+    return await room.has(consumer)
+  } catch (error) {
+    throw unanswered(`whether there is room for redriven messages of ${consumer} cannot be looked up`, error)
+  }
+}
+
+/**
+ * Whether a later letter says that this one's message was sent, and failed again. Of two letters of one failure, of which
+ * one is in the consumer's share because the end of its message was lost on the way, the other one stands.
+ */
 async function failedAgain(store: DeadLetterStore, entry: DeadLetterEntry): Promise<boolean> {
   const others = await store.others(entry)
   return others.some(
-    ({ original, redrives }) =>
+    ({ original, redrives, seq }) =>
       // Another time is another message, of a stream that was made anew and counts from one again.
-      original.storedNanos === entry.original.storedNanos && redrives > entry.redrives,
+      original.storedNanos === entry.original.storedNanos &&
+      (redrives > entry.redrives || (redrives === entry.redrives && entry.seq > SHARES_FROM && seq < SHARES_FROM)),
   )
 }
 

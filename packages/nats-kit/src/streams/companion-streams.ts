@@ -17,6 +17,13 @@ const FEWEST_DEAD_LETTERS = 16
 /** A dead letter is its message with headers that say what happened: at most so many times its bytes. */
 const DEAD_LETTER_GROWTH = 2
 
+/** What a dead letter adds to its message at most: headers, and the bytes that the server puts around both. */
+const DEAD_LETTER_HEADER_BYTES = 32 * 1024
+
+/** For so many consumers of a stream each share fits, with letters of the largest size. */
+const CONSUMERS_WITH_SHARES = 64
+const MAX_SHARE_LETTERS = 1_000
+
 /** How long a dead letter waits for somebody to look at it. */
 const DEAD_LETTER_AGE_NS = 28 * DAY_NS
 
@@ -49,6 +56,19 @@ export function deadLetterPartSubject(
   range: string,
 ): string {
   return `${deadLetterSubject(stream, consumer, seq, storedNanos)}.${range}`
+}
+
+/** Where a consumer's dead letters go while that stream is full. */
+export function deadLetterSharesStreamName(stream: string): string {
+  return `${stream}_DLQ_SHARES`
+}
+
+/**
+ * `dead-letter-share.<stream>.<consumer>`: one subject for each consumer, because the server bounds a stream's messages by
+ * subject. So no consumer can take the room of another.
+ */
+export function deadLetterShareSubject(stream: string, consumer: string): string {
+  return `dead-letter-share.${stream}.${consumer}`
 }
 
 /** Where dead letters wait that were sent again, each for the one consumer that had failed. */
@@ -101,16 +121,21 @@ export function idempotencyLookupSubject(stream: string, subject: string): strin
  * | companion | bytes | from | to | messages |
  * |---|---|---|---|---|
  * | `_DLQ` | 4 × `maxBytes`: dead letters of several consumers and of four weeks | 16 of the largest dead letters, of 2 × `maxMessageBytes` each | 1 GiB | `maxMessages`, from 10,000 to 100,000 |
+ * | `_DLQ_SHARES` | as `_DLQ` | | | for each consumer as many of the largest as fit for 64 of them, from 1 to 1,000 |
  * | `_REDRIVE` | `maxBytes` | the same | 256 MiB | as many as `_DLQ` |
  * | `_IDEMPOTENCY`, `KV_…_ONCE` | 4 × `maxBytes`: small records of messages, of which most are no longer in the stream | 16 MiB | 256 MiB | claims: one for each 256 bytes, to 1,000,000; records: not limited |
  *
- * A stream of 1 MiB and messages of 128 KiB so asks for 40 MiB beside itself, one of 256 MiB and more for 1.75 GiB.
+ * A stream of 1 MiB and messages of 128 KiB so asks for 44 MiB beside itself, one of 256 MiB and more for 2.75 GiB.
  */
 function companionLimits({ maxBytes, maxMessages, maxMessageBytes }: Stream) {
   const fewest = FEWEST_DEAD_LETTERS * DEAD_LETTER_GROWTH * maxMessageBytes
   const recordBytes = between(16 * MIB, 4 * maxBytes, 256 * MIB)
+  const deadLetterBytes = between(fewest, 4 * maxBytes, 1_024 * MIB)
+  const largestLetter = maxMessageBytes + DEAD_LETTER_HEADER_BYTES
   return {
-    deadLetterBytes: between(fewest, 4 * maxBytes, 1_024 * MIB),
+    deadLetterBytes,
+    largestLetter,
+    share: between(1, Math.floor(deadLetterBytes / CONSUMERS_WITH_SHARES / largestLetter), MAX_SHARE_LETTERS),
     redriveBytes: between(fewest, maxBytes, 256 * MIB),
     deadLetters: between(10_000, maxMessages, 100_000),
     recordBytes,
@@ -126,7 +151,8 @@ function between(least: number, wanted: number, most: number): number {
 /**
  * A declared stream together with those that the kit keeps beside it: its dead letters, kept for four weeks so that
  * nobody has to hurry; the claims behind idempotency keys; the
- * dead letters that were sent again; which messages were handled. Each says in its metadata who owns it and which configuration it was made of.
+ * dead letters that were sent again; which messages were handled; and a share of each consumer's for when the dead
+ * letters' stream, which all apps have in common, is full. Each says in its metadata who owns it and which configuration it was made of.
  */
 export function withCompanions(stream: Stream, replicas?: number): readonly DeclaredStreamConfig[] {
   const main = toStreamConfig(stream, replicas)
@@ -203,6 +229,22 @@ export function withCompanions(stream: Stream, replicas?: number): readonly Decl
       // The claim of a process that died ends by its own time.
       allow_msg_ttl: true,
       max_msgs_per_subject: 1,
+    },
+    {
+      ...shared,
+      name: deadLetterSharesStreamName(stream.name),
+      description: `Dead letters of ${stream.name}, a few of each consumer, for which ${deadLetterStreamName(stream.name)} had no room.`,
+      subjects: [deadLetterShareSubject(stream.name, '*')],
+      // What one consumer has too many is refused, and takes nothing from the others.
+      discard: DiscardPolicy.New,
+      discard_new_per_subject: true,
+      max_msgs_per_subject: limits.share,
+      max_age: DEAD_LETTER_AGE_NS,
+      max_msgs: -1,
+      max_bytes: limits.deadLetterBytes,
+      max_msg_size: limits.largestLetter,
+      duplicate_window: 10 * MINUTE_NS,
+      allow_direct: false,
     },
   ]
   return all.map((config) => withTag(config, stream))

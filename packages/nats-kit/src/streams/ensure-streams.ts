@@ -7,6 +7,7 @@ import { withCompanions } from './companion-streams.ts'
 import { isMigrating, migrationName } from './incarnation.ts'
 import { describeChange, type FieldChange, type StreamPlan } from './plan.ts'
 import type { DeclaredStreamConfig } from './to-stream-config.ts'
+import { probeStream } from './probe-stream.ts'
 import { isUndeclared } from './undeclared-fields.ts'
 import { widenStream } from './widen-stream.ts'
 
@@ -25,6 +26,11 @@ export interface EnsureStreamsOptions {
   readonly mode: StreamMode
   /** With `verify`: the streams to look at, companions among them. Not given: all of them. */
   readonly only?: readonly string[]
+  /**
+   * With `verify`: streams that are not looked up, each with a subject of its own on which the app may publish. Such a
+   * stream is asked whether it is there by a message that it refuses; how it is configured is left to `pnpm ops plan`.
+   */
+  readonly probes?: Readonly<Record<string, string>>
   /** At least so many copies of each stream. Not given: new streams get their declaration's, existing ones keep theirs. */
   readonly replicas?: number
   /** What to run when a stream is missing or differs; part of the error. */
@@ -37,7 +43,8 @@ export interface EnsureStreamsOptions {
  *
  * @returns what was found, and in modes `apply` and `create` done, one plan a stream; `none` also for a stream that has
  * more than declared.
- * @throws KitError `stream_missing`, `stream_different`, `stream_immutable` or `stream_refused`, naming stream and fields;
+ * @throws KitError `stream_missing`, `stream_different`, `stream_migrating`, `stream_immutable` or `stream_refused`, naming
+ * stream and fields;
  * `permission_denied` when this app's user may not; `broker_unavailable` when JetStream does not answer.
  */
 export async function ensureStreams(
@@ -50,10 +57,27 @@ export async function ensureStreams(
   for (const stream of streams) {
     for (const declared of withCompanions(stream, options.replicas)) {
       if (options.mode === 'verify' && options.only?.includes(declared.name) === false) continue
-      plans.push(await ensureStream(connection, manager, declared, options))
+      const probe = options.mode === 'verify' ? options.probes?.[declared.name] : undefined
+      if (probe === undefined) plans.push(await ensureStream(connection, manager, declared, options))
+      else plans.push(await probed(connection, declared.name, probe, options))
     }
   }
   return plans
+}
+
+async function probed(
+  { client }: Connection,
+  stream: string,
+  subject: string,
+  { hint }: EnsureStreamsOptions,
+): Promise<StreamPlan> {
+  const found = await probeStream(client, subject).catch((error: unknown) => {
+    throw unanswered(`stream ${stream} cannot be asked`, error)
+  })
+  if (found === stream) return { action: 'none', stream }
+  const end = hint === undefined ? '' : `; ${hint}`
+  if (found === undefined) throw new KitError(KitErrorCode.StreamMissing, `stream ${stream} is not on the broker${end}`)
+  throw new KitError(KitErrorCode.StreamDifferent, `${subject} is stored in ${found} and not in ${stream}${end}`)
 }
 
 async function ensureStream(
@@ -70,6 +94,8 @@ async function ensureStream(
   const live = found ?? (await create(connection, manager, declared))
   if (!live) return { action: 'create', stream }
   const widening = widenStream(declared, live.config, { ignoreReplicas: options.replicas === undefined })
+  // Its subjects are away on purpose: what is stored now would be lost with the stream.
+  if (widening.action !== 'none' && isMigrating(live)) throw migrating(stream, 'nothing is changed')
   switch (widening.action) {
     case 'none':
       return { action: 'none', stream }
@@ -80,8 +106,6 @@ async function ensureStream(
     case 'widen': {
       const { config, changes } = widening
       if (options.mode !== 'apply') throw different(stream, notOfTheTag(changes), hint)
-      // Its subjects are away on purpose: what is stored now would be lost with the stream.
-      if (isMigrating(live)) throw migrating(stream, 'nothing is changed')
       await update(connection, manager, live, config, changes, options)
       return { action: 'update', stream, changes }
     }
@@ -195,7 +219,7 @@ export function unanswered(what: string, error: unknown): KitError {
 }
 
 function migrating(stream: string, what: string): KitError {
-  return new KitError(KitErrorCode.StreamDifferent, `stream ${stream} is being migrated; ${what}`)
+  return new KitError(KitErrorCode.StreamMigrating, `stream ${stream} is being migrated; ${what}`)
 }
 
 function different(stream: string, changes: readonly FieldChange[], hint: string): KitError {

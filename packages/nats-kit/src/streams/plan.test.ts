@@ -77,25 +77,33 @@ test('companions grow with their stream: a small one does not reserve gigabytes,
       ...options,
     })
     const companions = withCompanions(stream).filter(({ name }) => name !== 'S')
-    return Object.fromEntries(companions.map(({ name, max_bytes, max_msgs }) => [name, [max_bytes / MIB, max_msgs]]))
+    return Object.fromEntries(
+      companions.map(({ name, max_bytes, max_msgs, max_msgs_per_subject, discard_new_per_subject }) => [
+        name,
+        [max_bytes / MIB, discard_new_per_subject ? max_msgs_per_subject : max_msgs],
+      ]),
+    )
   }
   expect(limitsOf({})).toEqual({
     S_DLQ: [4, 100_000],
     S_REDRIVE: [4, 100_000],
     S_IDEMPOTENCY: [16, 65_536],
     KV_S_ONCE: [16, -1],
+    S_DLQ_SHARES: [4, 1],
   })
   expect(limitsOf({ maxBytes: 64 * MIB, maxMessages: 500 })).toEqual({
     S_DLQ: [256, 10_000],
     S_REDRIVE: [64, 10_000],
     S_IDEMPOTENCY: [256, 1_000_000],
     KV_S_ONCE: [256, -1],
+    S_DLQ_SHARES: [256, 25],
   })
   expect(limitsOf({ maxBytes: 64 * 1_024 * MIB, maxMessages: 1_000_000_000 })).toEqual({
     S_DLQ: [1_024, 100_000],
     S_REDRIVE: [256, 100_000],
     S_IDEMPOTENCY: [256, 1_000_000],
     KV_S_ONCE: [256, -1],
+    S_DLQ_SHARES: [1_024, 102],
   })
   // Letters of the largest message fit in any case.
   expect(limitsOf({ maxMessageBytes: MIB })['S_DLQ']).toEqual([32, 100_000])

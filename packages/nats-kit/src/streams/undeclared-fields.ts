@@ -11,7 +11,7 @@ interface UndeclaredField {
 }
 
 /**
- * Fields of a stream that the kit never sets, and that change what is stored or delivered when another tool does.
+ * Fields of a stream that the kit sets on none, or on one of its own alone, and that change what is stored or delivered when another tool does.
  * `republish`, `sources`, `placement`, `compression`, `deny_delete` and `deny_purge` are an operator's: with them messages
  * are stored and delivered as declared.
  */
@@ -22,7 +22,7 @@ export const UNDECLARED: Readonly<Record<string, UndeclaredField>> = {
   no_ack: { unset: false },
   /** Messages are stored under another subject, which no consumer reads. */
   subject_transform: { matters: (live, { subjects }) => subjects.some((subject) => overlaps(sourceOf(live), subject)) },
-  discard_new_per_subject: { unset: false },
+  discard_new_per_subject: { unset: false, matters: (_, declared) => declared.discard_new_per_subject !== true },
   /** Every publish needs a number. */
   allow_msg_counter: { unset: false, immutable: true },
   /** Messages without a body are stored where others expire. */

@@ -1,30 +1,57 @@
 import type { Channel, Contracts } from '@alarm-bus/contracts'
-import { onceStreamName } from './once-bucket.ts'
-import { deadLetterStreamName, idempotencyStreamName, redriveStreamName } from './companion-streams.ts'
+import { onceStreamName, onceSubject } from './once-bucket.ts'
+import {
+  deadLetterStreamName,
+  deadLetterSubject,
+  idempotencyStreamName,
+  idempotencySubject,
+  redriveStreamName,
+} from './companion-streams.ts'
 
 /** What an app does with channels. */
 export interface StreamUse {
   readonly publishes: readonly Channel[]
-  /** Whether it holds ids of a caller's to one message. */
-  readonly idempotency: boolean
   readonly handles: readonly Channel[]
-  /** Whether it records on the broker which messages it handled. */
-  readonly onceOnly: boolean
 }
 
-/** The names of the streams that an app has to do with, companions among them, in the order of the declaration. */
+/** The names of the streams that an app looks up, in the order of the declaration. Their subjects are few. */
 export function usedStreams(contracts: Contracts, use: StreamUse): readonly string[] {
   return contracts.streams.flatMap(({ name, channels }) => {
     const publishes = use.publishes.some((channel) => channels.includes(channel))
     const handles = use.handles.some((channel) => channels.includes(channel))
-    return [
-      ...(publishes || handles ? [name] : []),
-      ...(handles ? [deadLetterStreamName(name)] : []),
-      ...(publishes && use.idempotency ? [idempotencyStreamName(name)] : []),
-      ...(handles ? [redriveStreamName(name)] : []),
-      ...(handles && use.onceOnly ? [onceStreamName(name)] : []),
-    ]
+    return [...(publishes || handles ? [name] : []), ...(handles ? [redriveStreamName(name)] : [])]
   })
+}
+
+/** What an app writes beside the messages of its channels. */
+export interface ProbedUse extends StreamUse {
+  /** Whether it holds ids of a caller's to one message. */
+  readonly idempotency: boolean
+  /** Whether it records on the broker which messages it handled. */
+  readonly onceOnly: boolean
+  readonly consumerOf: (channel: Channel) => string
+}
+
+/**
+ * The streams that an app only writes to, each with a subject of the app's own on which it is asked whether it is there.
+ * They have a subject for each message, so a look that asks for all of them holds up the requests of every app.
+ */
+export function probedStreams(contracts: Contracts, use: ProbedUse): Readonly<Record<string, string>> {
+  const entries = contracts.streams.flatMap(({ name: stream, channels }): [string, string][] => {
+    const publishes = use.publishes.some((channel) => channels.includes(channel))
+    const handled = use.handles.find((channel) => channels.includes(channel))
+    const consumer = handled && use.consumerOf(handled)
+    return [
+      ...(consumer ? [[deadLetterStreamName(stream), deadLetterSubject(stream, consumer, 0, '0')] as const] : []),
+      ...(publishes && use.idempotency
+        ? [[idempotencyStreamName(stream), idempotencySubject(stream, 'probe')] as const]
+        : []),
+      ...(consumer && use.onceOnly
+        ? [[onceStreamName(stream), onceSubject({ stream, consumer, seq: 0, storedAt: new Date(0) })] as const]
+        : []),
+    ].map(([name, subject]) => [name, subject])
+  })
+  return Object.fromEntries(entries)
 }
 
 /** Where a stream is looked up. */

@@ -15,7 +15,7 @@ const LIMITS = new Set([
   'duplicate_window',
   'num_replicas',
 ])
-const FLAGS = new Set(['allow_msg_ttl', 'allow_direct', 'allow_atomic', 'allow_batched'])
+const FLAGS = new Set(['allow_msg_ttl', 'allow_direct', 'allow_atomic', 'allow_batched', 'discard_new_per_subject'])
 
 /** What there is to do about a live stream so that an app finds all that it declares. */
 export type Widening =
@@ -38,7 +38,8 @@ export type Widening =
  * | `num_replicas`, where a deployment says how many | kept | raised |
  * | `allow_msg_ttl`, `allow_direct`, `allow_atomic`, `allow_batched` | kept on | turned on |
  * | `discard` | declared `old`, is `new`: enough, since nothing stored is dropped | declared `new`, is `old`: refused; whether publishes fail when the stream is full is not one app's to decide for all |
- * | `storage`, `retention` | refused: the server cannot change them | refused |
+ * | `storage` | declared `memory`, is `file`: enough, as for the other release once a stream was migrated | refused: the server cannot change it |
+ * | `retention` | refused: the server cannot change it | refused |
  * | `description`, tag in `metadata` | no reason for a change; written together with another one | the same |
  * | `sealed`, `allow_msg_counter`, `persist_mode: async`: nothing can be stored, or not safely | refused: the server cannot change them | |
  * | `no_ack`, `subject_transform` of a declared subject, `discard_new_per_subject`, `subject_delete_marker_ttl` | unset, which takes away nothing that is stored | |
@@ -69,6 +70,7 @@ function isEnough({ field, live, declared }: FieldChange): boolean {
   if (field === 'description') return true
   if (field === 'subjects') return subjectsOf(declared).every((one) => subjectsOf(live).some((by) => covers(by, one)))
   if (field === 'discard') return live === 'new'
+  if (field === 'storage') return live === 'file'
   if (FLAGS.has(field)) return live === true
   return LIMITS.has(field) && sizeOf(live) >= sizeOf(declared)
 }

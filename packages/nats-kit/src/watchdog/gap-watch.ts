@@ -142,15 +142,18 @@ export class GapWatch {
     this.#identity = { streamCreated, consumer }
     const begunAgainAt = this.#begunAgainAt
     this.#begunAgainAt = undefined
+    let before = was?.consumer
     if (was?.streamCreated !== streamCreated) {
       const note = was === undefined ? readNote(info.notes) : undefined
+      // The note moves along with a consumer that is made again.
+      before ??= note?.consumer
       const isOurs = note?.streamCreated === streamCreated
       this.#baselines.set(isOurs ? [{ position: note.position, reported: 0 }] : [])
       this.#gone = this.#goneBefore = 0
     }
     const last = this.#baselines.last
     if (was === undefined && begunAgainAt !== undefined) this.#baselines.renumber(begunAgainAt)
-    else if (was && was.consumer.created !== consumer.created) this.#baselines.renumber(startOf(info.config))
+    else if (before && before.created !== consumer.created) this.#baselines.renumber(startOf(info.config))
     // Another instance had it begin again somewhere.
     else if (last && info.delivered.consumer_seq < last.deliveries) this.#baselines.renumber(undefined)
   }

@@ -8,7 +8,7 @@ import { isAlive } from './processes.ts'
 export interface AppRecord {
   readonly name: string
   readonly pid: number
-  /** The `node --watch` that starts the app again when a source changes. */
+  /** The `node --watch` that restarts the app when a file in a watched folder changes. */
   readonly watcherPid: number
   /** The turbo that runs the app; undefined when a person started it without. */
   readonly turboPid?: number | undefined

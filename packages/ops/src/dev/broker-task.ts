@@ -1,14 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { contracts } from '@alarm-bus/contracts'
 import { type NatsServer, NatsServerError, readInfo } from '@alarm-bus/nats-server'
-import { readApps } from '../apps/read-apps.ts'
-import { type AppliedStream, applyStreams, type ApplyStreamsOptions } from '../apply-streams.ts'
 import { readEnvironment } from '../config.ts'
-import { describeApplied } from '../describe-applied.ts'
+import { applyDeclared } from './apply-declared.ts'
 import { banner, untilAppsAreReady } from './banner.ts'
 import { type BrokerRecord, forgetBroker, recordBroker } from './broker-record.ts'
-import { deployedBy } from './deployed.ts'
+import { loadDevEnv } from './dev-env.ts'
 import { appsOf, type TaskEnd, watchForTheEnd } from './end-signal.ts'
+import { DeclarationFollower } from './follow-declarations.ts'
 import { BrokerStartError, brokerPort, startOwnBroker } from './own-broker.ts'
 import { isAlive } from './processes.ts'
 import { say } from './say.ts'
@@ -29,12 +27,13 @@ export async function runBrokerTask(): Promise<void> {
   const end = watchForTheEnd()
   const external = process.env['NATS_SERVERS']
   if (external) return useExternal(external, end)
+  const follower = new DeclarationFollower(end.signal)
   let port: number | undefined
   while (!end.signal.aborted) {
     await endOrphan()
     const running = await runningBroker()
     if (!running) {
-      await runOwn(port, end)
+      port = await runOwn(port, follower, end)
       continue
     }
     say(`using the broker at ${running.url} that another dev of this checkout runs (pid ${running.pid})`)
@@ -51,75 +50,58 @@ async function useExternal(servers: string, end: TaskEnd): Promise<void> {
   say(`NATS_SERVERS is set: using the broker at ${servers}; none is started`)
   announce({ url: servers, note: 'from NATS_SERVERS' }, end)
   try {
-    await applyStreams({
-      ...readEnvironment(process.env),
-      streams: contracts.streams,
-      consumers: await declared(),
-      mode: 'create',
-      onApplied: sayApplied,
-    })
+    await applyDeclared(servers, 'create')
   } catch (error) {
     say(`the streams could not be created: ${(error as Error).message}; the apps say what they miss`)
   }
   await aborted(end.signal)
 }
 
-/** @returns after a signal, or when another `dev` was quicker. */
-async function runOwn(port: number | undefined, end: TaskEnd): Promise<void> {
+/** @returns after a signal, when another `dev` was quicker, or to be restarted; then the port that it had. */
+async function runOwn(
+  port: number | undefined,
+  follower: DeclarationFollower,
+  end: TaskEnd,
+): Promise<number | undefined> {
   let broker: NatsServer
+  // A new app brings a password with it.
+  loadDevEnv()
   // What it would be refused with is said before there is a broker.
   readEnvironment(process.env)
+  await follower.beforeTheBrokerStarts()
+  if (end.signal.aborted) return port
   try {
     broker = await startOwnBroker(port)
   } catch (error) {
     // Two tasks may start at once; the one that lost uses the other's.
-    if (error instanceof BrokerStartError && (await otherWasQuicker(port ?? brokerPort(), end.signal))) return
+    if (error instanceof BrokerStartError && (await otherWasQuicker(port ?? brokerPort(), end.signal))) return port
     throw error
   }
-  const stopped = await Promise.race([serve(broker, end), broker.exited])
-  if (stopped === 'aborted') return
-  forgetBroker(process.pid)
-  throw new NatsServerError(
-    'exited_early',
-    `the broker ended by itself (${stopped.signal ?? stopped.code}); its log is .dev/nats-server.log`,
-  )
-}
-
-async function serve(broker: NatsServer, end: TaskEnd): Promise<'aborted'> {
   try {
-    const servers = { NATS_SERVERS: broker.url }
-    await applyStreams({
-      ...readEnvironment({ ...process.env, ...servers }),
-      streams: contracts.streams,
-      consumers: await declared(),
-      onApplied: sayApplied,
-    })
-    recordBroker(recordOf(broker))
-    announce({ url: broker.url, note: `monitor: ${broker.monitorUrl}` }, end)
-    await aborted(end.signal)
-    await appsHaveEnded(end)
-    return 'aborted'
+    const exit = await Promise.race([serve(broker, follower, end), broker.exited])
+    if (exit === 'served') return broker.port
+    throw new NatsServerError(
+      'exited_early',
+      `the broker ended by itself (${exit.signal ?? exit.code}); its log is .dev/nats-server.log`,
+    )
   } finally {
     forgetBroker(process.pid)
     await broker.stop()
   }
 }
 
-/** The apps may be half written: then their consumers are made by the next `pnpm ops apply`, and they say so. */
-async function declared(): Promise<NonNullable<ApplyStreamsOptions['consumers']>> {
-  const apps = await readApps().catch((error: Error) => {
-    say(`no consumers are made: ${error.message}`)
-    return []
-  })
-  return { apps, contracts, deployed: deployedBy(process.env) }
+/** Until `dev` ends, or the broker has to be restarted. */
+async function serve(broker: NatsServer, follower: DeclarationFollower, end: TaskEnd): Promise<'served'> {
+  await (follower.isUpToDate ? applyDeclared(broker.url) : follower.apply(broker.url))
+  recordBroker(recordOf(broker))
+  announce({ url: broker.url, note: `monitor: ${broker.monitorUrl}` }, end)
+  await follower.untilTheBrokerIsOutdated(broker.url)
+  if (end.signal.aborted) await appsHaveEnded(end)
+  return 'served'
 }
 
 function recordOf({ pid, serverId, url, port, monitorUrl }: NatsServer): BrokerRecord {
   return { pid, ownerPid: process.pid, serverId, url, port, monitorUrl }
-}
-
-function sayApplied(applied: AppliedStream): void {
-  if (applied.action !== 'none') for (const line of describeApplied(applied)) say(line)
 }
 
 let isAnnounced = false

@@ -3,9 +3,12 @@ import { UsageError } from '../config.ts'
 import { BrokerStartError } from './own-broker.ts'
 import { loadDevEnv } from './dev-env.ts'
 import { runBrokerTask } from './broker-task.ts'
+import { envFileProblems } from './env-file-problems.ts'
+import { say } from './say.ts'
 
 // The root task beside the apps under `dev`.
 loadDevEnv()
+for (const problem of envFileProblems()) say(problem)
 // A terminal that was closed takes no output any more; what is left to do is to end in good order.
 process.stdout.on('error', () => undefined)
 process.stderr.on('error', () => undefined)

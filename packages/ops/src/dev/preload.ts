@@ -9,7 +9,7 @@ import { recordedBroker } from './broker-record.ts'
 import { devDir, loadDevEnv } from './dev-env.ts'
 import { lineageOfThisProcess, whenOneEnds } from './lineage.ts'
 import { mergeRepeatedSignals } from './merge-signals.ts'
-import { signalProcess } from './processes.ts'
+import { signalProcess, writesToTerminal } from './processes.ts'
 
 // Runs in an app's process under `dev`, before its main.ts. An app itself knows nothing of `dev`.
 
@@ -26,6 +26,8 @@ const record: AppRecord = {
   turboPid: lineage.turboPid,
 }
 recordApp(record)
+// turbo hands an app a pipe, also where it prints to a terminal itself.
+if (lineage.turboPid !== undefined && writesToTerminal(lineage.turboPid)) process.env['LOG_FORMAT'] ||= 'pretty'
 mergeRepeatedSignals()
 endWithTheCommand()
 announceWhereItListens()

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readFileSync, readlinkSync } from 'node:fs'
 import { basename } from 'node:path'
 
 export interface RunningProcess {
@@ -44,6 +44,18 @@ export function ancestors(): readonly RunningProcess[] {
 export function commandOf(pid: number): readonly string[] {
   const look = process.platform === 'linux' ? fromProc : fromPs()
   return look(pid)?.command ?? []
+}
+
+/** Whether what it prints is seen by a person. Elsewhere than on Linux: whether it was started in a terminal. */
+export function writesToTerminal(pid: number): boolean {
+  try {
+    if (process.platform === 'linux') return /^\/dev\/(pts\/|tty)/.test(readlinkSync(`/proc/${pid}/fd/1`))
+    return execFileSync('ps', ['-o', 'tty=', '-p', String(pid)], { encoding: 'utf8' })
+      .trim()
+      .startsWith('tty')
+  } catch {
+    return false
+  }
 }
 
 function fromProc(pid: number): RunningProcess | undefined {

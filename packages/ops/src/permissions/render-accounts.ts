@@ -14,8 +14,11 @@ export interface RenderOptions {
 const BUS = 'ALARM_BUS'
 /** Nobody hears it. */
 const NOBODY = 'alarm-bus.nobody'
-/** Of one app, all its instances together. */
-const LIMITS = 'limits { max_connections: 200, max_subscriptions: 5000, max_payload: 256KB }'
+/**
+ * Of one app, all its instances together. Each connection may have `max_pending` (nats.setup.conf) wait in the broker's
+ * memory, so their number bounds what an app can take of that.
+ */
+const LIMITS = 'limits { max_connections: 64, max_subscriptions: 5000, max_payload: 256KB }'
 
 const MADE = '# Made by `pnpm ops permissions`; do not edit. nats.setup.conf includes it.\n#\n'
 const DECLARED = `

@@ -1,15 +1,20 @@
-import { KitError, KitErrorCode } from '@alarm-bus/nats-kit'
+import { errorText, KitError, KitErrorCode } from '@alarm-bus/nats-kit'
 import type { DeclaredStreamConfig } from '@alarm-bus/nats-kit/admin'
 import { JetStreamApiError } from '@nats-io/jetstream'
 import { changeConsumer } from './change-consumer.ts'
+import { UsageError } from '../config.ts'
 import type { Declared } from './declared.ts'
+import { resumeConsumer } from './drain-consumer.ts'
 import { migrateStream } from './migrate-stream.ts'
 import { moveConsumer } from './move-consumer.ts'
 import type { Observed } from './observe.ts'
+import type { Patience } from './patience.ts'
 import { type Change, destroys, type FieldUpdate, nameOf, type Plan } from './plan.ts'
 import { PlanError } from './plan-error.ts'
 import { retireAdvisories } from './retire-advisories.ts'
 import type { Migrator, PlanSession } from './session.ts'
+
+const AGAIN = 'run `pnpm ops apply` again'
 
 /** What a person has to say on top of a plan that destroys. */
 export interface Confirmation {
@@ -19,7 +24,7 @@ export interface Confirmation {
 }
 
 /** @throws PlanError where part of the plan cannot be done, or would destroy what was not confirmed. */
-export function checkConfirmed({ changes }: Plan, { allowDestroy, destroy }: Confirmation): void {
+export function checkConfirmed({ changes, notes }: Plan, { allowDestroy, destroy }: Confirmation): void {
   const blocked = changes.find(({ action }) => action === 'blocked')
   if (blocked)
     throw new PlanError('blocked', `${nameOf(blocked)} cannot be changed to what is declared; nothing was done`)
@@ -32,56 +37,60 @@ export function checkConfirmed({ changes }: Plan, { allowDestroy, destroy }: Con
       `the plan destroys ${doomed.join(', ')}, or messages of it; it needs ${flags}; nothing was done`,
     )
   }
-  const idle = destroy.find((name) => !doomed.includes(name))
+  const done = new Set(notes.filter(({ kind }) => kind === 'nothing_to_destroy').map(nameOf))
+  const idle = destroy.find((name) => !doomed.includes(name) && !done.has(name))
   if (idle !== undefined)
     throw new PlanError('not_confirmed', `the plan does not destroy ${idle}; make one that does; nothing was done`)
 }
 
+const BY_MIGRATOR: ReadonlySet<Change['action']> = new Set(['migrate', 'move', 'retire', 'resume'])
+/** The server's status where it cannot answer at the moment. */
+const UNAVAILABLE = 503
+
 /** The admin may remove consumers, but no stream. */
 function needsMigrator(change: Change): boolean {
   if (change.action === 'destroy') return change.consumer === undefined
-  return change.action === 'migrate' || change.action === 'move' || change.action === 'retire'
+  return BY_MIGRATOR.has(change.action)
 }
 
 /**
  * Does the plan's changes, one after the other. The caller has just made sure that the plan is the broker's.
  *
- * @throws KitError `stream_refused` naming the change; what was done before it stays done and was told to `onDone`.
+ * @throws KitError `stream_refused` or `broker_unavailable`, PlanError `not_settled`, `interrupted` or `unfinished`, each
+ * naming the change; what was done before it stays done and was told to `onDone`.
  */
 export async function applyPlan(
-  { manager, asMigrator }: Pick<PlanSession, 'manager' | 'asMigrator'>,
+  { admin, asMigrator }: Pick<PlanSession, 'admin' | 'asMigrator'>,
   { changes, options }: Plan,
   declared: Declared,
   observed: Observed,
-  /** How long consumers and copies may take together, in milliseconds. */
-  settleMs: number,
+  /** How long consumers and copies may take together. */
+  patience: Patience,
   onDone: (change: Change, said?: string) => void,
 ): Promise<void> {
-  const deadline = performance.now() + settleMs
+  const { manager } = admin
   // Opened before anything is done: a user that is missing must not leave half a plan.
   const migrator = changes.some(needsMigrator) ? await asMigrator() : undefined
   for (const change of changes) {
+    if (patience.isInterrupted)
+      throw new PlanError('interrupted', `interrupted before ${nameOf(change)}; ${AGAIN} to do what is left`)
     try {
       onDone(change, await apply(change))
     } catch (error) {
-      if (!(error instanceof JetStreamApiError)) throw error
-      throw new KitError(KitErrorCode.StreamRefused, `the server refused ${nameOf(change)}: ${error.message}`, {
-        cause: error,
-        brokerCode: error.code,
-      })
+      throw failureOf(change, error)
     }
   }
 
   /** What is to be said of it beside that it is done. */
   async function apply(change: Change): Promise<string | undefined> {
-    if (change.action === 'retire') return retireAdvisories(migrator as Migrator, change, declared.contracts, deadline)
+    if (change.action === 'retire') return retireAdvisories(migrator as Migrator, change, declared.contracts, patience)
     await applyOne(change)
     return undefined
   }
 
   async function applyOne(change: Exclude<Change, { action: 'retire' }>): Promise<unknown> {
     const { stream } = change
-    const { manager: migrators } = migrator ?? { manager }
+    const operator = migrator ?? admin
     switch (change.action) {
       case 'create':
       case 'update': {
@@ -99,12 +108,14 @@ export async function applyPlan(
         })
       }
       case 'migrate':
-        return migrateStream(migrators, withCopies(declaredStream(stream)), deadline)
+        return migrateStream(operator, withCopies(declaredStream(stream)), patience)
       case 'move':
-        return moveConsumer(migrators, stream, change.consumer, change.fields, deadline)
+        return moveConsumer(operator.manager, stream, change.consumer, change.fields, patience)
+      case 'resume':
+        return resumeConsumer(operator.manager, stream, change.consumer)
       case 'destroy':
         return change.consumer === undefined
-          ? migrators.streams.delete(stream)
+          ? operator.manager.streams.delete(stream)
           : manager.consumers.delete(stream, change.consumer)
       case 'blocked':
         return undefined
@@ -126,4 +137,18 @@ export async function applyPlan(
 function unsetting(fields: readonly FieldUpdate[], config: DeclaredStreamConfig): Readonly<Record<string, unknown>> {
   const undeclared = fields.filter(({ field }) => !(field in config) && !field.startsWith('metadata.'))
   return Object.fromEntries(undeclared.map(({ field, after }) => [field, after ?? undefined]))
+}
+
+function failureOf(change: Change, error: unknown): unknown {
+  const name = nameOf(change)
+  if (error instanceof PlanError)
+    return new PlanError(error.code, `${name}: ${error.message}; ${AGAIN}`, { cause: error })
+  if (error instanceof KitError || error instanceof UsageError) return error
+  if (error instanceof JetStreamApiError && error.status !== UNAVAILABLE)
+    return new KitError(KitErrorCode.StreamRefused, `the server refused ${name}: ${error.message}`, {
+      cause: error,
+      brokerCode: error.code,
+    })
+  const what = `the broker went away before it was known to be done (${change.action}: ${errorText(error)})`
+  return new KitError(KitErrorCode.BrokerUnavailable, `${name}: ${what}; ${AGAIN}`, { cause: error })
 }

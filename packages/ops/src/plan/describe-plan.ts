@@ -26,6 +26,7 @@ export function describeDone(change: Change, said?: string): string {
     update: 'updated',
     migrate: 'migrated',
     move: 'moved',
+    resume: 'resumed',
     destroy: 'destroyed',
     retire: 'retired',
     blocked: 'blocked',
@@ -50,6 +51,11 @@ function describeChange(change: Change): readonly string[] {
     }
     case 'move':
       return [`${name}: move: made anew after what is settled`, ...change.fields.map(describeField)]
+    case 'resume':
+      return [
+        `${name}: resume: paused by an apply that was cut off; ${change.waiting} messages wait`,
+        ...change.fields.map(describeField),
+      ]
     case 'destroy':
       return [
         `${name}: destroy, with ${change.messages} ${change.consumer === undefined ? 'messages' : 'unread or unsettled'}`,
@@ -78,6 +84,16 @@ function describeNote(note: Note): readonly string[] {
         note.readers.length === 0
           ? `${name}: left alone: of a kit before 1.0, with ${note.advisories} advisories; with the migrator’s password, and without --streams-only, it is retired`
           : `${name}: left alone: instances with a kit before 1.0 still run, which read it (${note.readers.join(', ')}); when they have stopped, run \`pnpm ops apply\` again`,
+      ]
+    case 'paused':
+      return [
+        `${name}: left alone: paused on the broker for ${note.forMs} ms more, by somebody else; ${note.waiting} messages wait`,
+      ]
+    case 'nothing_to_destroy':
+      return [
+        note.isThere
+          ? `${name}: nothing of it is destroyed: it is as declared`
+          : `${name}: nothing to destroy: there is nothing of that name`,
       ]
     case 'unknown':
       return [

@@ -1,7 +1,6 @@
 import type { FieldChange } from '@alarm-bus/nats-kit'
 import { configHash, type DeclaredStreamConfig, migrationName, planStream, taggedHash } from '@alarm-bus/nats-kit/admin'
 import type { StreamInfo } from '@nats-io/jetstream'
-import { UsageError } from '../config.ts'
 import type { Declared } from './declared.ts'
 import type { Observed } from './observe.ts'
 import { type Change, destroys, type FieldUpdate, nameOf, type Note, type Plan, type PlanOptions } from './plan.ts'
@@ -9,11 +8,7 @@ import { advisoryStreamsOf, planAdvisories } from './plan-advisories.ts'
 import { planConsumers } from './plan-consumers.ts'
 import { lasting, sealOf } from './plan-seal.ts'
 
-/**
- * What it takes to make the broker what is declared. Changes nothing.
- *
- * @throws UsageError where something is to be destroyed that is declared as it is, or not there.
- */
+/** What it takes to make the broker what is declared. Changes nothing. */
 export function makePlan(
   declared: Declared,
   observed: Observed,
@@ -33,9 +28,13 @@ export function makePlan(
     ...doomed.map(destruction),
   ]
   const named = new Set(changes.filter(destroys).map(nameOf))
-  const idle = options.destroy.find((name) => !named.has(name))
-  if (idle !== undefined) throw new UsageError(`--destroy ${idle}: there is nothing of that name to destroy`)
-  const notes = [...advisories.notes, ...unknown.filter((note) => !doomed.includes(note))]
+  const idle = options.destroy.filter((name) => !named.has(name)).map((name) => nothingToDestroy(name, observed))
+  const notes = [
+    ...idle,
+    ...(consumers?.notes ?? []),
+    ...advisories.notes,
+    ...unknown.filter((note) => !doomed.includes(note)),
+  ]
   const fingerprint = fingerprintOf(declared, observed, changes)
   const plan = { version: 1, options, fingerprint, changes, notes } as const
   return { ...plan, seal: sealOf(plan) }
@@ -79,6 +78,12 @@ function streamChange(declared: DeclaredStreamConfig, { streams }: Observed, opt
       return [{ action: 'blocked', stream, fields, wayOut }]
     }
   }
+}
+
+/** Somebody asked for it, and it is done: by an earlier run, as a rule. */
+function nothingToDestroy(name: string, { streams, consumers }: Observed): Note {
+  const isThere = streams.has(name) || consumers.some((one) => `${one.stream_name}/${one.name}` === name)
+  return { kind: 'nothing_to_destroy', stream: name, isThere }
 }
 
 /** Part of what is hashed: copies are a deployment's, and metadata is the hash's own place. */

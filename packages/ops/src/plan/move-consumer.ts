@@ -5,12 +5,13 @@ import {
   DeliverPolicy,
   type JetStreamManager,
 } from '@nats-io/jetstream'
-import { drainConsumer } from './drain-consumer.ts'
+import { drainConsumer, resumeConsumer, undrained } from './drain-consumer.ts'
 import { findConsumer } from './find.ts'
+import type { Patience } from './patience.ts'
 import type { FieldUpdate } from './plan.ts'
 
-/** Where the gap watch notes a position; it counts deliveries, which begin anew. */
-const NOTE_KEY = 'alarm-bus.position'
+/** Where the gap watch notes a position, and of which consumer; it counts deliveries, which begin anew. */
+const NOTES = new Set(['alarm-bus.position', 'alarm-bus.position-of'])
 const TARGET_KEY = 'alarm-bus.moves'
 /** Says that all before the beginning was settled, so that an app that knows of less does not go back. */
 const SETTLED_BEFORE_KEY = 'alarm-bus.settled-before'
@@ -22,14 +23,14 @@ const SETTLED_BEFORE_KEY = 'alarm-bus.settled-before'
  * The position is held meanwhile by a paused consumer beside it, `<name>_moving`: a run that was cut off between the end
  * of one and the beginning of the other is made up for by the next.
  *
- * @throws Error when the consumer's messages are not settled by `deadline`; then nothing was changed.
+ * @throws PlanError `not_settled` or `interrupted` while the consumer's messages are not settled; then nothing was changed.
  */
 export async function moveConsumer(
   manager: JetStreamManager,
   stream: string,
   name: string,
   fields: readonly FieldUpdate[],
-  deadline: number,
+  patience: Patience,
 ): Promise<void> {
   const holder = movingName(name)
   const left = await findConsumer(manager, stream, holder)
@@ -39,7 +40,7 @@ export async function moveConsumer(
   if (left) await manager.consumers.delete(stream, holder)
   if (!live) throw new Error(`${name} of ${stream} is not there any more`)
 
-  const { settledUpTo } = await drainConsumer(manager, live, deadline)
+  const { settledUpTo } = await drainConsumer(manager, live, patience)
   const target = startingAt(withFields(live, fields), settledUpTo + 1)
   const { metadata, ...position } = startingAt(
     { filter_subject: live.config.filter_subject as string },
@@ -47,16 +48,24 @@ export async function moveConsumer(
   )
   // A work queue has one reader a message; what is settled is gone, so there is no position to hold.
   const isQueue = (await manager.streams.info(stream)).config.retention === 'workqueue'
-  if (!isQueue) {
-    await manager.consumers.add(stream, {
-      ...position,
-      durable_name: holder,
-      ack_policy: AckPolicy.Explicit,
-      pause_until: new Date(Date.now() + 365 * 24 * 3_600_000).toISOString(),
-      metadata: { ...metadata, [TARGET_KEY]: JSON.stringify(target) },
-    })
+  try {
+    if (!isQueue) {
+      await manager.consumers.add(stream, {
+        ...position,
+        durable_name: holder,
+        ack_policy: AckPolicy.Explicit,
+        pause_until: new Date(Date.now() + 365 * 24 * 3_600_000).toISOString(),
+        metadata: { ...metadata, [TARGET_KEY]: JSON.stringify(target) },
+      })
+    }
+    await manager.consumers.delete(stream, name)
+  } catch (error) {
+    // What holds the position goes only where the consumer is seen to be there.
+    await resumeConsumer(manager, stream, name)
+      .then(() => manager.consumers.delete(stream, holder))
+      .catch(() => undefined)
+    throw error
   }
-  await manager.consumers.delete(stream, name)
   await finish(isQueue ? atTheBeginning(target) : target)
 
   async function finish(config: Partial<ConsumerConfig>): Promise<void> {
@@ -70,10 +79,14 @@ export function movingName(consumer: string): string {
   return `${consumer}_moving`
 }
 
+export function isMoving(consumer: string): boolean {
+  return consumer.endsWith('_moving')
+}
+
 /** The configuration with a beginning of its own, as it is given to a consumer that is made. */
 export function startingAt(config: Partial<ConsumerConfig>, sequence: number): Partial<ConsumerConfig> {
-  const { pause_until: _, opt_start_time: __, metadata = {}, ...rest } = config
-  const own = Object.entries(metadata).filter(([key]) => key !== NOTE_KEY && !key.startsWith('_nats.'))
+  const { opt_start_time: _, metadata = {}, ...rest } = undrained(config)
+  const own = Object.entries(metadata).filter(([key]) => !NOTES.has(key) && !key.startsWith('_nats.'))
   return {
     ...rest,
     deliver_policy: DeliverPolicy.StartSequence,

@@ -1,8 +1,5 @@
-import { errorText, KitError, KitErrorCode } from '@alarm-bus/nats-kit'
-import { type ConsumerInfo, JetStreamApiError, type JetStreamManager, type StreamInfo } from '@nats-io/jetstream'
-
-/** The server's code for a stream that is not there. */
-const STREAM_NOT_FOUND = 10059
+import { listConsumers, listStreams } from '@alarm-bus/nats-kit/admin'
+import type { ConsumerInfo, StreamInfo } from '@nats-io/jetstream'
 
 /** What is on the broker. */
 export interface Observed {
@@ -15,31 +12,19 @@ export interface Observed {
 /**
  * Looks at every stream of the account, and at the durable consumers of those in `consumersOf`.
  *
- * @throws KitError `permission_denied`, `broker_unavailable`.
+ * @throws KitError `permission_denied`; `broker_unavailable`, also where only a part can be seen.
  */
-export async function observe(manager: JetStreamManager, consumersOf: readonly string[]): Promise<Observed> {
-  const streams = await all('streams cannot be listed', () => manager.streams.list())
+export async function observe(
+  client: Parameters<typeof listStreams>[0],
+  consumersOf: readonly string[],
+): Promise<Observed> {
+  const streams = await listStreams(client)
   const there = new Set(streams.map(({ config }) => config.name))
   const consumers: ConsumerInfo[] = []
   for (const stream of consumersOf) {
     if (!there.has(stream)) continue
-    const found = await all(`the consumers of ${stream} cannot be listed`, () => manager.consumers.list(stream))
+    const found = await listConsumers(client, stream)
     consumers.push(...found.filter(({ config }) => config.durable_name !== undefined))
   }
   return { streams: new Map(streams.map((info) => [info.config.name, info])), consumers }
-}
-
-async function all<T>(what: string, list: () => AsyncIterable<T>): Promise<readonly T[]> {
-  const found: T[] = []
-  try {
-    for await (const one of list()) found.push(one)
-    return found
-  } catch (error) {
-    // It went while it was looked at.
-    if (error instanceof JetStreamApiError && error.code === STREAM_NOT_FOUND) return []
-    const text = errorText(error)
-    const denied = /permissions violation/i.test(text)
-    const code = denied ? KitErrorCode.PermissionDenied : KitErrorCode.BrokerUnavailable
-    throw new KitError(code, `${what}: ${denied ? `this user may not (${text})` : text}`, { cause: error })
-  }
 }

@@ -1,11 +1,13 @@
 import { advisoryStreamName, type DeclaredConsumer, migrationName } from '@alarm-bus/nats-kit/admin'
 import type { ConsumerConfig, ConsumerInfo } from '@nats-io/jetstream'
 import type { Observed } from './observe.ts'
-import { movingName } from './move-consumer.ts'
-import type { Change, FieldUpdate, Note, PlanOptions } from './plan.ts'
+import { isDrained, undrained } from './drain-consumer.ts'
+import { isMoving, movingName } from './move-consumer.ts'
+import { type Change, type FieldUpdate, nameOf, type Note, type PlanOptions } from './plan.ts'
 
 interface ConsumerPlan {
   readonly changes: readonly Change[]
+  readonly notes: readonly Note[]
   readonly unknown: readonly (Note & { readonly kind: 'unknown' })[]
 }
 
@@ -21,6 +23,7 @@ export function planConsumers(
   const find = ({ stream, name }: DeclaredConsumer): ConsumerInfo | undefined =>
     consumers.find((live) => live.stream_name === stream && live.name === name)
   const changes: Change[] = []
+  const notes: Note[] = []
   for (const one of declared) {
     const { stream, name: consumer } = one
     const live = find(one)
@@ -43,6 +46,14 @@ export function planConsumers(
     const action = fields.every(({ field }) => CHANGEABLE.has(field)) ? 'update' : 'move'
     changes.push({ action, stream, consumer, fields })
   }
+  const moved = new Set(changes.filter(({ action }) => action === 'move').map(nameOf))
+  for (const live of consumers) {
+    const { stream_name: stream, name: consumer, num_pending: waiting } = live
+    if (moved.has(nameOf({ stream, consumer })) || streams.has(migrationName(stream))) continue
+    if (isDrained(live.config)) changes.push({ action: 'resume', stream, consumer, fields: resuming(live), waiting })
+    else if (live.paused === true && !isMoving(consumer))
+      notes.push({ kind: 'paused', stream, consumer, forMs: Math.round((live.pause_remaining ?? 0) / 1e6), waiting })
+  }
   const known = new Set(declared.flatMap(({ stream, name }) => [`${stream}/${name}`, `${stream}/${movingName(name)}`]))
   const unknown = consumers
     .filter((live) => !known.has(`${live.stream_name}/${live.name}`))
@@ -52,7 +63,7 @@ export function planConsumers(
       consumer: live.name,
       messages: live.num_pending + live.num_ack_pending,
     }))
-  return { changes, unknown }
+  return { changes, notes, unknown }
 }
 
 /** What the server lets be changed on a consumer that is there. */
@@ -63,6 +74,14 @@ const CHANGEABLE: ReadonlySet<string> = new Set([
   'max_ack_pending',
   'inactive_threshold',
 ])
+
+/** What was set on it while it was drained, and goes. */
+function resuming({ config }: ConsumerInfo): readonly FieldUpdate[] {
+  const field = 'max_ack_pending'
+  const after = undrained(config)[field] ?? null
+  const paused = { field: 'paused', before: true, after: null }
+  return config[field] === after ? [paused] : [paused, { field, before: config[field] ?? null, after }]
+}
 
 /** The whole configuration of a consumer that has to be made, but for where it begins. */
 export function configOf(one: DeclaredConsumer, mode: PlanOptions['mode']): Partial<ConsumerConfig> {
@@ -100,10 +119,12 @@ function isWanted(
 
 function differences(
   one: DeclaredConsumer,
-  { config: live }: ConsumerInfo,
+  { config }: ConsumerInfo,
   mode: PlanOptions['mode'],
 ): readonly FieldUpdate[] {
   const expected: Record<string, unknown> = { ...one.config }
+  // What was lowered on it while it is drained is put back when it is resumed.
+  const live = isDrained(config) ? undrained(config) : config
   const pullsNow = live.deliver_subject === undefined
   const wanted = modeOf(one, mode) ?? (pullsNow ? 'pull' : 'push')
   // The subject itself is a matter of the connection's name; that there is one makes the difference.

@@ -16,7 +16,14 @@ export function sameWork(one: Plan, other: Plan): boolean {
 
 /** A change without what comes and goes while nobody changes anything. */
 export function lasting(change: Change): object {
-  return change.action === 'retire' ? { ...change, advisories: undefined } : change
+  switch (change.action) {
+    case 'retire':
+      return { ...change, advisories: undefined }
+    case 'resume':
+      return { ...change, waiting: undefined }
+    default:
+      return change
+  }
 }
 
 function workOf({ options, changes }: Plan): string {

@@ -39,6 +39,14 @@ export type Change =
       readonly consumer: string
       readonly fields: readonly FieldUpdate[]
     }
+  /** A consumer that a run has paused and was cut off before it let it go on. */
+  | {
+      readonly action: 'resume'
+      readonly stream: string
+      readonly consumer: string
+      readonly fields: readonly FieldUpdate[]
+      readonly waiting: number
+    }
   | { readonly action: 'destroy'; readonly stream: string; readonly consumer?: string; readonly messages: number }
   /**
    * What kits before 1.0 kept beside a stream: what its advisories say becomes dead letters, and it goes. `unlimited` are
@@ -71,6 +79,16 @@ export type Note =
       readonly readers: readonly string[]
       readonly advisories: number
     }
+  /** Somebody paused it on the broker, and it was no run of `apply`. */
+  | {
+      readonly kind: 'paused'
+      readonly stream: string
+      readonly consumer: string
+      readonly forMs: number
+      readonly waiting: number
+    }
+  /** `--destroy` names what is not there, or what nothing of this plan destroys: done before, or never there. */
+  | { readonly kind: 'nothing_to_destroy'; readonly stream: string; readonly isThere: boolean }
   | { readonly kind: 'unknown'; readonly stream: string; readonly consumer?: string; readonly messages: number }
 
 /** What was asked for: `apply` with a plan's file asks the same again. */

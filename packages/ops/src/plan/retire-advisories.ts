@@ -1,15 +1,16 @@
 import type { Channel, Contracts } from '@alarm-bus/contracts'
 import { DeadLetterReason, errorText, KitError, KitErrorCode } from '@alarm-bus/nats-kit'
-import { storeDeadLetter, storedOriginal, StoredSender } from '@alarm-bus/nats-kit/admin'
-import type { ConsumerInfo, JetStreamManager, StoredMsg, StreamInfo } from '@nats-io/jetstream'
+import { listConsumers, storeDeadLetter, storedOriginal, StoredSender } from '@alarm-bus/nats-kit/admin'
+import type { StoredMsg, StreamInfo } from '@nats-io/jetstream'
 import { type Advisory, readAdvisory } from './advisory.ts'
 import { findStream } from './find.ts'
+import type { Patience } from './patience.ts'
 import type { Change } from './plan.ts'
 import { channelOf, limitedOf, readersOf } from './plan-advisories.ts'
+import { PlanError } from './plan-error.ts'
 import type { Migrator } from './session.ts'
 
-const RIGHTS =
-  'what was done stays done; give the broker the files that `pnpm ops permissions` writes and nats.migrator.conf, then run `pnpm ops apply` again'
+const RIGHTS = 'give the broker the files that `pnpm ops permissions` writes and nats.migrator.conf'
 
 /** What became of the advisories of a stream. */
 interface Counts {
@@ -32,33 +33,34 @@ interface Counts {
  * a run that was cut off is made up for by the next.
  *
  * @returns what became of them, for people.
- * @throws Error when somebody reads the stream, or advisories go on coming past `deadline`, a time of `performance.now()`;
- * what was done until then stays done. KitError as `storeDeadLetter` does.
+ * @throws PlanError `unfinished` when somebody reads the stream, or advisories go on coming for too long; what was done until then
+ * stays done. KitError as `storeDeadLetter` does.
  */
 export async function retireAdvisories(
   { connection, manager }: Migrator,
   { stream, of }: Extract<Change, { action: 'retire' }>,
   contracts: Contracts,
-  deadline: number,
+  patience: Patience,
 ): Promise<string | undefined> {
-  await nobodyReads(manager, stream)
-  for (const { consumer } of limitedOf(contracts, of, await consumersOf(manager, of)))
+  const { client } = connection
+  await nobodyReads(client, stream)
+  for (const { consumer } of limitedOf(contracts, of, await listConsumers(client, of)))
     await manager.consumers.update(of, consumer, { max_deliver: -1 })
   const counts: Counts = { stored: 0, lost: 0, known: 0, removed: 0, foreign: 0 }
   const sender = new StoredSender(connection)
   try {
     const live = await findStream(manager, of)
     while (await drain(live)) {
-      if (performance.now() > deadline)
-        throw new Error(`${stream} goes on getting advisories; it stays, run \`pnpm ops apply\` again`)
+      if (patience.isInterrupted) throw new PlanError('interrupted', `${stream} is read in part; it stays`)
+      if (patience.isOver) throw new PlanError('unfinished', `${stream} goes on getting advisories; it stays`)
     }
   } catch (error) {
-    throw isDenied(error) ? new Error(`${errorText(error)}; ${RIGHTS}`, { cause: error }) : error
+    throw isDenied(error) ? new PlanError('unfinished', `${errorText(error)}; ${RIGHTS}`, { cause: error }) : error
   } finally {
     await sender.close()
   }
   // An instance may have been started meanwhile, and would be left without what it reads.
-  await nobodyReads(manager, stream)
+  await nobodyReads(client, stream)
   await manager.streams.delete(stream)
   return describe(counts)
 
@@ -115,18 +117,13 @@ function isDenied(error: unknown): boolean {
   return KitError.is(error, KitErrorCode.PermissionDenied) || /permissions violation/i.test(errorText(error))
 }
 
-async function nobodyReads(manager: JetStreamManager, stream: string): Promise<void> {
-  const readers = readersOf(await consumersOf(manager, stream))
+async function nobodyReads(client: Migrator['connection']['client'], stream: string): Promise<void> {
+  const readers = readersOf(await listConsumers(client, stream))
   if (readers.length === 0) return
-  throw new Error(
-    `instances with a kit before 1.0 read ${stream} (${readers.join(', ')}); it stays, stop them and run \`pnpm ops apply\` again`,
+  throw new PlanError(
+    'unfinished',
+    `instances with a kit before 1.0 read ${stream} (${readers.join(', ')}); it stays until they have stopped`,
   )
-}
-
-async function consumersOf(manager: JetStreamManager, stream: string): Promise<readonly ConsumerInfo[]> {
-  const found: ConsumerInfo[] = []
-  for await (const info of manager.consumers.list(stream)) found.push(info)
-  return found
 }
 
 function describe({ stored, lost, known, removed, foreign }: Counts): string | undefined {

@@ -1,9 +1,12 @@
 import { readEnvironment } from '../config.ts'
+import { ApplyLock } from './apply-lock.ts'
 import { applyPlan, checkConfirmed } from './apply-plan.ts'
 import { describeDone, describePlan, summaryOf } from './describe-plan.ts'
 import { fail } from './fail.ts'
 import { type ApplyFlags, readApplyFlags } from './flags.ts'
 import { APPLY_HELP } from './help.ts'
+import { onInterrupt } from './interrupts.ts'
+import { Patience } from './patience.ts'
 import { type Change, modeOf, nameOf, type Plan, replicasOf } from './plan.ts'
 import { PlanError } from './plan-error.ts'
 import { readPlan } from './plan-file.ts'
@@ -25,6 +28,16 @@ export async function runApply(argv: readonly string[], to: Terminal = terminal)
     const config = readEnvironment(to.environment)
     const options = given?.options ?? { streamsOnly, destroy, ...modeOf(flags), ...replicasOf(config) }
     await using session = await openSession(config, flags.waitMs, to)
+    const interrupt = new AbortController()
+    using lock = new ApplyLock(session.admin.connection.client, {
+      onWait: (other) => to.complain(`ops apply: waiting for another apply (${other})`),
+      onLost(other) {
+        to.complain(`ops apply: another apply began before this one (${other}); this one stops`)
+        interrupt.abort()
+      },
+      onDenied: (why) => to.complain(`ops apply: another apply would not be noticed; renew nats.admin.conf (${why})`),
+    })
+    await lock.acquire(flags.waitMs)
     const shown = given ?? (await session.make(options)).plan
     if (!given) {
       if (!json) for (const line of describePlan(shown)) to.say(line)
@@ -35,7 +48,14 @@ export async function runApply(argv: readonly string[], to: Terminal = terminal)
     const { plan, declared, observed } = await session.make(options)
     if (!sameWork(plan, shown)) throw changedSince(shown, plan)
     checkConfirmed(plan, flags)
-    await applyPlan(session, plan, declared, observed, flags.settleMs, (change, said) => {
+    using _signals = onInterrupt((signal) => {
+      to.complain(
+        `ops apply: ${signal}: putting back what is half done; a second signal ends it at once, and the next \`pnpm ops apply\` goes on`,
+      )
+      interrupt.abort()
+    })
+    const patience = new Patience(flags.settleMs, interrupt.signal)
+    await applyPlan(session, plan, declared, observed, patience, (change, said) => {
       applied.push({ ...change, ...(said !== undefined && { said }) })
       if (!json) to.say(describeDone(change, said))
     })

@@ -29,7 +29,7 @@ export interface Migrator {
 
 /** A connection as the administrator, and plans made over it. Who opens it closes it. */
 export interface PlanSession extends AsyncDisposable {
-  readonly manager: JetStreamManager
+  readonly admin: Migrator
   make(options: PlanOptions): Promise<MadePlan>
   /** The one user that may destroy and migrate. @throws UsageError without its password. */
   asMigrator(): Promise<Migrator>
@@ -57,14 +57,13 @@ export async function openSession(
     return { connection, manager }
   }
   const admin = await open(config, 'admin')
-  const { manager } = admin
   return {
-    manager,
+    admin,
     async make(options) {
       const declared = declare(contracts, options.streamsOnly ? undefined : await readApps(), options.replicas)
       const advisories = contracts.streams.map(({ name }) => advisoryStreamName(name))
       const streams = options.streamsOnly ? [] : [...declared.streams.map(({ name }) => name), ...advisories]
-      const observed = await untilAnswered(deadline, () => observe(manager, streams))
+      const observed = await untilAnswered(deadline, () => observe(admin.connection.client, streams))
       const hasMigrator = config.auth === undefined || config.migratorAuth !== undefined
       return { plan: makePlan(declared, observed, options, hasMigrator), declared, observed }
     },

@@ -9,6 +9,8 @@ export interface Terminal {
   complain(line: string): void
   /** Puts a question; undefined where nobody is there to answer. */
   readonly ask: ((question: string) => Promise<string>) | undefined
+  /** Whether colours are shown. */
+  readonly hasColors?: boolean
 }
 
 /** This process's own. */
@@ -17,6 +19,8 @@ export const terminal: Terminal = {
   say: (line) => console.log(line),
   complain: (line) => console.error(line),
   ask: process.stdin.isTTY ? ask : undefined,
+  // Follows NO_COLOR and FORCE_COLOR as well.
+  hasColors: process.stdout.isTTY && process.stdout.hasColors(),
 }
 
 async function ask(question: string): Promise<string> {

@@ -2,6 +2,7 @@ import { appVariable } from '@alarm-bus/contracts'
 import { productionBecause } from '@alarm-bus/environment'
 import type { ConnectionOptions } from '@alarm-bus/nats-kit'
 import { z } from 'zod'
+import { defaultLogFormat, type LogFormat } from '../log-format.ts'
 import { connectionConfig } from './connection-config.ts'
 import { ALWAYS, oneOf, port, wholeNumber } from './pieces.ts'
 
@@ -21,6 +22,7 @@ export interface ServiceConfig {
   readonly app: string
   readonly version: string
   readonly logLevel: LogLevel
+  readonly logFormat: LogFormat
   readonly http: {
     readonly host: string
     /** 0 is any free port. */
@@ -50,6 +52,7 @@ function spineConfig({ app, version }: AppIdentity) {
         .regex(/^[A-Za-z0-9.:_-]+$/, 'must be a host name or an address, as 127.0.0.1 or 0.0.0.0')
         .default('127.0.0.1'),
       LOG_LEVEL: oneOf(LOG_LEVELS).default('info'),
+      LOG_FORMAT: oneOf(['json', 'pretty']).optional(),
       SHUTDOWN_TIMEOUT_MS: wholeNumber({ min: 100, max: 600_000 }).default(10_000),
       STREAMS: oneOf(['verify', 'apply']).default('verify'),
       STREAM_REPLICAS: oneOf(['1', '3', '5']).transform(Number).optional(),
@@ -74,6 +77,8 @@ function spineConfig({ app, version }: AppIdentity) {
       app,
       version,
       logLevel: raw.LOG_LEVEL satisfies LogLevel,
+      logFormat:
+        raw.LOG_FORMAT ?? defaultLogFormat(process.stdout.isTTY, productionBecause(raw.NODE_ENV) !== undefined),
       http: { host: raw.HTTP_HOST },
       streams: {
         mode: raw.STREAMS,

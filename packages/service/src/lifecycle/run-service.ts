@@ -1,5 +1,6 @@
 import { ConfigError } from '../config/config-error.ts'
 import type { ServiceConfig } from '../config/service-config.ts'
+import { defaultLogFormat } from '../log-format.ts'
 import { createLogger, type ServiceLogger } from '../logger.ts'
 import { listen, ListenError } from './listen.ts'
 import type { Service } from './service.ts'
@@ -30,7 +31,8 @@ export async function runService<Config extends ServiceConfig>(definition: Servi
   try {
     config = definition.readConfig()
   } catch (error) {
-    const logger = createLogger({ app: definition.app, version: definition.version, logLevel: 'info' })
+    const logFormat = defaultLogFormat(process.stdout.isTTY, false)
+    const logger = createLogger({ app: definition.app, version: definition.version, logLevel: 'info', logFormat })
     if (!(error instanceof ConfigError)) throw error
     logger.fatal({ event: 'badConfiguration', problems: error.problems }, error.message)
     process.exit(1)

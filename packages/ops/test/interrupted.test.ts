@@ -1,0 +1,221 @@
+import { alarmToBot, contracts } from '@alarm-bus/contracts'
+import { withCompanions } from '@alarm-bus/nats-kit/admin'
+import { waitFor } from '@alarm-bus/nats-kit/testing'
+import { AckPolicy, type JetStreamManager, jetstreamManager, StorageType } from '@nats-io/jetstream'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { applyStreams } from '../src/index.ts'
+import { authOf, startBroker, type TestBroker } from './harness.ts'
+import { start } from './run-script.ts'
+import { startConsumer } from './traffic.ts'
+
+const STREAM = 'BASQUIAT_STREAM'
+const CONSUMER = 'alarm-consumer_alarm-to-bot'
+const NAME = `${STREAM}/${CONSUMER}`
+const MOVE = ['apply', '--yes', '--mode', 'push', '--allow-destroy', '--destroy', NAME] as const
+const MIGRATE = ['apply', '--yes', '--allow-destroy', '--destroy', STREAM] as const
+
+let broker: TestBroker
+let manager: JetStreamManager
+
+beforeEach(async () => {
+  broker = await startBroker()
+  manager = await jetstreamManager(await broker.raw('admin'))
+})
+afterEach(() => broker[Symbol.asyncDispose]())
+
+/** `pnpm ops` as a process of its own, which a test can end. */
+const starting = (...args: string[]) =>
+  start(
+    {
+      NATS_SERVERS: broker.server.url,
+      NATS_ADMIN_PASSWORD: authOf('admin').password,
+      NATS_MIGRATOR_PASSWORD: authOf('migrator').password,
+    },
+    ...args,
+  )
+const ops = (...args: string[]) => starting(...args).ended
+const consumer = () => manager.consumers.info(STREAM, CONSUMER)
+const isPaused = () => waitFor(async () => (await consumer()).paused === true, { what: 'the consumer to be drained' })
+const publish = async (count: number) => {
+  const producer = await broker.raw('producer')
+  for (let n = 0; n < count; n++) await producer.request('alarm.to.bot', `{"message":"${n}"}`)
+}
+
+/** The declared streams; in memory, which the server cannot change. */
+async function setUp(inMemory = false): Promise<void> {
+  if (!inMemory) {
+    await applyStreams({ servers: [broker.server.url], auth: authOf('admin'), streams: contracts.streams })
+    return
+  }
+  const [declared, ...companions] = contracts.streams.flatMap((stream) => withCompanions(stream))
+  await manager.streams.add({ ...declared, name: STREAM, max_bytes: 40 * 1024 * 1024, storage: StorageType.Memory })
+  for (const companion of companions) await manager.streams.add(companion)
+}
+
+/** Whoever has a message and does not settle it holds up every move. Settled by what is returned. */
+async function holdOne(): Promise<() => Promise<void>> {
+  const migrator = await jetstreamManager(await broker.raw('migrator'), { checkAPI: false })
+  await migrator.consumers.add(STREAM, {
+    durable_name: CONSUMER,
+    ack_policy: AckPolicy.Explicit,
+    filter_subject: 'alarm.to.bot',
+    ack_wait: 600 * 1e9,
+    max_ack_pending: 17,
+  })
+  await publish(1)
+  const app = await broker.raw('alarm-consumer')
+  const { reply } = await app.request(`$JS.API.CONSUMER.MSG.NEXT.${STREAM}.${CONSUMER}`, '{"batch":1}', {
+    timeout: 5_000,
+    noMux: true,
+  })
+  return async () => {
+    app.publish(reply as string, '+ACK')
+    await app.flush()
+  }
+}
+
+async function expectAsBefore(): Promise<void> {
+  const { config, paused = false } = await consumer()
+  expect({ paused, bound: config.max_ack_pending }).toEqual({ paused: false, bound: 17 })
+  expect(Object.keys(config.metadata ?? {})).not.toContain('alarm-bus.drained')
+}
+
+test.each(['SIGINT', 'SIGTERM'] as const)('%s while a consumer is drained: it goes on as before', async (signal) => {
+  await setUp()
+  await holdOne()
+  const { child, ended, said } = starting(...MOVE)
+  await isPaused()
+  child.kill(signal)
+  expect(await ended).toMatchObject({ code: 1 })
+  expect(said.err).toContain(`ops apply: ${signal}: putting back what is half done`)
+  expect(said.err).toContain(`${NAME}: ${CONSUMER} of ${STREAM} still has 1 messages`)
+  await expectAsBefore()
+})
+
+test('SIGKILL while a consumer is drained: plan shows it, and apply lets it go on', async () => {
+  await setUp()
+  await holdOne()
+  const { child, ended } = starting(...MOVE)
+  await isPaused()
+  child.kill('SIGKILL')
+  await ended
+  await publish(3)
+  expect((await consumer()).paused).toBe(true)
+  const shown = await ops('plan')
+  expect(shown.code).toBe(2)
+  expect(shown.out).toContain(
+    `${NAME}: resume: paused by an apply that was cut off; 3 messages wait\n  paused: true → unset\n  max_ack_pending: 1 → 17\n`,
+  )
+  expect(await ops('apply', '--yes')).toMatchObject({ code: 0, out: expect.stringContaining(`${NAME}: resumed\n`) })
+  await expectAsBefore()
+  expect((await ops('plan')).code).toBe(0)
+})
+
+test('SIGKILL while a consumer is drained: the same apply moves it, with the bound that it had', async () => {
+  await setUp()
+  const settle = await holdOne()
+  const { child, ended } = starting(...MOVE)
+  await isPaused()
+  child.kill('SIGKILL')
+  await ended
+  await settle()
+  expect(await ops(...MOVE)).toMatchObject({ code: 0 })
+  expect((await consumer()).config).toMatchObject({ max_ack_pending: 17, deliver_group: CONSUMER })
+  await expectAsBefore()
+})
+
+test(
+  'an app whose consumer an apply has left paused is not well while messages wait',
+  { timeout: 90_000 },
+  async () => {
+    await setUp()
+    const alarms = startConsumer(broker, 'alarm-consumer', [alarmToBot])
+    await publish(1)
+    await waitFor(() => alarms.handled.length === 1 && alarms.bus.health().ready)
+    // As a run leaves it that was killed while it drained.
+    const migrator = await jetstreamManager(await broker.raw('migrator'), { checkAPI: false })
+    const { config } = await consumer()
+    await migrator.consumers.update(STREAM, CONSUMER, {
+      max_ack_pending: 1,
+      metadata: { ...config.metadata, 'alarm-bus.drained': String(config.max_ack_pending) },
+    })
+    await migrator.consumers.pause(STREAM, CONSUMER, new Date(Date.now() + 15 * 60_000))
+    await publish(20)
+    await waitFor(() => !alarms.bus.health().ready, { deadlineMs: 60_000, what: 'a check that is not well' })
+    expect(alarms.bus.health().checks.filter(({ ok }) => !ok)).toMatchObject([
+      { detail: expect.stringMatching(/paused the consumer on the broker.*20 messages wait/) },
+    ])
+    expect((await ops('apply', '--yes')).code).toBe(0)
+    await waitFor(() => alarms.handled.length === 21, { deadlineMs: 30_000 })
+    await waitFor(() => alarms.bus.health().ready, { deadlineMs: 60_000 })
+    await alarms.stop()
+  },
+)
+
+test('SIGINT while a stream is migrated: it is put back, and its apps go on', async () => {
+  await setUp(true)
+  await holdOne()
+  const before = (await manager.streams.info(STREAM)).config
+  const { child, ended, said } = starting(...MIGRATE)
+  await isPaused()
+  child.kill('SIGINT')
+  expect((await ended).code).toBe(1)
+  expect(said.err).toContain('interrupted')
+  expect((await manager.streams.info(STREAM)).config).toEqual(before)
+  await expect(manager.streams.info(`${STREAM}_MIGRATION`)).rejects.toThrow('not found')
+  await expectAsBefore()
+})
+
+test('SIGKILL while a stream is migrated: plan shows it, and apply finishes it', async () => {
+  await setUp(true)
+  const settle = await holdOne()
+  const { child, ended } = starting(...MIGRATE)
+  await isPaused()
+  child.kill('SIGKILL')
+  await ended
+  await settle()
+  expect((await ops('plan')).out).toContain(`${STREAM}: go on with its migration\n`)
+  expect(await ops(...MIGRATE)).toMatchObject({ code: 0 })
+  const { config, state } = await manager.streams.info(STREAM)
+  expect({ storage: config.storage, messages: state.messages }).toEqual({ storage: 'file', messages: 1 })
+  expect(Object.keys(config.metadata ?? {}).filter((key) => /migrat/.test(key))).toEqual([])
+  await expectAsBefore()
+  expect((await ops('plan')).code).toBe(0)
+})
+
+test('the broker goes away in the midst: the change by its name, and what to do', async () => {
+  await setUp()
+  await holdOne()
+  const { ended } = starting(...MOVE)
+  await isPaused()
+  await broker.server.kill()
+  const { code, err } = await ended
+  expect(code).toBe(1)
+  expect(err).toMatch(new RegExp(`ops apply: ${NAME}: the broker went away .*; run \`pnpm ops apply\` again`))
+})
+
+test('two applies at once: the second one waits, and says for whom', async () => {
+  await setUp()
+  const settle = await holdOne()
+  const first = starting(...MOVE)
+  await isPaused()
+  const second = await ops('apply', '--yes', '--wait-ms', '700')
+  expect(second.code).toBe(1)
+  expect(second.err).toContain(`waiting for another apply (process ${first.child.pid} on `)
+  expect(second.err).toContain('another apply is at work')
+  const third = starting('apply', '--yes', '--wait-ms', '20000')
+  await waitFor(() => third.said.err.includes('waiting for another apply'))
+  await settle()
+  expect(await first.ended).toMatchObject({ code: 0 })
+  expect(await third.ended).toMatchObject({ code: 0 })
+})
+
+test('the same destroy twice: what is done is done', async () => {
+  await setUp()
+  await manager.streams.add({ name: 'OTHER', subjects: ['other'], max_bytes: 1_000_000 })
+  const destroy = ['apply', '--yes', '--allow-destroy', '--destroy', 'OTHER']
+  expect(await ops(...destroy)).toMatchObject({ code: 0, out: expect.stringContaining('OTHER: destroyed\n') })
+  const again = await ops(...destroy)
+  expect(again).toMatchObject({ code: 0, err: '' })
+  expect(again.out).toContain('OTHER: nothing to destroy: there is nothing of that name\n')
+})
