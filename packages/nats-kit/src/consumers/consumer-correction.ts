@@ -1,7 +1,7 @@
 import type { ConsumerConfig, ConsumerInfo, JetStreamManager } from '@nats-io/jetstream'
 import { WatchdogCondition } from '../condition.ts'
 import type { Connection } from '../connection/connection.ts'
-import { KitError } from '../errors.ts'
+import { KitError, KitErrorCode } from '../errors.ts'
 import type { ConsumerWatch } from '../watchdog/consumer-watch.ts'
 import { describeDifference, type FieldDifference } from './consumer-fields.ts'
 import type { ConsumerSpec } from './consumer-spec.ts'
@@ -63,7 +63,9 @@ export class ConsumerCorrection {
       this.#nameDifferences(leave)
       return info
     } catch (error) {
-      const why = `${changes.join(', ')}: ${KitError.from(error).message}`
+      const denied = KitError.is(error, KitErrorCode.PermissionDenied)
+      const reason = denied ? 'this app’s user may not change it; run `pnpm ops apply`' : KitError.from(error).message
+      const why = `${changes.join(', ')}: ${reason}`
       const condition = isContent ? WatchdogCondition.ConsumerUnfit : WatchdogCondition.ConsumerDiffers
       this.#watch.set(condition, true, `the consumer was changed and cannot be put right: ${why}`)
       return isContent ? undefined : live

@@ -79,6 +79,23 @@ export function differences(
     .sort((a, b) => Number(b.effect === 'content') - Number(a.effect === 'content'))
 }
 
+/** What an app can work with although it would have made it otherwise. */
+const USABLE: ReadonlySet<ConsumerField> = new Set([
+  'max_ack_pending',
+  'inactive_threshold',
+  'sample_freq',
+  'rate_limit_bps',
+])
+
+/** Whether an app can work with a consumer that differs so, where it may not change it. */
+export function canUse({ field, live, declared }: FieldDifference, config: Partial<ConsumerConfig>): boolean {
+  // Sooner, and what is with a handler would be delivered to another.
+  if (field === 'ack_wait') return Number(live) >= Number(declared)
+  // The broker's bound is the only one on what it sends.
+  if (field === 'max_ack_pending' && config.deliver_subject !== undefined) return Number(live) <= Number(declared)
+  return USABLE.has(field)
+}
+
 /** How much of a value a log line or a check shows: another tool may have set a list of thousands. */
 const SHOWN_CHARACTERS = 200
 

@@ -23,6 +23,7 @@ import { GoingBack } from './going-back.ts'
 import { InstanceMemory } from './instance-memory.ts'
 import { sayBacklog, withinLimit } from './make-consumer.ts'
 import type { SubscriberSettings } from './options.ts'
+import { ShapeRight } from './shape-right.ts'
 
 const REQUEST_TIMEOUT_MS = 5_000
 const REMOVE_TIMEOUT_MS = 2_000
@@ -51,6 +52,7 @@ export class ConsumerLooks {
   readonly #correction: ConsumerCorrection
   readonly #goingBack: GoingBack
   readonly #of: LookedAt
+  readonly #right = new ShapeRight()
   /** One look or start at a time: each compares with what the one before has left. */
   #last: Promise<unknown> = Promise.resolve()
   #manager: Promise<JetStreamManager> | undefined
@@ -109,7 +111,7 @@ export class ConsumerLooks {
       const onNew = { ...carried, ...(isAfter && settledBeforeNote(startAt.sequence)) }
       const onChange = (live: ConsumerInfo) => this.#goingBack.noteFilter(live, stream)
       const made = await withinLimit(this.#settings, declared, (wanted) =>
-        ensureConsumer(manager, this.#spec.stream, wanted, logger, onChange, onNew),
+        ensureConsumer(manager, this.#spec.stream, wanted, logger, this.#right, onChange, onNew),
       )
       if (made.created) this.#goingBack.over()
       if (made.created && isNew) {
@@ -118,7 +120,7 @@ export class ConsumerLooks {
       }
       this.#declared = made.config
       const fresh = () => this.#stream(manager)
-      const live = await noted(this.#connection, made.info)
+      const live = await noted(this.#connection, await this.#skipped(manager, made.info))
       const info = made.created ? live : await this.#goingBack.corrected(manager, live, made.config, fresh)
       this.#progress.remember(info, this.#incarnation, before)
       this.#correction.onStart(made.config, info)
@@ -191,11 +193,12 @@ export class ConsumerLooks {
 
   async #look(manager: JetStreamManager): Promise<boolean> {
     const before = streamLooksOf(this.#connection).last(this.#spec.stream)
-    const found = await findConsumer(manager, this.#spec.stream, this.#spec.name)
-    if (!found) {
+    const live = await findConsumer(manager, this.#spec.stream, this.#spec.name)
+    if (!live) {
       this.#of.gone('the consumer was deleted')
       return true
     }
+    const found = await this.#skipped(manager, live)
     const declared = this.#declared ?? {}
     const fresh = () => this.#stream(manager)
     const corrected = await this.#correction.corrected(manager, found, declared, async () =>
@@ -203,8 +206,8 @@ export class ConsumerLooks {
     )
     // Numbers under another filter are another consumer's.
     if (!corrected) return true
-    const live = await notedLately(this.#connection, corrected)
-    const info = await this.#goingBack.corrected(manager, live, declared, fresh)
+    const known = await notedLately(this.#connection, corrected)
+    const info = await this.#goingBack.corrected(manager, known, declared, fresh)
     this.#progress.remember(info, this.#incarnation, before)
     const busy = await this.#watch.onLook(manager, info, this.#of.reason())
     if (performance.now() - this.#keptAt > this.#settings.watchdog.noteEveryMs) await this.#keep(manager)
@@ -227,6 +230,18 @@ export class ConsumerLooks {
     // Of the consumer that it is noted with next.
     const { streamCreated, position, settledUpTo = 0 } = note
     return { streamCreated, position, settledUpTo }
+  }
+
+  /** The consumer past what was settled, where `pnpm ops apply` made it again, which knows nothing of that. */
+  async #skipped(manager: JetStreamManager, info: ConsumerInfo): Promise<ConsumerInfo> {
+    const sequence = this.#progress.skipTo(info, this.#incarnation)
+    if (sequence === undefined) return info
+    const reset = await manager.consumers.reset(info.stream_name, info.name, sequence)
+    this.#connection.logger.info(
+      { event: 'consumerMadeAgain', stream: info.stream_name, consumer: info.name, sequence },
+      'the consumer was made again; it goes on after what was settled',
+    )
+    return reset
   }
 
   async #find(manager: JetStreamManager): Promise<NotedConsumer | undefined> {

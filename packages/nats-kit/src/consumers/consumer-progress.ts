@@ -1,8 +1,8 @@
-import type { StreamInfo } from '@nats-io/jetstream'
+import type { ConsumerInfo, StreamInfo } from '@nats-io/jetstream'
 import { incarnationOf } from '../streams/incarnation.ts'
 import { goneOf } from '../watchdog/missed-messages.ts'
 import { type ConsumerIdentity, identityOf, startOf } from '../watchdog/consumer-identity.ts'
-import { beginsAfterSettled } from './consumer-beginning.ts'
+import { beginsAfterSettled, isOfDeclaration } from './consumer-beginning.ts'
 import type { ConsumerSpec } from './consumer-spec.ts'
 import type { SubscriberSettings } from './options.ts'
 import type { PositionNote } from '../watchdog/position-note.ts'
@@ -85,6 +85,17 @@ export class ConsumerProgress {
     const found = await stream()
     if (incarnationOf(found) !== seen.incarnation) return false
     return suspicion === 'moved' || goneOf(found) === seen.gone
+  }
+
+  /**
+   * From where a consumer has to deliver that was made of its declaration, in place of one that this process has seen:
+   * undefined where it is to be left as it is, also one that another tool made in order to have messages again.
+   */
+  skipTo({ created, config, delivered }: ConsumerInfo, incarnation: string): number | undefined {
+    const seen = this.#seen
+    if (seen?.incarnation !== incarnation || seen.settledUpTo === 0 || this.#spec.workQueue) return undefined
+    const isAgain = seen.consumer !== undefined && seen.consumer.created !== String(created)
+    return isAgain && delivered.consumer_seq === 0 && isOfDeclaration(config) ? seen.settledUpTo + 1 : undefined
   }
 
   /**

@@ -3,6 +3,7 @@ import type { ConsumerConfig } from '@nats-io/jetstream'
 import { inboxPrefixOf } from '../connection/client-options.ts'
 import { defineHandler, type MessageHandler } from '../handling/handler.ts'
 import { redriveConsumerOf, redriveSettings } from '../redrive/redrive-consumer.ts'
+import { OF_DECLARATION } from './consumer-beginning.ts'
 import { toConsumerConfig } from './consumer-config.ts'
 import { type ConsumerSpec, specOf } from './consumer-spec.ts'
 import { resolveSubscriberOptions, type SubscriberSettings } from './options.ts'
@@ -80,7 +81,7 @@ function declaredAs(
       inboxPrefixOf({ name: app.name }),
       'all',
     )
-    return config
+    return { ...config, metadata: { ...config.metadata, ...OF_DECLARATION } }
   }
   const { filter_subject, ack_policy, max_deliver, ack_wait, max_ack_pending } = made(mode)
   return {

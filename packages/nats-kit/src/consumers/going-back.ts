@@ -62,7 +62,11 @@ export class GoingBack {
   /** Notes from where the consumer has to deliver again when its filter is put right; nothing where the filter was right. */
   async noteFilter(live: ConsumerInfo, stream: StreamInfo): Promise<void> {
     if (this.#spec.workQueue === true || filterCovers(live.config, this.#spec.filterSubject)) return
-    await changeNotes(this.#connection, live, (notes) => this.#filterNote({ ...live, notes }, stream))
+    await changeNotes(this.#connection, live, (notes) => {
+      const noted = { ...live, notes }
+      // Noted once: it may take a while until somebody puts the filter right.
+      return resumeAt(noted, incarnationOf(stream)) === undefined ? this.#filterNote(noted, stream) : undefined
+    })
   }
 
   #filterNote(live: NotedConsumer, stream: StreamInfo): Record<string, string> {

@@ -92,7 +92,7 @@ export function describeTrouble(info: ConsumerInfo, { sequence, by }: ResumeAt, 
   const cause = by === 'filter' ? 'while the consumer had another filter' : 'when something else moved the consumer on'
   const wayOut = canReset(info, sequence)
     ? `let this app's user publish on ${resetSubject(stream, name)} (\`pnpm ops permissions\`), or reset the consumer to ${sequence} with an administrator's user`
-    : `delete the consumer with an administrator's user while the app runs: it makes it again with its beginning at ${sequence}`
+    : `delete the consumer with an administrator's user while the app runs, then run \`pnpm ops apply\` if the app may not make it again: it begins at ${sequence}`
   const passed = `messages between ${sequence} and ${info.delivered.stream_seq} of ${stream} were passed over ${cause}`
   return `${passed}, and it cannot go back (${errorText(error)}); ${wayOut}`
 }
