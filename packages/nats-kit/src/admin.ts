@@ -16,6 +16,7 @@ export {
   RedriveSkip,
 } from './redrive/redrive-dead-letters.ts'
 export { RedriveHeader } from './dead-letters/redrive-headers.ts'
+export { OF_DECLARATION_KEY } from './consumers/consumer-beginning.ts'
 export { type ConsumerPlace, consumerSubjects } from './consumers/consumer-subjects.ts'
 export { type DeclaredConsumer, declaredConsumers } from './consumers/declared-consumers.ts'
 export { findOrphans, type FindOrphansOptions, type Orphan, OrphanReason } from './consumers/find-orphans.ts'

@@ -4,7 +4,7 @@ import { parseEnv } from 'node:util'
 import { connect as connectKit, type Connection } from '@alarm-bus/nats-kit'
 import { collectLogs, type NatsServer, startTestBroker } from '@alarm-bus/nats-kit/testing'
 import { connect, type NatsConnection } from '@nats-io/transport-node'
-import { contracts } from '@alarm-bus/contracts'
+import { type Consuming, contracts } from '@alarm-bus/contracts'
 import { readApps } from '../src/apps/read-apps.ts'
 import { applyStreams } from '../src/index.ts'
 import type { BrokerFiles } from '../src/permissions/render-accounts.ts'
@@ -47,12 +47,18 @@ export interface TestBroker extends AsyncDisposable {
 }
 
 /** Streams and consumers as they are declared. */
-export async function applyDeclared({ server }: Pick<TestBroker, 'server'>): Promise<void> {
+export async function applyDeclared(
+  { server }: { readonly server: Pick<NatsServer, 'url'> },
+  deployed: Consuming = {},
+  /** The apps whose consumers are made. Default all. */
+  only?: readonly string[],
+): Promise<void> {
+  const apps = (await readApps()).filter(({ name }) => only?.includes(name) ?? true)
   await applyStreams({
     servers: [server.url],
     auth: authOf('admin'),
     streams: contracts.streams,
-    consumers: { apps: await readApps(), contracts },
+    consumers: { apps, contracts, deployed },
   })
 }
 

@@ -4,7 +4,7 @@ import { AckPolicy, DeliverPolicy, type JetStreamManager, jetstreamManager } fro
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { applyStreams } from '../src/index.ts'
 import type { Plan } from '../src/plan/plan.ts'
-import { authOf, startBroker, type TestBroker } from './harness.ts'
+import { applyDeclared, authOf, startBroker, type TestBroker } from './harness.ts'
 import { opsOf } from './in-process.ts'
 import { repeated, startConsumer, startPublisher } from './traffic.ts'
 
@@ -29,6 +29,7 @@ const consumers = async () =>
   (await manager.consumers.list(STREAM).next()).map(({ name }) => name).filter((name) => name.startsWith(CONSUMER))
 
 test('from pull to push with a publisher and the consumer going: nothing lost, nothing handled twice', async () => {
+  await applyDeclared(broker, {}, ['alarm-consumer'])
   const publisher = startPublisher(broker, alarmToBot)
   const before = startConsumer(broker, 'alarm-consumer', [alarmToBot])
   await waitFor(() => before.handled.length > 50)

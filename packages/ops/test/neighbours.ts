@@ -28,7 +28,7 @@ export function mayDo(app: App): readonly Attempt[] {
       ]),
     ),
     ...consumersOf(app).flatMap(({ durable, channel, stream }) => [
-      ...consumerSubjects(durable, channel.subject, stream),
+      ...consumerSubjects(durable, stream),
       ...noteAttempts(durable, stream),
       ...(app.onceOnly ? onceAttempts(durable, stream) : []),
     ]),
@@ -61,7 +61,9 @@ export function mayNotDo(app: App, all: readonly App[]): readonly Attempt[] {
   const attempts = [
     ...others.flatMap(mayDo),
     ...contracts.channels.flatMap(({ subject }) => publishes([subject, `core.${subject}`])),
-    ...all.flatMap(consumersOf).flatMap(({ durable, stream }) => consumerPowers(durable, stream)),
+    ...all
+      .flatMap(consumersOf)
+      .flatMap(({ durable, stream, channel }) => consumerPowers(durable, stream, channel.subject)),
     ...all
       .flatMap(consumersOf)
       .flatMap(({ durable, stream }) => [...onceAttempts(durable, stream), ...noteAttempts(durable, stream)]),
@@ -89,11 +91,9 @@ function beyond(app: App): readonly Attempt[] {
   const unhandled = contracts.channels.filter(({ name }) => !handled.has(name))
   return [
     ...app.handles.flatMap(({ channel }) =>
-      consumerSubjects(`${app.name}_${channel.name}_${app.fanOutInstances}`, channel.subject, streamOf(channel)),
+      consumerSubjects(`${app.name}_${channel.name}_${app.fanOutInstances}`, streamOf(channel)),
     ),
-    ...unhandled.flatMap((channel) =>
-      consumerSubjects(`${app.name}_${channel.name}`, channel.subject, streamOf(channel)),
-    ),
+    ...unhandled.flatMap((channel) => consumerSubjects(`${app.name}_${channel.name}`, streamOf(channel))),
     ...consumersOf(app).flatMap(({ durable, channel, stream }) => {
       const create = '$JS.API.CONSUMER.CREATE'
       const filters = ['>', ...contracts.channels.filter((one) => one !== channel).map(({ subject }) => subject)]

@@ -7,14 +7,14 @@ import { startOf } from '../watchdog/consumer-identity.ts'
  */
 const SETTLED_BEFORE_KEY = 'alarm-bus.settled-before'
 
-/** The key of one that was made of its declaration, by whom no app's progress is known to. */
-const OF_DECLARATION_KEY = 'alarm-bus.of-declaration'
+/** The key of one that `pnpm ops apply` holds to its declaration: it knows of no app's progress, and what it leaves is left. */
+export const OF_DECLARATION_KEY = 'alarm-bus.of-declaration'
 
 /** Noted with a consumer that is made of its declaration, to begin with all that is stored. */
 export const OF_DECLARATION: Readonly<Record<string, string>> = { [OF_DECLARATION_KEY]: 'all' }
 
-export function isOfDeclaration({ deliver_policy: policy, metadata }: Partial<ConsumerConfig>): boolean {
-  return policy === DeliverPolicy.All && metadata?.[OF_DECLARATION_KEY] !== undefined
+export function isOfDeclaration({ metadata }: Partial<ConsumerConfig>): boolean {
+  return metadata?.[OF_DECLARATION_KEY] !== undefined
 }
 
 /** The same consumer with another beginning. */

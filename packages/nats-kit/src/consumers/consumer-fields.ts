@@ -81,6 +81,8 @@ export function differences(
 
 /** What an app can work with although it would have made it otherwise. */
 const USABLE: ReadonlySet<ConsumerField> = new Set([
+  // The server shows the limit of its account here.
+  'max_batch',
   'max_ack_pending',
   'inactive_threshold',
   'sample_freq',

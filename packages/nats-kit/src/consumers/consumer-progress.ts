@@ -1,4 +1,4 @@
-import type { ConsumerInfo, StreamInfo } from '@nats-io/jetstream'
+import { type ConsumerInfo, DeliverPolicy, type StreamInfo } from '@nats-io/jetstream'
 import { incarnationOf } from '../streams/incarnation.ts'
 import { goneOf } from '../watchdog/missed-messages.ts'
 import { type ConsumerIdentity, identityOf, startOf } from '../watchdog/consumer-identity.ts'
@@ -95,7 +95,8 @@ export class ConsumerProgress {
     const seen = this.#seen
     if (seen?.incarnation !== incarnation || seen.settledUpTo === 0 || this.#spec.workQueue) return undefined
     const isAgain = seen.consumer !== undefined && seen.consumer.created !== String(created)
-    return isAgain && delivered.consumer_seq === 0 && isOfDeclaration(config) ? seen.settledUpTo + 1 : undefined
+    const isNew = delivered.consumer_seq === 0 && config.deliver_policy === DeliverPolicy.All && isOfDeclaration(config)
+    return isAgain && isNew ? seen.settledUpTo + 1 : undefined
   }
 
   /**

@@ -1,6 +1,7 @@
 import { type ConsumerConfig, type ConsumerInfo, JetStreamApiError, type JetStreamManager } from '@nats-io/jetstream'
 import { KitError, KitErrorCode } from '../errors.ts'
 import { JetStreamCode } from '../jetstream-codes.ts'
+import { isOfDeclaration } from './consumer-beginning.ts'
 import { canUse, describeDifference, differences, type FieldDifference, isAnotherInstances } from './consumer-fields.ts'
 import type { Logger } from '../logger.ts'
 import type { ShapeRight } from './shape-right.ts'
@@ -83,6 +84,9 @@ async function updateConsumer(
 ): Promise<EnsuredConsumer> {
   const wrong = differences(config, live.config).filter(({ tolerated }) => !tolerated)
   if (wrong.length === 0) return { info: live, created: false }
+  // What an administrator holds to the declaration is not the app's to change where it need not.
+  if (isOfDeclaration(live.config) && wrong.every((one) => canUse(one, config)))
+    return { info: asItIs(stream, config, live, wrong, logger), created: false }
   await onChange(live)
   const info = await right.try(
     () => correctConsumer(manager, stream, config, live, wrong),

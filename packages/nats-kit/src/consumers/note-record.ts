@@ -23,6 +23,11 @@ const PAUSE_MS = 50
 /** What was read last, of the consumers of a connection, and how far the consumer had come then. */
 const known = new WeakMap<Connection, Map<string, { readonly at: string; readonly record: StoredRecord }>>()
 
+/** How long a refusal counts, in milliseconds: each attempt is a line in the broker's log, and rights are seldom given. */
+const REFUSED_MS = 300_000
+/** Until when what this connection's user may not read is not asked for. */
+const refusedUntil = new WeakMap<Connection, number>()
+
 /** Changes under way in this process, by consumer. */
 const last = new Map<string, Promise<unknown>>()
 
@@ -137,6 +142,12 @@ async function put(
   record: Omit<StoredRecord, 'seq'>,
   expectedSeq: number,
 ): Promise<boolean> {
+  if (performance.now() < (refusedUntil.get(connection) ?? 0)) {
+    throw new KitError(
+      KitErrorCode.PermissionDenied,
+      `what is noted of consumer ${name} cannot be stored: this app's user may not; run \`pnpm ops permissions\` and reload the broker`,
+    )
+  }
   const expected = headers()
   expected.set(HeaderName.ExpectedLastSubjectSequence, String(expectedSeq))
   const answer = await ask(connection, noteSubject(stream, name), JSON.stringify(record), name, expected)
@@ -152,10 +163,12 @@ async function put(
 }
 
 async function read(connection: Connection, stream: string, name: string): Promise<StoredRecord> {
+  // With the permissions of before, until they are renewed, there is none.
+  if (performance.now() < (refusedUntil.get(connection) ?? 0)) return { notes: {}, seq: 0 }
   const answer = await ask(connection, noteLookupSubject(stream, name), '', name).catch((error: unknown) => {
-    // With the permissions of before, until they are renewed, there is none.
-    if (KitError.is(error, KitErrorCode.PermissionDenied)) return undefined
-    throw error
+    if (!KitError.is(error, KitErrorCode.PermissionDenied)) throw error
+    refusedUntil.set(connection, performance.now() + REFUSED_MS)
+    return undefined
   })
   if (answer === undefined) return { notes: {}, seq: 0 }
   if (answer.headers?.code === NOT_FOUND) return { notes: {}, seq: 0 }

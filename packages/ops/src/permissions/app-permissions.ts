@@ -26,15 +26,20 @@ export interface AppPermissions {
   readonly subscribe: readonly string[]
 }
 
+export interface PermissionOptions {
+  /** Whether the app makes its consumers; otherwise `pnpm ops apply` does. Default false. */
+  readonly shapesConsumers?: boolean
+}
+
 /** What an app needs for what it declares, and nothing else. The subjects are the kit's, from beside the code that uses them. */
-export function appPermissions(app: App, contracts: Contracts): AppPermissions {
+export function appPermissions(app: App, contracts: Contracts, options: PermissionOptions = {}): AppPermissions {
   const handles = app.handles.map(({ channel }) => channel)
   const lookups = usedStreams(contracts, { ...app, handles }).map(streamLookupSubject)
   return {
     app,
     publish: [
       ...publishing(app, contracts),
-      ...app.handles.flatMap((handled) => handling(app, handled, contracts)),
+      ...app.handles.flatMap((handled) => handling(app, handled, contracts, options)),
       { what: 'STREAMS=verify, and whether a stream was made anew.', subjects: lookups },
     ],
     // Answers, deliveries and statuses. With a common prefix each app could read what is sent to the others.
@@ -57,7 +62,12 @@ function publishing(app: App, contracts: Contracts): readonly SubjectGroup[] {
 }
 
 /** The consumer that all instances share, and one for each instance: a permission has no wildcard for a part of a token. */
-function handling(app: App, { channel }: HandledChannel, contracts: Contracts): readonly SubjectGroup[] {
+function handling(
+  app: App,
+  { channel }: HandledChannel,
+  contracts: Contracts,
+  { shapesConsumers = false }: PermissionOptions,
+): readonly SubjectGroup[] {
   const instances = Array.from({ length: app.fanOutInstances }, (_, index) => String(index))
   return [undefined, ...instances].map((instance) => {
     const place: ConsumerPlace = {
@@ -75,7 +85,7 @@ function handling(app: App, { channel }: HandledChannel, contracts: Contracts): 
     return {
       what: `${channel.name}, ${who}.`,
       subjects: [
-        ...consumerSubjects(place),
+        ...consumerSubjects(place, { shapes: shapesConsumers }),
         // No subject twice: a request on one that two imports cover would be asked twice.
         ...(app.onceOnly ? onceSubjects(place.stream, place.name) : noteSubjects(place.stream, place.name)),
         ...noteSubjects(place.stream, redriveConsumerName(place.name)),

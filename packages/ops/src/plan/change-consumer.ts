@@ -1,7 +1,7 @@
 import type { DeclaredConsumer } from '@alarm-bus/nats-kit/admin'
 import { type ConsumerConfig, DeliverPolicy, JetStreamApiError, type JetStreamManager } from '@nats-io/jetstream'
-import { configOf } from './plan-consumers.ts'
-import type { Change, PlanOptions } from './plan.ts'
+import { configOf, METADATA } from './plan-consumers.ts'
+import type { Change, FieldUpdate, PlanOptions } from './plan.ts'
 
 /** A consumer of that name is there with another configuration; from older servers, and from newer ones. */
 const EXISTS: ReadonlySet<number> = new Set([10_013, 10_148])
@@ -15,8 +15,12 @@ export async function changeConsumer(
 ): Promise<void> {
   const { stream, consumer, action, fields } = change
   if (action === 'update') {
-    const changes = fields.map(({ field, after }) => [field, after ?? undefined])
-    await manager.consumers.update(stream, consumer, Object.fromEntries(changes))
+    const isTag = ({ field }: FieldUpdate): boolean => field.startsWith(METADATA)
+    const changes = fields.filter((one) => !isTag(one)).map(({ field, after }) => [field, after ?? undefined])
+    const tags = fields.filter(isTag).map(({ field, after }) => [field.slice(METADATA.length), after])
+    const { config } = await manager.consumers.info(stream, consumer)
+    const metadata = { ...config.metadata, ...Object.fromEntries(tags) }
+    await manager.consumers.update(stream, consumer, { ...Object.fromEntries(changes), metadata })
     return
   }
   const one = declared.find(({ stream: of, name }) => of === stream && name === consumer) as DeclaredConsumer

@@ -1,4 +1,4 @@
-import { advisoryStreamName, type DeclaredConsumer, migrationName } from '@alarm-bus/nats-kit/admin'
+import { advisoryStreamName, type DeclaredConsumer, migrationName, OF_DECLARATION_KEY } from '@alarm-bus/nats-kit/admin'
 import type { ConsumerConfig, ConsumerInfo } from '@nats-io/jetstream'
 import type { Observed } from './observe.ts'
 import { isDrained, undrained } from './drain-consumer.ts'
@@ -10,6 +10,9 @@ interface ConsumerPlan {
   readonly notes: readonly Note[]
   readonly unknown: readonly (Note & { readonly kind: 'unknown' })[]
 }
+
+/** Before the name of a field that is one key of the metadata. */
+export const METADATA = 'metadata.'
 
 /**
  * Makes the consumers that the apps declare, and changes those that are there to what is declared: an app may not shape
@@ -42,9 +45,11 @@ export function planConsumers(
     // While kits before 1.0 may run, the server gives messages up for them; what ends that is their retirement.
     const isRetired = !streams.has(advisoryStreamName(stream))
     const fields = differences(one, live, mode).filter(({ field }) => field !== 'max_deliver' || isRetired)
-    if (fields.length === 0) continue
-    const action = fields.every(({ field }) => CHANGEABLE.has(field)) ? 'update' : 'move'
-    changes.push({ action, stream, consumer, fields })
+    const isChangeable = fields.every(({ field }) => CHANGEABLE.has(field))
+    // Told apart from those that their apps make, and hold to what they would make.
+    const tag = isChangeable ? taggingOf(live) : []
+    if (fields.length + tag.length > 0)
+      changes.push({ action: isChangeable ? 'update' : 'move', stream, consumer, fields: [...fields, ...tag] })
   }
   const moved = new Set(changes.filter(({ action }) => action === 'move').map(nameOf))
   for (const live of consumers) {
@@ -64,6 +69,11 @@ export function planConsumers(
       messages: live.num_pending + live.num_ack_pending,
     }))
   return { changes, notes, unknown }
+}
+
+function taggingOf({ config }: ConsumerInfo): readonly FieldUpdate[] {
+  if (config.metadata?.[OF_DECLARATION_KEY] !== undefined) return []
+  return [{ field: `${METADATA}${OF_DECLARATION_KEY}`, before: null, after: 'all' }]
 }
 
 /** What the server lets be changed on a consumer that is there. */
