@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { type HttpScale, httpTable, runHttp } from './http/run-http.ts'
 import { type IdleScale, idleTable, runIdle } from './idle/run-idle.ts'
+import { benchLogs } from './logs/main.ts'
 import { othersCores } from './report/figures.ts'
 import { ProgressLine } from './report/progress.ts'
 import { RESULTS_FILE, writeResults } from './report/results-file.ts'
@@ -39,6 +40,7 @@ pnpm bench --accounts [--quick] [--profile] [row …]
 pnpm bench --against <checkout> [--quick] [--profile] [row …]
 pnpm bench http [--quick] [--profile]
 pnpm bench idle [--quick]
+pnpm bench logs --help
 
 Measures the kit beside the raw client and beside its peers, and with http the producer's API beside bare Fastify. Only
 ratios of one run mean anything. With idle it counts what apps of 1, 10 and 100 channels ask of the broker while nothing
@@ -129,7 +131,11 @@ async function main(): Promise<void> {
   if (results.rows.some((report) => report.verdict.outcome === 'failed')) process.exitCode = 1
 }
 
-main().catch((error: unknown) => {
+/** A command of its own: it measures log-consumer, and takes other options. */
+const LOGS = 'logs'
+const [command, ...rest] = process.argv.slice(2).filter((argument) => argument !== '--')
+
+;(command === LOGS ? benchLogs(rest) : main()).catch((error: unknown) => {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
   process.exitCode = 2
 })

@@ -11,8 +11,10 @@ import {
 import type { AlarmConsumerConfig } from './config.ts'
 import { app } from './declaration.ts'
 import { createAlarmDelivery } from './delivery/alarm-delivery.ts'
+import { DeliveryJournal } from './delivery/delivery-journal.ts'
 import { createSentRecords } from './delivery/sent-records.ts'
 import { alarmToBotHandler } from './handlers/alarm-to-bot.ts'
+import { alarmDeliveryResponder } from './responders/alarm-delivery.ts'
 import { createSinks } from './sinks/create-sinks.ts'
 
 /** How long a claim or a record is tried. Longer than an alarm waits for it, and not so long that it would hold up a stop. */
@@ -22,8 +24,11 @@ const RECORD_BUDGET_MS = 6_000
 export function createAlarmConsumer(config: AlarmConsumerConfig, logger: ServiceLogger): Service {
   const metrics = createMetrics(config)
   const records = createSentRecords({ shared: kvOnceStore(recordsOptions(config)), logger })
+  const journal = new DeliveryJournal()
+  const sinks = createSinks(config.sinks, logger)
   const delivery = createAlarmDelivery({
-    sinks: createSinks(config.sinks, logger),
+    sinks,
+    journal,
     circuit: config.sinks.circuit,
     records,
     logger,
@@ -36,12 +41,14 @@ export function createAlarmConsumer(config: AlarmConsumerConfig, logger: Service
       connection: config.connection,
       logger,
       streams: config.streams,
+      responders: [alarmDeliveryResponder({ journal, records, sinks })],
       subscriber: {
         ...config.subscriber,
         handlers: withRequestIds(metrics.handlers([{ ...alarmToBotHandler(delivery), uses: [records] }])),
       },
     }),
   )
+  journal.follow(observed.events)
   const bus: ServiceBus = {
     ...observed,
     async stop(timeoutMs) {

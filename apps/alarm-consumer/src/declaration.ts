@@ -1,4 +1,4 @@
-import { alarmToBot, defineApp } from '@alarm-bus/contracts'
+import { alarmDelivery, alarmToBot, defineApp } from '@alarm-bus/contracts'
 
 export const app = defineApp({
   name: 'alarm-consumer',
@@ -6,4 +6,5 @@ export const app = defineApp({
   description: 'Hands alarms to the people behind the bot.',
   handles: [alarmToBot],
   onceOnly: true,
+  answers: [alarmDelivery],
 })

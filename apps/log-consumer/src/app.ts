@@ -8,6 +8,7 @@ import { app } from './declaration.ts'
 import { alarmToBotHandler } from './handlers/alarm-to-bot.ts'
 import { alarmToLogHandler } from './handlers/alarm-to-log.ts'
 import { createLogHttp } from './http/log-http.ts'
+import { alarmLoggedResponder } from './responders/alarm-logged.ts'
 import { openLogStore } from './store/log-store.ts'
 
 /** The kit's, where neither the environment nor the declaration says another. */
@@ -38,6 +39,7 @@ export async function createLogConsumer(config: LogConsumerConfig, logger: Servi
       connection: config.connection,
       logger,
       streams: config.streams,
+      responders: [alarmLoggedResponder(() => store.database())],
       subscriber: {
         ...subscriber,
         handlers: withRequestIds(metrics.handlers([alarmToBotHandler(store), alarmToLogHandler(store)])),
@@ -51,6 +53,7 @@ export async function createLogConsumer(config: LogConsumerConfig, logger: Servi
     health: bus.health,
     metrics,
     database: () => store.database(),
+    tail: () => store.tail,
     tokens: config.tokens,
   })
   return { http, bus }

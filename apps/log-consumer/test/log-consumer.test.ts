@@ -1,5 +1,5 @@
 import { alarmToBot, alarmToLog } from '@alarm-bus/contracts'
-import type { Bus } from '@alarm-bus/nats-kit'
+import { type Bus, HeaderName } from '@alarm-bus/nats-kit'
 import { type NatsServer, startTestBroker } from '@alarm-bus/nats-kit/testing'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startConsumer, startPublishing } from './stack.ts'
@@ -45,6 +45,20 @@ test.each(['pull', 'push'])('%s: writes down the alarms of both channels; SIGTER
   expect(await app.exit()).toEqual({ code: 0, signal: null })
   expect(app.errorOutput).toBe('')
   await publishing.stop(5_000)
+})
+
+test('the id of the request that a message came from is stored with it, and asked for', async () => {
+  await using app = startConsumer(broker.url)
+  await app.line('ready')
+  const headers = { [HeaderName.RequestId]: 'request-of-a-test' }
+  const { seq } = await bus.publisher.publish(alarmToBot, { message: 'asked for' }, { headers })
+  await bus.publisher.publish(alarmToLog, { message: 'by nobody' })
+  await app.line('logStored', { matches: (line) => line['message'] === 'by nobody' })
+  const url = await app.url()
+  const stored = { message: 'asked for', requestId: 'request-of-a-test', seq }
+  const page = (await (await fetch(`${url}/logs?requestId=request-of-a-test`)).json()) as { readonly logs: unknown[] }
+  expect(page.logs).toEqual([expect.objectContaining(stored)])
+  expect(await (await fetch(`${url}/logs/BASQUIAT_STREAM/${seq}`)).json()).toMatchObject(stored)
 })
 
 test('what an alarm says stays on its one line', async () => {

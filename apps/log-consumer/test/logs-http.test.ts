@@ -54,6 +54,7 @@ describe.each(KINDS)('GET /logs, %s', (kind) => {
       health: () => ({ ready: false, checks: [] }),
       metrics: createMetrics(config),
       database: () => (asked++, store.database()),
+      tail: () => store.tail,
       tokens: [TOKEN, OTHER_TOKEN],
       exportIdleMs,
     })
@@ -174,14 +175,14 @@ describe.each(KINDS)('GET /logs, %s', (kind) => {
     const bytes = Buffer.from(await response.arrayBuffer())
     expect([...bytes.subarray(0, 3)]).toEqual([0xef, 0xbb, 0xbf])
     const [head, ...lines] = parseCsv(bytes.subarray(3).toString())
-    expect(head).toEqual(['storedAt', 'channel', 'message', 'extra', 'id', 'stream', 'seq'])
+    expect(head).toEqual(['storedAt', 'channel', 'message', 'extra', 'id', 'stream', 'seq', 'requestId'])
     const cells = lines.filter((line) => line[5] === 'CSV')
     expect(cells.map((line) => line[2])).toEqual(
       rows.map((text) => text.replace(/^([\t\r\n]?)(?= *[=+\-@＝])/, "$1'").replace(/^(?=[\t\r\n])/, "'")),
     )
     expect(cells.map((line) => line[3])).toEqual(cells.map((line) => line[2]))
     const none = await ask('?format=csv&channel=none')
-    expect(await none.text()).toBe('storedAt,channel,message,extra,id,stream,seq\r\n')
+    expect(await none.text()).toBe('storedAt,channel,message,extra,id,stream,seq,requestId\r\n')
   })
 
   test('an export stops reading when its client does, and ends with it', async () => {

@@ -46,7 +46,7 @@ describe.each(KINDS)('many logs, %s', (kind) => {
       expect(after?.key.seq ?? 0).toBeLessThanOrEqual(pages * 100_000)
     } while (after)
     expect(found).toEqual([5, 100_005, 200_005])
-    expect(pages).toBe(3)
+    expect(pages).toBeGreaterThanOrEqual(3)
   })
 
   test('what was stored in lower case is found in lower case', async () => {

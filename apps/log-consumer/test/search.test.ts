@@ -8,6 +8,7 @@ import { searchLogs } from '../src/index/search-logs.ts'
 import { type Scan, scanLogs, type ScanStep } from '../src/query/scan-logs.ts'
 import type { AlarmRecord } from '../src/store/alarm-store.ts'
 import { type LogKey, searchedFor, toRow } from '../src/store/log-row.ts'
+import { RecentRows } from '../src/store/recent-rows.ts'
 import { removeOldest } from '../src/store/remove-oldest.ts'
 import { saveRows } from '../src/store/save-rows.ts'
 import { KINDS, startDatabases, type TestDatabases } from './support/databases.ts'
@@ -58,6 +59,7 @@ describe.each(KINDS)('the index and a plain scan find the same, %s', (kind) => {
   let database: Database
   const random = createRandom(SEED)
   const stored: AlarmRecord[] = []
+  const recent = new RecentRows()
 
   beforeAll(async () => {
     database = (await databases.make(kind)).open()
@@ -90,16 +92,18 @@ describe.each(KINDS)('the index and a plain scan find the same, %s', (kind) => {
     for (let seq = OLD_ROWS; seq < OLD_ROWS + NEW_ROWS; seq++) {
       batch.push(make(seq))
       if (random.chance(0.05)) batch = await save(batch)
-      if (random.chance(0.004)) await indexBatches(database, never.signal, SEGMENT_ROWS)
+      if (random.chance(0.004)) await indexBatches(database, recent, never.signal, SEGMENT_ROWS)
     }
     await save(batch)
-    for (let index = 0; index < 5; index++) await indexBatches(database, never.signal, SEGMENT_ROWS)
+    for (let index = 0; index < 5; index++) await indexBatches(database, recent, never.signal, SEGMENT_ROWS)
     for (let index = 0; index < 2; index++) await indexUnindexed(database, never.signal, collectLogs(), SEGMENT_ROWS)
     await removeOldest(database.kysely, { rows: 100 })
     await removeOldSegments(database.kysely)
 
     async function save(records: readonly AlarmRecord[]): Promise<AlarmRecord[]> {
-      await saveRows(database.kysely, records.map(toRow))
+      const batch = await saveRows(database.kysely, records.map(toRow))
+      // The others are read.
+      if (batch && random.chance(0.5)) recent.add(batch)
       return []
     }
   }, 60_000)
@@ -147,7 +151,7 @@ describe.each(KINDS)('the index and a plain scan find the same, %s', (kind) => {
 
   test('and when all is indexed', { timeout: 120_000 }, async () => {
     while (await indexUnindexed(database, never.signal, collectLogs(), SEGMENT_ROWS));
-    while (await indexBatches(database, never.signal, 1));
+    while (await indexBatches(database, recent, never.signal, 1));
     const { unindexed, lastBatch, indexedBatch } = await stateOf(database.kysely)
     expect([unindexed, indexedBatch]).toEqual([undefined, lastBatch])
     await compare(SEARCHES)

@@ -5,7 +5,9 @@ import type { ProducerConfig } from './config.ts'
 import { app } from './declaration.ts'
 import { createProducerHttp } from './http/producer-http.ts'
 
-/** Puts the app together: HTTP hands messages to the bus and answers with its receipts. */
+/**
+ * Puts the app together: HTTP hands messages to the bus and answers with its receipts, and asks other apps what became of them.
+ */
 export async function createProducer(config: ProducerConfig, logger: ServiceLogger): Promise<Service> {
   const metrics = createMetrics(config)
   const bus = metrics.observe(
@@ -16,6 +18,7 @@ export async function createProducer(config: ProducerConfig, logger: ServiceLogg
       logger,
       streams: config.streams,
       publisher: { ...config.publisher, idempotency: true },
+      requester: {},
     }),
   )
   const http = await createProducerHttp({
@@ -27,6 +30,7 @@ export async function createProducer(config: ProducerConfig, logger: ServiceLogg
     metrics,
     health: bus.health,
     publish: bus.publisher.publish,
+    ask: bus.requester.request,
   })
   return { http, bus }
 }

@@ -1,4 +1,4 @@
-import { contracts, defineApp } from '@alarm-bus/contracts'
+import { alarmDelivery, alarmLogged, contracts, defineApp } from '@alarm-bus/contracts'
 
 export const app = defineApp({
   name: 'producer',
@@ -7,4 +7,6 @@ export const app = defineApp({
   // A route for each channel there is.
   publishes: contracts.channels,
   idempotency: true,
+  // What became of a message.
+  asks: [alarmLogged, alarmDelivery],
 })

@@ -32,6 +32,7 @@ test('the OpenAPI document has a typed route for each channel, and its problems'
   expect(Object.keys(paths)).toEqual([
     ...contracts.channels.map(({ name }) => `/channels/${name}/messages`),
     ...contracts.channels.map(({ name }) => `/channels/${name}/messages:batch`),
+    ...contracts.channels.map(({ name }) => `/channels/${name}/messages/{id}`),
     '/channels',
   ])
   const route = paths['/channels/alarm-to-log/messages']?.['post']

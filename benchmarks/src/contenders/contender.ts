@@ -18,6 +18,10 @@ export interface Contender {
   readonly publishMany?: (messages: readonly BenchMessage[]) => Promise<unknown>
   /** Resolves once the broker has stored what the iterable brought. Absent where a library has no such thing. */
   readonly publishStream?: (messages: AsyncIterable<BenchMessage>) => Promise<unknown>
+  /** Answers requests with what they hold, on a connection of its own, until the contender closes. */
+  readonly answer?: () => Promise<void>
+  /** Resolves with the answer. */
+  readonly ask?: (message: BenchMessage) => Promise<BenchMessage>
   /** Hands every message of the stream, from the first, to `handle`, and acknowledges it when that has resolved. */
   consume(handle: Handle): Promise<Consumption>
   /** Resolves when the broker has read everything written, acks among it. */

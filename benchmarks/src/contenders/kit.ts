@@ -1,4 +1,13 @@
-import { connect, createJetStreamPublisher, createSubscriber, defineHandler, type Logger } from '@alarm-bus/nats-kit'
+import {
+  connect,
+  createJetStreamPublisher,
+  createRequester,
+  createResponders,
+  createSubscriber,
+  defineHandler,
+  defineResponder,
+  type Logger,
+} from '@alarm-bus/nats-kit'
 import { jetstreamManager } from '@nats-io/jetstream'
 import { benchContracts, type BenchMessage } from '../work/contracts.ts'
 import type { Contender, OpenContender } from './contender.ts'
@@ -16,10 +25,26 @@ const logger: Logger = {
 
 /** The kit as an app uses it: checks at both ends, an id and an expected stream, one consumer with a bound. */
 export const openKit: OpenContender = async (work): Promise<Contender> => {
-  const { channel, stream, contracts } = benchContracts(work.key)
+  const { channel, stream, request, contracts } = benchContracts(work.key)
   const connection = await connect({ servers: [work.url], name: APP }, { logger })
   const publisher = createJetStreamPublisher(connection, { contracts, maxInFlight: work.inFlight })
+  const requester = createRequester(connection, { contracts })
+  let stopAnswering = async (): Promise<void> => undefined
   return {
+    ask: (message) => requester.request(request, message),
+    async answer() {
+      const answering = await connect({ servers: [work.url], name: APP }, { logger })
+      const responders = createResponders(answering, {
+        contracts,
+        responders: [defineResponder(request, (message) => message, { concurrency: work.bound })],
+      })
+      responders.start()
+      await answering.client.flush()
+      stopAnswering = async () => {
+        await responders.stop(STOP_TIMEOUT_MS)
+        await answering.close(STOP_TIMEOUT_MS)
+      }
+    },
     publish: (message: BenchMessage) => publisher.publish(channel, message),
     publishMany: (messages) => publisher.publishMany(channel, messages),
     publishStream: (messages) => publisher.publishStream(channel, messages),
@@ -46,6 +71,8 @@ export const openKit: OpenContender = async (work): Promise<Contender> => {
       return connection.client.flush()
     },
     async close() {
+      requester.close()
+      await stopAnswering()
       await publisher.close()
       await connection.close(STOP_TIMEOUT_MS)
     },

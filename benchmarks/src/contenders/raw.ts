@@ -9,18 +9,19 @@ import {
   jetstreamManager,
 } from '@nats-io/jetstream'
 import { connect } from '@nats-io/transport-node'
-import { benchContracts, benchSchema } from '../work/contracts.ts'
+import { benchContracts, type BenchMessage, benchSchema } from '../work/contracts.ts'
 import type { Work } from '../work/work.ts'
 import type { Contender, Handle, OpenContender } from './contender.ts'
 import { publishBatch, publishIngest } from './raw-batches.ts'
 
+const ASK_TIMEOUT_MS = 30_000
 const ACK_WAIT_NS = 30 * 1_000_000_000
 /** What the kit's pull consumers allow. A push consumer has no other bound than this, so there it is the bound. */
 const PULL_MAX_ACK_PENDING = 1_000
 
 /** The client's documented idiom: `js.publish` with an id and an expected stream, and `for await` over `consume()`. */
 export const openRaw: OpenContender = async (work): Promise<Contender> => {
-  const { channel, stream } = benchContracts(work.key)
+  const { channel, stream, request } = benchContracts(work.key)
   const user = work.auth && { user: work.auth.user, pass: work.auth.password }
   const client = await connect({ servers: [work.url], name: 'bench-raw', ...user })
   const js = jetstream(client)
@@ -28,7 +29,21 @@ export const openRaw: OpenContender = async (work): Promise<Contender> => {
   const name = `raw${work.auth ? '-one' : ''}_${work.key}`
   const expect = { streamName: stream.name }
   const target = { subject: channel.subject, stream: stream.name }
+  let stopAnswering = async (): Promise<void> => undefined
   return {
+    async ask(message) {
+      const answer = await client.request(request.subject, JSON.stringify(message), { timeout: ASK_TIMEOUT_MS })
+      return answer.json<BenchMessage>()
+    },
+    async answer() {
+      const answering = await connect({ servers: [work.url], name: 'bench-raw-answers', ...user })
+      answering.subscribe(request.subject, {
+        queue: 'bench',
+        callback: (_, message) => void message.respond(JSON.stringify(message.json())),
+      })
+      await answering.flush()
+      stopAnswering = () => answering.drain()
+    },
     publish(message) {
       const checked = work.check === 'both-ends' ? benchSchema.parse(message) : message
       return js.publish(channel.subject, JSON.stringify(checked), { msgID: randomUUID(), expect })
@@ -49,7 +64,10 @@ export const openRaw: OpenContender = async (work): Promise<Contender> => {
       }
     },
     flush: () => client.flush(),
-    close: () => client.drain(),
+    async close() {
+      await client.drain()
+      await stopAnswering()
+    },
   }
 }
 

@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline'
 
 export interface ServerProcess {
   readonly url: string
+  readonly pid: number
   stop(): Promise<void>
 }
 
@@ -14,6 +15,7 @@ export async function startServer(
   main: string,
   environment: Readonly<Record<string, string>>,
   nodeOptions: readonly string[],
+  onLine: (line: Readonly<Record<string, unknown>>) => void = () => undefined,
 ): Promise<ServerProcess> {
   const child = spawn(process.execPath, ['--conditions=@alarm-bus/source', ...nodeOptions, main], {
     env: { PATH: process.env['PATH'], ...environment },
@@ -23,7 +25,9 @@ export async function startServer(
   let url = ''
   const ready = new Promise<void>((resolve) => {
     createInterface({ input: child.stdout }).on('line', (line) => {
-      const { event, url: where } = JSON.parse(line) as { readonly event?: string; readonly url?: string }
+      const fields = JSON.parse(line) as { readonly event?: string; readonly url?: string }
+      const { event, url: where } = fields
+      onLine(fields)
       if (event === 'listening') url = String(where)
       if (event === 'ready') resolve()
     })
@@ -46,5 +50,5 @@ export async function startServer(
     clearTimeout(timer)
     gone.catch(() => undefined)
   }
-  return { url, stop }
+  return { url, pid: child.pid ?? 0, stop }
 }

@@ -24,8 +24,14 @@ export function verdictText({ goal, verdict, payloadBytes, row }: RowReport): st
   if (verdict.outcome === 'failed') return `${row} ${bytes(payloadBytes)}: FAILED, ${verdict.reason}`
   const ratios = Object.entries(verdict.ratios).map(([name, ratio]) => `${name} ${ratio.toFixed(2)}×`)
   if (verdict.outcome === 'no goal') return `${row} ${bytes(payloadBytes)}: ${ratios.join(', ')}`
-  const wanted = goal.kind === 'rate' ? `at least ${goal.atLeast}×` : `at most ${goal.atMost}×`
-  return `${row} ${bytes(payloadBytes)}: ${ratios.join(', ')}; goal ${wanted}: ${verdict.outcome}`
+  return `${row} ${bytes(payloadBytes)}: ${ratios.join(', ')}; goal ${wantedText(goal)}: ${verdict.outcome}`
+}
+
+function wantedText(goal: Goal): string {
+  if (goal.kind === 'rate') return `at least ${goal.atLeast}×`
+  if (goal.kind !== 'requests') return `at most ${goal.atMost}×`
+  const rate = goal.rateAtLeast > 0 ? `rate at least ${goal.rateAtLeast}×, ` : ''
+  return `${rate}p50 at most ${goal.p50AtMost}×`
 }
 
 type Column = readonly [heading: string, text: (figures: Figures) => string]
@@ -36,6 +42,10 @@ function columnsOf(goal: Goal): readonly Column[] {
     latency: [
       ['p50 ms', (figures) => (figures.latencyMs?.p50 ?? Number.NaN).toFixed(3)],
       ['p99 ms', (figures) => (figures.latencyMs?.p99 ?? Number.NaN).toFixed(3)],
+    ],
+    requests: [
+      ['requests/s', (figures) => count(figures.messagesPerSecond)],
+      ['p50 ms', (figures) => (figures.latencyMs?.p50 ?? Number.NaN).toFixed(3)],
     ],
     allocations: [['bytes/message', (figures) => count(figures.allocatedBytesPerMessage ?? Number.NaN)]],
   }

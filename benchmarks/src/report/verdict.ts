@@ -34,6 +34,11 @@ export function verdictOf(goal: Goal, contenders: readonly (Figures | Failure)[]
         p50: lowest(kit, others, (figures) => figures.latencyMs?.p50),
         p99: lowest(kit, others, (figures) => figures.latencyMs?.p99),
       })
+    case 'requests': {
+      const rate = kit.messagesPerSecond / Math.max(...others.map((other) => other.messagesPerSecond))
+      const p50 = lowest(kit, others, (figures) => figures.latencyMs?.p50)
+      return { ratios: { rate, p50 }, outcome: rate >= goal.rateAtLeast && p50 <= goal.p50AtMost ? 'met' : 'missed' }
+    }
     case 'allocations':
       return atMost(goal.atMost, { bytes: lowest(kit, others, (figures) => figures.allocatedBytesPerMessage) })
   }

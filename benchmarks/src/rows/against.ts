@@ -10,5 +10,7 @@ export function againstBefore(row: Row): Row {
 
 function noWorse(goal: Goal): Goal {
   if (goal.kind === 'rate') return { ...goal, atLeast: NO_WORSE_THAN, orSaturated: false }
+  if (goal.kind === 'requests')
+    return { ...goal, rateAtLeast: NO_WORSE_THAN, p50AtMost: Number((1 / NO_WORSE_THAN).toFixed(2)) }
   return { ...goal, atMost: Number((1 / NO_WORSE_THAN).toFixed(2)) }
 }

@@ -3,6 +3,7 @@ import { publishManyRow, publishStreamRow } from './batches.ts'
 import { bothEndsRow, latencyRow } from './both-ends.ts'
 import { pullRow, pushRow } from './consume.ts'
 import { publishRow, replicatedPublishRow } from './publish.ts'
+import { requestsRow, singleRequestsRow } from './requests.ts'
 import type { Row } from './row.ts'
 
 /** Every row, in the order in which it runs. A new one is written beside those of its kind and listed here. */
@@ -15,6 +16,8 @@ export const ALL_ROWS: readonly Row[] = [
   publishManyRow,
   publishStreamRow,
   latencyRow,
+  requestsRow,
+  singleRequestsRow,
   publishAllocationsRow,
   consumeAllocationsRow,
 ]

@@ -11,6 +11,8 @@ export type Goal =
   | { readonly kind: 'rate'; readonly atLeast: number; readonly orSaturated: boolean }
   /** Median and 99th percentile of the latency, kit over the other. */
   | { readonly kind: 'latency'; readonly atMost: number }
+  /** Requests a second, and the median of the time until the answer, kit over the other. */
+  | { readonly kind: 'requests'; readonly rateAtLeast: number; readonly p50AtMost: number }
   /** Bytes allocated a message, kit over the other. */
   | { readonly kind: 'allocations'; readonly atMost: number }
 

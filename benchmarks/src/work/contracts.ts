@@ -1,4 +1,4 @@
-import { defineChannel, defineContracts, defineStream } from '@alarm-bus/contracts'
+import { defineChannel, defineContracts, defineRequest, defineStream } from '@alarm-bus/contracts'
 import { z } from 'zod'
 
 /** The one schema of all contenders. */
@@ -29,5 +29,15 @@ export function benchContracts(key: string) {
     maxMessages: 100_000_000,
     maxBytes: 4 * 1024 * 1024 * 1024,
   })
-  return { channel, stream, contracts: defineContracts({ channels: [channel], streams: [stream] }) }
+  const request = defineRequest({
+    name: `bench-ask-${key}`,
+    subject: `bench-ask.${key}`,
+    owner: 'benchmarks',
+    description: 'What the benchmark asks; the answer is the same.',
+    request: benchSchema,
+    response: benchSchema,
+    timeoutMs: 30_000,
+  })
+  const contracts = defineContracts({ channels: [channel], streams: [stream], requests: [request] })
+  return { channel, stream, request, contracts }
 }

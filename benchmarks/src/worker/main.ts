@@ -9,6 +9,7 @@ import type { Answer, Assignment, Order, TaskName } from './protocol.ts'
 import { startPublishManyTask } from './publish-many-task.ts'
 import { startPublishStreamTask } from './publish-stream-task.ts'
 import { startPublishTask } from './publish-task.ts'
+import { startRequestsTask } from './requests-task.ts'
 import type { StartTask } from './task.ts'
 
 const TASKS: Readonly<Record<TaskName, StartTask>> = {
@@ -18,6 +19,7 @@ const TASKS: Readonly<Record<TaskName, StartTask>> = {
   consume: startConsumeTask,
   'both-ends': startBothEndsTask,
   latency: startLatencyTask,
+  requests: startRequestsTask,
 }
 
 const { contender: name, task: taskName, work } = JSON.parse(process.argv[2] ?? '') as Assignment

@@ -42,7 +42,7 @@ async function release(argv: readonly string[]): Promise<string> {
   const snapshot = releaseSnapshot(released.snapshot, declared, readContractsVersion(root))
   if (snapshot) {
     writeSnapshot(file, snapshot)
-    return `contracts ${snapshot.contractsVersion}: ${snapshot.channels.length} channels kept in ${SNAPSHOT_FILE}`
+    return `contracts ${snapshot.contractsVersion}: ${snapshot.channels.length} channels and ${snapshot.requests?.length ?? 0} requests kept in ${SNAPSHOT_FILE}`
   }
   if (released.snapshot && !readSnapshot(file)) {
     writeSnapshot(file, released.snapshot)

@@ -1,5 +1,6 @@
 import { type Channel, defineContracts, defineStream } from '@alarm-bus/contracts'
-import { type CheckedChannel, checkContracts } from '../src/compatibility/check-contracts.ts'
+import { checkContracts } from '../src/compatibility/check-contracts.ts'
+import { type CheckedChannel } from '../src/compatibility/checked.ts'
 import type { ReleasedContracts } from '../src/compatibility/released.ts'
 import { takeSnapshot } from '../src/snapshot/take-snapshot.ts'
 

@@ -8,7 +8,8 @@ import {
 } from '@alarm-bus/contracts'
 import { z } from 'zod'
 import { parseChangeset } from '../src/compatibility/changesets.ts'
-import { type CheckInput, checkContracts } from '../src/compatibility/check-contracts.ts'
+import { checkContracts } from '../src/compatibility/check-contracts.ts'
+import { type CheckInput } from '../src/compatibility/checked.ts'
 import type { ReleasedContracts } from '../src/compatibility/released.ts'
 import { takeSnapshot } from '../src/snapshot/take-snapshot.ts'
 

@@ -2,8 +2,11 @@ import { execFile, execFileSync } from 'node:child_process'
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { contracts } from '@alarm-bus/contracts'
 import { expect } from 'vitest'
-import { REPOSITORY } from '../src/repository.ts'
+import { readContractsVersion, REPOSITORY, SNAPSHOT_FILE } from '../src/repository.ts'
+import { writeSnapshot } from '../src/snapshot/snapshot-file.ts'
+import { takeSnapshot } from '../src/snapshot/take-snapshot.ts'
 
 export const ALARMS = join('packages', 'contracts', 'src', 'alarms.ts')
 
@@ -26,6 +29,7 @@ export interface RepositoryCopy {
   remove(): void
 }
 
+/** All that is declared today is released in the copy, whatever waits for a release here. */
 export function copyRepository(): RepositoryCopy {
   const root = mkdtempSync(join(tmpdir(), 'alarm-bus-contracts-'))
   const isSource = (path: string): boolean => !/[\\/](node_modules|dist|\.turbo|\.vitest|test)$/.test(path)
@@ -33,6 +37,10 @@ export function copyRepository(): RepositoryCopy {
     cpSync(join(REPOSITORY, folder), join(root, folder), { recursive: true, filter: isSource })
   }
   linkModules(root)
+  writeSnapshot(join(root, SNAPSHOT_FILE), {
+    contractsVersion: readContractsVersion(root),
+    ...takeSnapshot(contracts),
+  })
   return repositoryAt(root)
 }
 

@@ -9,12 +9,13 @@ import { type Fault, impossible } from './schema-fault.ts'
  * Refuses a schema of which a part is not on the list of what can be compared, since a release could not be compared with
  * the last one, and what lets a publisher send something that a consumer then refuses.
  *
- * @throws ContractError naming the channel, the place, and a way to write it.
+ * @param of what the schema belongs to, for the error: `channel "alarm-to-bot"`.
+ * @throws ContractError naming it, the place, and a way to write it.
  */
-export function assertComparable(channel: string, schema: z.core.$ZodType, allowUnseenRules: boolean): void {
+export function assertComparable(of: string, schema: z.core.$ZodType, allowUnseenRules: boolean): void {
   walk({ schema, path: '', position: 'root' }, new Map(), ({ what, instead, isUnseenRule }, path) => {
     if (isUnseenRule && allowUnseenRules) return
-    throw new ContractError(`channel ${JSON.stringify(channel)}: ${path || '/'}: ${what}; ${instead}`)
+    throw new ContractError(`${of}: ${path || '/'}: ${what}; ${instead}`)
   })
 }
 

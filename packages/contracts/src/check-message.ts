@@ -1,10 +1,11 @@
 import type { z } from 'zod'
 import { $ZodError, parse } from 'zod/v4/core'
-import type { Channel, MessageOf } from './define-channel.ts'
+import type { MessageOf } from './define-channel.ts'
 import { type MessageIssue, pointerToken } from './message-issue.ts'
+import type { MessageShape } from './message-shape.ts'
 import { collectUncarried, mayHoldUncarried } from './uncarried-values.ts'
 
-export type CheckedMessage<C extends Channel> =
+export type CheckedMessage<C extends MessageShape> =
   | { readonly ok: true; readonly message: MessageOf<C> }
   | { readonly ok: false; readonly issues: readonly MessageIssue[] }
 
@@ -24,7 +25,7 @@ const MAX_ISSUES = 20
  * What {@link checkReceived} does, for whoever receives very many messages: a message that fits is returned as it is,
  * with nothing made around it.
  */
-export function parseReceived<C extends Channel>(channel: C, value: unknown): MessageOf<C> | InvalidMessage {
+export function parseReceived<C extends MessageShape>(channel: C, value: unknown): MessageOf<C> | InvalidMessage {
   try {
     return parse(channel.schema, value) as MessageOf<C>
   } catch (error) {
@@ -36,15 +37,15 @@ export function parseReceived<C extends Channel>(channel: C, value: unknown): Me
 /**
  * Checks what a consumer received. A field that the schema does not know is passed over: a newer producer may add one.
  */
-export function checkReceived<C extends Channel>(channel: C, value: unknown): CheckedMessage<C> {
+export function checkReceived<C extends MessageShape>(channel: C, value: unknown): CheckedMessage<C> {
   const parsed = parseReceived(channel, value)
   return parsed instanceof InvalidMessage ? { ok: false, issues: parsed.issues } : { ok: true, message: parsed }
 }
 
 /** Of each channel, found out with its first message: only few schemas let through what JSON cannot carry. */
-const holdsUncarried = new WeakMap<Channel, boolean>()
+const holdsUncarried = new WeakMap<MessageShape, boolean>()
 
-function mayBeUncarried(channel: Channel): boolean {
+function mayBeUncarried(channel: MessageShape): boolean {
   let may = holdsUncarried.get(channel)
   if (may === undefined) {
     may = mayHoldUncarried(channel.schema)
@@ -58,7 +59,7 @@ function mayBeUncarried(channel: Channel): boolean {
  * would see is a mistake of the publisher's, at any depth. So is a value under `z.any()` or `z.unknown()` that JSON would
  * change or leave out, an issue `not_json`.
  */
-export function checkToPublish<C extends Channel>(channel: C, value: unknown): CheckedMessage<C> {
+export function checkToPublish<C extends MessageShape>(channel: C, value: unknown): CheckedMessage<C> {
   const checked = checkReceived(channel, value)
   if (!checked.ok) {
     // Nothing was kept to compare with, so unknown fields are told by the schema's own list.

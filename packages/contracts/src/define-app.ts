@@ -1,5 +1,6 @@
 import { ContractError } from './contract-error.ts'
 import type { Channel } from './define-channel.ts'
+import type { RequestContract } from './define-request.ts'
 import type { RetryPolicy } from './retry-policy.ts'
 
 const APP_NAME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/
@@ -48,8 +49,21 @@ export interface AppOptions {
   readonly idempotency?: boolean
   /** The channels that it handles; a channel alone stands for one without settings of its own. Default none. */
   readonly handles?: readonly (Channel | HandledChannel)[]
+  /**
+   * The channels that it reads without handling them. The broker cannot hold a reader to one channel: it may read all
+   * that the channel's stream holds. Default none.
+   */
+  readonly reads?: readonly Channel[]
+  /**
+   * The channels whose messages at most once (`core.<subject>`) it hears; its instances share them. Default none.
+   */
+  readonly hears?: readonly Channel[]
   /** Whether it keeps in the stream's KV bucket which messages it handled, which takes permissions of its own. Default false. */
   readonly onceOnly?: boolean
+  /** The requests that it may send to the apps that answer them. Default none. */
+  readonly asks?: readonly RequestContract[]
+  /** The requests that it answers, and no other app does; its instances share them. Default none. */
+  readonly answers?: readonly RequestContract[]
   /** How many instances may run with `DELIVERY=fan-out`, numbered from 0. Default 3. */
   readonly fanOutInstances?: number
   /** How it consumes, where that is not the default. */
@@ -64,18 +78,23 @@ export interface App {
   readonly publishes: readonly Channel[]
   readonly idempotency: boolean
   readonly handles: readonly HandledChannel[]
+  readonly reads: readonly Channel[]
+  readonly hears: readonly Channel[]
   readonly onceOnly: boolean
+  readonly asks: readonly RequestContract[]
+  readonly answers: readonly RequestContract[]
   readonly fanOutInstances: number
   readonly consuming: Consuming
 }
 
 /**
- * Declares an app: which channels it publishes on, and which it handles.
+ * Declares an app: which channels it publishes on and which it handles, which requests it asks and which it answers.
  *
  * @throws ContractError naming the app, when a name, a number or a list cannot work.
  */
 export function defineApp(options: AppOptions): App {
   const { name, description, owner, publishes = [], idempotency = false, onceOnly = false } = options
+  const { asks = [], answers = [], reads = [], hears = [] } = options
   const { fanOutInstances = DEFAULT_FAN_OUT_INSTANCES, consuming = {} } = options
   const refuse = (why: string): never => {
     throw new ContractError(`app ${JSON.stringify(name)}: ${why}`)
@@ -86,10 +105,16 @@ export function defineApp(options: AppOptions): App {
   if (!Number.isSafeInteger(fanOutInstances) || fanOutInstances < 0 || fanOutInstances > MAX_FAN_OUT_INSTANCES)
     refuse(`fanOutInstances must be a whole number from 0 to ${MAX_FAN_OUT_INSTANCES}, not ${fanOutInstances}`)
   const handles = (options.handles ?? []).map((one): HandledChannel => ('channel' in one ? one : { channel: one }))
-  if (publishes.length + handles.length === 0) refuse('it publishes nothing and handles nothing')
-  const twice =
-    firstTwice(publishes.map((channel) => channel.name)) ?? firstTwice(handles.map(({ channel }) => channel.name))
+  if ([publishes, handles, asks, answers, reads, hears].every((list) => list.length === 0))
+    refuse('it publishes, handles, asks, answers, reads and hears nothing')
+  const twice = [publishes, handles.map(({ channel }) => channel), reads, hears]
+    .map((channels) => firstTwice(channels.map((channel) => channel.name)))
+    .find((found) => found !== undefined)
   if (twice !== undefined) refuse(`channel ${JSON.stringify(twice)} is declared twice`)
+  const requestTwice = firstTwice(asks.map((one) => one.name)) ?? firstTwice(answers.map((one) => one.name))
+  if (requestTwice !== undefined) refuse(`request ${JSON.stringify(requestTwice)} is declared twice`)
+  const own = asks.find((one) => answers.includes(one))
+  if (own) refuse(`it asks and answers request ${JSON.stringify(own.name)}; call the function that answers`)
   if (idempotency && publishes.length === 0) refuse('it declares idempotency and publishes nothing')
   if (onceOnly && handles.length === 0) refuse('it declares onceOnly and handles nothing')
   for (const { channel, maxDeliver } of handles) {
@@ -110,7 +135,11 @@ export function defineApp(options: AppOptions): App {
     publishes,
     idempotency,
     handles,
+    reads,
+    hears,
     onceOnly,
+    asks,
+    answers,
     fanOutInstances,
     consuming,
   })

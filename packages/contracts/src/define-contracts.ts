@@ -1,26 +1,39 @@
 import type { Channel } from './define-channel.ts'
+import type { RequestContract } from './define-request.ts'
 import type { Stream } from './define-stream.ts'
 import { ContractError } from './contract-error.ts'
 
-/** Every channel and stream of the house, checked against each other. */
-export interface Contracts<C extends readonly Channel[] = readonly Channel[]> {
+/** Every channel, stream and request of the house, checked against each other. */
+export interface Contracts<
+  C extends readonly Channel[] = readonly Channel[],
+  R extends readonly RequestContract[] = readonly RequestContract[],
+> {
   readonly channels: C
+  readonly requests: R
   readonly streams: readonly Stream[]
   /** The channel of that name, or undefined. */
   channel(name: string): C[number] | undefined
+  /** The request of that name, or undefined. */
+  request(name: string): R[number] | undefined
   /** The stream that stores the channel. */
   streamOf(channel: Channel): Stream
 }
 
 /**
- * Puts channels and streams together.
+ * Puts channels, streams and requests together.
  *
- * @throws ContractError naming the channel: two of one name, two on one subject, one in no stream or in two, a version without the one before it.
+ * @throws ContractError naming the channel: two of one name, two on one subject, one in no stream or in two, a version without the one before it;
+ * or the request: one called like another request or a channel, or on the subject of one.
  */
-export function defineContracts<const C extends readonly Channel[]>(declared: {
+export function defineContracts<
+  const C extends readonly Channel[],
+  const R extends readonly RequestContract[] = readonly RequestContract[],
+>(declared: {
   readonly channels: C
   readonly streams: readonly Stream[]
-}): Contracts<C> {
+  /** Default none. */
+  readonly requests?: R
+}): Contracts<C, R> {
   const byName = new Map<string, Channel>()
   const bySubject = new Map<string, Channel>()
   for (const channel of declared.channels) {
@@ -51,16 +64,44 @@ export function defineContracts<const C extends readonly Channel[]>(declared: {
       )
     }
   }
+  const requests = declared.requests ?? ([] as readonly RequestContract[] as R)
+  const requestByName = mapRequests(requests, byName, bySubject)
   return Object.freeze({
     channels: declared.channels,
+    requests,
     streams: declared.streams,
     channel: (name: string) => byName.get(name),
+    request: (name: string) => requestByName.get(name),
     streamOf: (channel: Channel) => {
       const stream = streamByChannel.get(channel.name)
       if (!stream) throw new ContractError(`channel ${JSON.stringify(channel.name)} is not part of these contracts`)
       return stream
     },
   })
+}
+
+/** A request on a subject that a stream stores would be stored, and answered by the stream. */
+function mapRequests(
+  requests: readonly RequestContract[],
+  channels: ReadonlyMap<string, Channel>,
+  subjects: ReadonlyMap<string, Channel>,
+): Map<string, RequestContract> {
+  const byName = new Map<string, RequestContract>()
+  for (const request of requests) {
+    const refuse = (why: string): never => {
+      throw new ContractError(`request ${JSON.stringify(request.name)} ${why}`)
+    }
+    if (byName.has(request.name)) refuse('is declared twice; names are unique')
+    if (channels.has(request.name)) refuse('is called like a channel; documents and URLs name both')
+    const channel = subjects.get(request.subject.replace(/^core\./, ''))
+    const other = requests.find((one) => one !== request && one.subject === request.subject)
+    const holder = channel
+      ? `channel ${JSON.stringify(channel.name)}`
+      : other && `request ${JSON.stringify(other.name)}`
+    if (holder) refuse(`uses subject ${JSON.stringify(request.subject)}, which belongs to ${holder}`)
+    byName.set(request.name, request)
+  }
+  return byName
 }
 
 function mapStreams(streams: readonly Stream[], channels: ReadonlyMap<string, Channel>): Map<string, Stream> {

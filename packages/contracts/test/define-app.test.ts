@@ -14,6 +14,8 @@ test('a channel alone stands for one without settings, and defaults are filled i
     idempotency: false,
     handles: [{ channel: alarmToBot }, { channel: alarmToLog, maxDeliver: 7, retry }],
     onceOnly: false,
+    asks: [],
+    answers: [],
     fanOutInstances: 3,
     consuming: {},
   })
@@ -23,7 +25,7 @@ test.each<[Partial<AppOptions>, string]>([
   [{ name: 'An_App' }, 'kebab case'],
   [{ name: 'a'.repeat(49) }, 'kebab case'],
   [{ owner: ' ' }, 'owner is empty'],
-  [{ handles: [] }, 'publishes nothing and handles nothing'],
+  [{ handles: [] }, 'it publishes nothing, handles nothing, asks nothing and answers nothing'],
   [{ handles: [alarmToBot, { channel: alarmToBot }] }, '"alarm-to-bot" is declared twice'],
   [{ publishes: [alarmToLog, alarmToLog] }, '"alarm-to-log" is declared twice'],
   [{ handles: [{ channel: alarmToBot, maxDeliver: 0 }] }, 'maxDeliver must be a whole number from 1, not 0'],

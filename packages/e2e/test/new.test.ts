@@ -65,6 +65,14 @@ test(
         'pnpm-lock.yaml',
       ]),
     )
+    for (const file of ['docker-compose.yml', 'docker-compose.cluster.yml']) {
+      const services = copy
+        .read(file)
+        .split(/^networks:$/m)[0]
+        ?.split(/^services:$/m)[1]
+      for (const app of ['billing', 'web-shop']) expect(services, file).toMatch(new RegExp(`^  ${app}:$`, 'm'))
+    }
+    expect(copy.read('observability/prometheus.yml')).toMatch(/targets: \[.*, billing:\d+, web-shop:\d+\]/)
     // All of `pnpm check` that they are in: the root's tasks look at everything, the others at one package.
     const { scripts } = JSON.parse(copy.read('package.json')) as { readonly scripts: Readonly<Record<string, string>> }
     const tasks = /turbo run (.*) --continue/.exec(scripts['check'] ?? '')?.[1]?.split(' ') ?? []

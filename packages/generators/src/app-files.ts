@@ -22,6 +22,7 @@ export function appFiles(app: NewApp, port = nextPort()): ReadonlyMap<string, st
     changed('.env.example', (text) => withVariables(text, name, port)),
     changed('docker-compose.yml', (text) => withService(text, name, port)),
     changed('docker-compose.cluster.yml', (text) => withClusterService(text, name)),
+    changed('observability/prometheus.yml', (text) => withTarget(text, name, port)),
     // The tests of it all together start every app, so they run again when this one changes.
     changed('packages/e2e/package.json', (text) => withDependency(text, name)),
     changed('knip.json', (text) => withTestedApp(text, name)),
@@ -67,9 +68,11 @@ function withVariables(text: string, name: string, port: number): string {
 
 function withService(text: string, name: string, port: number): string {
   const file = 'docker-compose.yml'
-  const ownPassword = `      ${password(name)}: \${${password(name)}:?copy .env.example to .env}\n`
-  // The first of them is the broker's.
-  const known = inPlaceOf(file, text, /^ {6}NATS_ADMIN_PASSWORD: /m, (found) => `${ownPassword}${found}`)
+  const own = password(name)
+  const ownFile = `      ${own}_FILE: /run/secrets/${own}\n`
+  // The first of each is the broker's.
+  const given = inPlaceOf(file, text, /^ {6}NATS_ADMIN_PASSWORD_FILE: /m, (found) => `${ownFile}${found}`)
+  const known = inPlaceOf(file, given, /^ {6}- NATS_ADMIN_PASSWORD$/m, (found) => `      - ${own}\n${found}`)
   const service = `  ${name}:
     <<: *app
     build:
@@ -78,14 +81,22 @@ function withService(text: string, name: string, port: number): string {
     image: alarm-bus-${name}:local
     environment:
       <<: *app-environment
-${ownPassword}    ports:
+${ownFile}    secrets: [ca.pem, ${own}]
+    ports:
       - "127.0.0.1:\${${appVariable(name, 'PORT')}:-${port}}:${port}"
 
 `
-  return inPlaceOf(file, known, /^volumes:$/m, (found) => `${service}${found}`)
+  const withIt = inPlaceOf(file, known, /^# Who reaches whom:/m, (found) => `${service}${found}`)
+  return withSecret(file, withIt, own)
+}
+
+function withSecret(file: string, text: string, secret: string): string {
+  const line = `  ${secret}: { file: ./.secrets/${secret} }\n`
+  return inPlaceOf(file, text, /^ {2}NATS_ADMIN_PASSWORD: /m, (found) => `${line}${found}`)
 }
 
 function withClusterService(text: string, name: string): string {
+  const file = 'docker-compose.cluster.yml'
   const service = `  ${name}:
     extends: { file: docker-compose.yml, service: ${name} }
     environment: *servers
@@ -93,7 +104,12 @@ function withClusterService(text: string, name: string): string {
       <<: *app-depends
 
 `
-  return inPlaceOf('docker-compose.cluster.yml', text, /^volumes:$/m, (found) => `${service}${found}`)
+  const withIt = inPlaceOf(file, text, /^networks:$/m, (found) => `${service}${found}`)
+  return withSecret(file, withIt, password(name))
+}
+
+function withTarget(text: string, name: string, port: number): string {
+  return inPlaceOf('observability/prometheus.yml', text, /targets: \[.*(?=\])/, (found) => `${found}, ${name}:${port}`)
 }
 
 function withDependency(text: string, name: string): string {

@@ -36,7 +36,8 @@ export function streamOf(name: string): Stream {
   throw new Error(`there is no stream ${JSON.stringify(name)}; there is: ${known}`)
 }
 
-function checkName(name: string): string | undefined {
+/** Whether a file and an export of that name can be made. */
+export function checkName(name: string): string | undefined {
   if (contracts.channels.some((channel) => channel.name === name)) {
     return `channel ${JSON.stringify(name)} exists already; choose another name`
   }

@@ -1,21 +1,23 @@
 import { parseArgs } from 'node:util'
 import { checkApp, type Kind, KINDS } from './check-app.ts'
 import { checkChannel } from './check-channel.ts'
+import { checkRequest } from './check-request.ts'
 
 /** What was typed cannot be used; the message says what can. */
 export class UsageError extends Error {}
 
 /** A generator, and an answer to each of its questions. */
 export interface NewCommand {
-  readonly generator: 'app' | 'channel'
+  readonly generator: 'app' | 'channel' | 'request'
   readonly answers: readonly string[]
 }
 
-export const HELP = `Makes an app or a channel that builds, tests and passes \`pnpm check\` as it is.
+export const HELP = `Makes an app, a channel or a request that builds, tests and passes \`pnpm check\` as it is.
 
   pnpm new app NAME --handles CHANNEL[,…] --owner TEAM [--description TEXT]
   pnpm new app NAME --publishes CHANNEL[,…] --owner TEAM [--description TEXT]
   pnpm new channel NAME --subject SUBJECT --stream STREAM --owner TEAM --description TEXT
+  pnpm new request NAME --subject SUBJECT --owner TEAM --description TEXT
 
 What is left out is asked.`
 
@@ -26,6 +28,7 @@ const text = { type: 'string' } as const
 const OPTIONS = {
   app: { kind: text, handles: text, publishes: text, owner: text, description: text },
   channel: { subject: text, stream: text, owner: text, description: text },
+  request: { subject: text, owner: text, description: text },
 } as const
 type Values = Readonly<Record<string, string | undefined>>
 
@@ -38,16 +41,16 @@ type Values = Readonly<Record<string, string | undefined>>
 export function readFlags(argv: readonly string[], canAsk: boolean): NewCommand | undefined {
   const [what, ...rest] = argv
   if (what === undefined || what === 'help' || argv.includes('--help')) return undefined
-  if (what !== 'app' && what !== 'channel') {
-    throw new UsageError(`there is no ${JSON.stringify(what)} to make; there is: app, channel`)
+  if (what !== 'app' && what !== 'channel' && what !== 'request') {
+    throw new UsageError(`unknown kind ${JSON.stringify(what)}; expected one of: app, channel, request`)
   }
   const { name, values } = parse(rest, OPTIONS[what])
-  const answers = what === 'app' ? appAnswers(name, values) : channelAnswers(name, values)
+  const answers = { app: appAnswers, channel: channelAnswers, request: requestAnswers }[what](name, values)
   const missing = Object.keys(answers).filter((key) => answers[key] === undefined)
   if (missing.length > 0 && !canAsk) {
     throw new UsageError(`nobody is there to ask for: ${missing.join(', ')}\n\n${HELP}`)
   }
-  const problem = what === 'app' ? checkApp(answers) : checkChannel(answers)
+  const problem = { app: checkApp, channel: checkChannel, request: checkRequest }[what](answers)
   if (problem !== undefined) throw new UsageError(problem)
   return { generator: what, answers: Object.values(answers).map((answer) => answer ?? ASK) }
 }
@@ -88,4 +91,8 @@ function sentence(kind: Kind | undefined, channels: string | undefined): string 
 
 function channelAnswers(name: string | undefined, { subject, stream, owner, description }: Values): Values {
   return { name, subject, stream, owner, description }
+}
+
+function requestAnswers(name: string | undefined, { subject, owner, description }: Values): Values {
+  return { name, subject, owner, description }
 }

@@ -4,6 +4,8 @@ import { appActions } from './app-actions.ts'
 import { channelActions } from './channel-actions.ts'
 import { checkApp, KINDS } from './check-app.ts'
 import { checkChannel } from './check-channel.ts'
+import { checkRequest } from './check-request.ts'
+import { requestActions } from './request-actions.ts'
 
 /** Tells @turbo/gen what can be made. The order of the questions is the order of the answers in `flags.ts`. */
 export function generators(plop: PlopTypes.NodePlopAPI): void {
@@ -41,6 +43,16 @@ export function generators(plop: PlopTypes.NodePlopAPI): void {
       ask('description', 'What a message means, in one sentence:', (description) => checkChannel({ description })),
     ],
     actions: (answers) => channelActions(answers as Parameters<typeof channelActions>[0]),
+  })
+  plop.setGenerator('request', {
+    description: 'A request that one app answers and others ask',
+    prompts: [
+      ask('name', 'Its name, in kebab case:', (name) => checkRequest({ name })),
+      ask('subject', 'Its subject, as ask.order.state:', (subject) => checkRequest({ subject })),
+      ask('owner', 'The team that decides about its schemas:', (owner) => checkRequest({ owner })),
+      ask('description', 'What is asked, in one sentence:', (description) => checkRequest({ description })),
+    ],
+    actions: (answers) => requestActions(answers as Parameters<typeof requestActions>[0]),
   })
 }
 

@@ -5,6 +5,7 @@ import { REPOSITORY } from '../src/repository.ts'
 
 const APP = ['app', 'never-made', '--handles', 'alarm-to-bot', '--owner', 'payments']
 const CHANNEL = ['channel', 'never-sent', '--subject', 'never.sent', '--stream', 'BASQUIAT_STREAM']
+const REQUEST = ['request', 'never-asked', '--subject', 'ask.never']
 const REST = ['--owner', 'shop', '--description', 'It is never sent.']
 
 function refusal(argv: readonly string[]): string {
@@ -30,6 +31,10 @@ test('flags become answers, in the order of the questions', () => {
   expect(readFlags([...CHANNEL, ...REST], false)).toEqual({
     generator: 'channel',
     answers: ['never-sent', 'never.sent', 'BASQUIAT_STREAM', 'shop', 'It is never sent.'],
+  })
+  expect(readFlags([...REQUEST, ...REST], false)).toEqual({
+    generator: 'request',
+    answers: ['never-asked', 'ask.never', 'shop', 'It is never sent.'],
   })
 })
 
@@ -57,8 +62,11 @@ test.each([
   ['the other kind', [...APP, '--kind', 'producer'], /a producer takes --publishes/],
   ['another kind', [...APP, '--kind', 'both'], /--kind must be one of consumer, producer/],
   ['an unknown flag', [...APP, '--port', '1'], /Unknown option '--port'/],
+  ['a request that there is', named([...REQUEST, ...REST], 'alarm-logged'), /request "alarm-logged" exists already/],
+  ['a request like a channel', named([...REQUEST, ...REST], 'alarm-to-bot'), /is called like a channel/],
+  ['a taken subject', changed([...REQUEST, ...REST], '--subject', 'alarm.to.bot'), /belongs to channel "alarm-to-bot"/],
   ['two names', [...APP, 'another'], /one name at a time/],
-  ['another thing', ['stream', 'x'], /there is no "stream" to make/],
+  ['another thing', ['stream', 'x'], /unknown kind "stream"; expected one of: app, channel, request/],
   ['a channel that there is', named([...CHANNEL, ...REST], 'alarm-to-bot'), /channel "alarm-to-bot" exists already/],
   ['a file that there is', named([...CHANNEL, ...REST], 'define-app'), /define-app\.ts exists already/],
   ['a value that there is', named([...CHANNEL, ...REST], 'basquiat-stream'), /export a basquiatStream already/],

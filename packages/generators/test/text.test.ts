@@ -21,7 +21,12 @@ test('an app gets a port, a password and a container of its own; what others hav
   const text = (file: string): string => files.get(file) ?? ''
   expect(text('.env.example')).toMatch(/^NATS_WEB_2_PASSWORD=dev-only-web-2$/m)
   expect(text('.env.example')).toMatch(/^LOG_CONSUMER_PORT=3002\n(.*\n)*WEB_2_PORT=3456$/m)
-  expect(text('docker-compose.yml').match(/NATS_WEB_2_PASSWORD: /g)).toHaveLength(2)
+  // The broker and the app, of a file of this machine.
+  expect(text('docker-compose.yml').match(/NATS_WEB_2_PASSWORD_FILE: /g)).toHaveLength(2)
+  expect(text('docker-compose.yml').match(/- NATS_WEB_2_PASSWORD$/gm)).toHaveLength(1)
+  expect(text('docker-compose.yml')).toContain('secrets: [ca.pem, NATS_WEB_2_PASSWORD]')
+  for (const file of ['docker-compose.yml', 'docker-compose.cluster.yml'])
+    expect(text(file)).toContain('  NATS_WEB_2_PASSWORD: { file: ./.secrets/NATS_WEB_2_PASSWORD }')
   expect(text('docker-compose.yml')).toContain('- "127.0.0.1:${WEB_2_PORT:-3456}:3456"')
   expect(text('docker-compose.cluster.yml')).toContain('extends: { file: docker-compose.yml, service: web-2 }')
   expect(text('apps/web-2/Dockerfile')).toContain('EXPOSE 3456')

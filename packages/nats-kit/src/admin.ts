@@ -15,12 +15,15 @@ export {
   type RedriveReport,
   RedriveSkip,
 } from './redrive/redrive-dead-letters.ts'
+export { copiesWithoutReader, type CopiesWithoutReader } from './redrive/copies-without-reader.ts'
+export { originalOfCopy } from './redrive/redriven-message.ts'
 export { RedriveHeader } from './dead-letters/redrive-headers.ts'
 export { OF_DECLARATION_KEY } from './consumers/consumer-beginning.ts'
 export { type ConsumerPlace, consumerSubjects } from './consumers/consumer-subjects.ts'
 export { type DeclaredConsumer, declaredConsumers } from './consumers/declared-consumers.ts'
 export { findOrphans, type FindOrphansOptions, type Orphan, OrphanReason } from './consumers/find-orphans.ts'
 export { pruneConsumers, type PrunedConsumer, type PruneOptions } from './consumers/prune-consumers.ts'
+export { requestSubjects, responderSubscription } from './requests/request-subjects.ts'
 export { channelSubjects, idempotencySubjects } from './publish/publisher-subjects.ts'
 export {
   deadLetterShareSubject,
@@ -29,11 +32,14 @@ export {
   deadLetterSubject,
   idempotencyStreamName,
   redriveConsumerName,
+  redriveFilter,
   redriveStreamName,
   withCompanions,
 } from './streams/companion-streams.ts'
 export { listConsumers, listStreams } from './streams/list-all.ts'
 export { advisoryStreamName } from './streams/advisory-stream.ts'
+export { listenerSubject } from './core/listener-subjects.ts'
+export { directGetSubject, readSubjects } from './reading/read-subjects.ts'
 export { configHash } from './streams/config-hash.ts'
 export { INCARNATION_KEY, incarnationOf, isMigrating, MIGRATING_KEY, migrationName } from './streams/incarnation.ts'
 export { noteSubjects, onceBucketName, onceSubjects } from './streams/once-bucket.ts'

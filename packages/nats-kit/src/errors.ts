@@ -49,12 +49,22 @@ export const KitErrorCode = {
   StreamMigrating: 'stream_migrating',
   /** A declared change is one that the server cannot make. */
   StreamImmutable: 'stream_immutable',
+  /** A stream was made again, or lost messages, while it was read: its sequences are others now. */
+  StreamReplaced: 'stream_replaced',
   /** The server refused to create or change a stream; `brokerCode` and the text say why. */
   StreamRefused: 'stream_refused',
   /** A consumer on the broker differs in a field that cannot be changed. */
   ConsumerConflict: 'consumer_conflict',
   /** The bus was not ready in the time that was given; the text names the checks that are not well. */
   NotReady: 'not_ready',
+  /** Nobody answers the request, told at once; nothing was handled. */
+  NoResponder: 'no_responder',
+  /** A responder was there, and gave no answer in time; it may have handled the request. */
+  Timeout: 'timeout',
+  /** What answered fits neither the request's response nor an error that it declares. */
+  InvalidResponse: 'invalid_response',
+  /** The responder answered with an error; `remote` has it, and `remoteErrorOf` its type. */
+  RemoteError: 'remote_error',
   /** Used after it was closed. */
   Closed: 'closed',
   /** Anything the kit did not foresee; `cause` has it. */
@@ -62,14 +72,24 @@ export const KitErrorCode = {
 } as const
 export type KitErrorCode = (typeof KitErrorCode)[keyof typeof KitErrorCode]
 
+/** What a responder answered in place of a response. */
+export interface RemoteFailure {
+  /** A code that the request declares, or one that every responder has: `internal`, `overloaded`, `invalid_request`. */
+  readonly code: string
+  /** What the request declares for the code; of the others undefined. */
+  readonly detail: unknown
+}
+
 export interface KitErrorOptions {
   readonly cause?: unknown
-  /** What is wrong with the message, for `invalid_message`. */
+  /** What is wrong with the message, for `invalid_message`, `invalid_response` and a request that was refused as invalid. */
   readonly issues?: readonly MessageIssue[]
   /** The server's JetStream error code, where one was given. */
   readonly brokerCode?: number
   /** How many of the first messages of `publishStream` are stored for certain; more may be. */
   readonly stored?: number
+  /** For `remote_error`. */
+  readonly remote?: RemoteFailure
 }
 
 /** The one error class of the kit. Decide by `code`, never by text. */
@@ -79,6 +99,7 @@ export class KitError extends Error {
   readonly issues: readonly MessageIssue[]
   readonly brokerCode: number | undefined
   readonly stored: number | undefined
+  readonly remote: RemoteFailure | undefined
 
   constructor(code: KitErrorCode, message: string, options: KitErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
@@ -86,6 +107,7 @@ export class KitError extends Error {
     this.issues = options.issues ?? []
     this.brokerCode = options.brokerCode
     this.stored = options.stored
+    this.remote = options.remote
   }
 
   /** The error itself if it is the kit's, else an `unexpected` one around it. Never throws, whatever it is given. */

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { AptOptions } from './apt.ts'
+import type { AptOptions } from './debian-package.ts'
 import { fetchWithApt } from './apt.ts'
 import { cachedBinary, installIntoCache, makeCacheFolder } from './cache.ts'
 import type { DownloadLimits } from './download.ts'

@@ -1,4 +1,4 @@
-import type { AptOptions } from './apt.ts'
+import type { AptOptions } from './debian-package.ts'
 import { cacheDirectory, cachedBinary, cachedFolder } from './cache.ts'
 import type { DownloadLimits } from './download.ts'
 import { DEFAULT_DOWNLOAD_LIMITS } from './download.ts'

@@ -6,6 +6,19 @@ const CONNECT_TIMEOUT_MS = 2_000
 
 const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {} }
 
+/** Says that it waits, and why: once, and again when the reason changes. */
+export function waitingSaid(command: string, complain: (line: string) => void): Logger {
+  let said: string | undefined
+  return {
+    ...SILENT,
+    warn(fields) {
+      const why = String((fields as { readonly error?: unknown }).error ?? 'no answer')
+      if (why !== said) complain(`${command}: waiting for the broker: ${why}`)
+      said = why
+    },
+  }
+}
+
 /** Connects as the administrator. @throws KitError `authentication_failed` at once, `broker_unavailable` when `waitMs` is over. */
 export async function connectAdmin(
   { servers, auth, tls }: Pick<AdminConfig, 'servers' | 'auth' | 'tls'>,

@@ -12,6 +12,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Run>>> = {
   dlq: async () => (await import('./dlq/run-dlq.ts')).runDlq,
   nkey: async () => (await import('./nkey/run-nkey.ts')).runNkey,
   permissions: async () => (await import('./permissions/run-permissions.ts')).runPermissions,
+  secrets: async () => (await import('./secrets/run-secrets.ts')).runSecrets,
   plan: async () => (await import('./plan/run-plan.ts')).runPlan,
   status: async () => (await import('./status/run-status.ts')).runStatus,
 }
@@ -21,11 +22,12 @@ const HELP = `pnpm ops <command>
   api-key      a key for a client of the producer's API
   plan         what would change on the broker to make it what the code declares
   apply        makes it so
-  certificates for the routes between the brokers of a cluster
+  certificates of brokers, for their clients and each other
   consumers    those that nobody owns any more: prune
   dlq          dead letters: list, show, redrive, discard
   nkey         a key for a user of the broker
   permissions  what each app may do on the broker, from what it declares
+  secrets      passwords, certificates and keys for docker compose
   status       what is on the bus and what is wrong, on one screen
 
 Each command has --help.`
@@ -34,7 +36,7 @@ Each command has --help.`
 async function main(argv: readonly string[]): Promise<number> {
   // pnpm 12 hands a "--" on to the script.
   const [name = '--help', ...rest] = argv.filter((argument) => argument !== '--')
-  if (name === '--help' || name === 'help') {
+  if (name === '--help' || name === '-h' || name === 'help') {
     console.log(HELP)
     return 0
   }

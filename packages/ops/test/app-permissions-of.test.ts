@@ -1,4 +1,4 @@
-import { alarmToBot, alarmToLog, contracts, defineApp } from '@alarm-bus/contracts'
+import { alarmDelivery, alarmLogged, alarmToBot, alarmToLog, contracts, defineApp } from '@alarm-bus/contracts'
 import { expect, test } from 'vitest'
 import { readApps } from '../src/apps/read-apps.ts'
 import { appPermissions } from '../src/permissions/app-permissions.ts'
@@ -32,7 +32,8 @@ test.each(everything.map((app) => ({ name: app.name, app })))(
     expect(new Set(granted).size).toBe(granted.length)
     expect(needed.filter((subject) => !granted.some((permission) => grants(permission, subject)))).toEqual([])
     expect(granted.filter((permission) => !needed.some((subject) => grants(permission, subject)))).toEqual([])
-    expect(appPermissions(app, contracts).subscribe).toEqual([`_INBOX_${app.name}.>`])
+    const answered = app.answers.map(({ subject }) => `${subject} ${app.name}`)
+    expect(appPermissions(app, contracts).subscribe).toEqual([`_INBOX_${app.name}.>`, ...answered])
   },
 )
 
@@ -57,4 +58,32 @@ test('no app takes the place of another user', () => {
     expect(() => renderAccounts([appPermissions(app, contracts)], { oneAccount })).toThrow(
       'no app can be called "admin"',
     )
+})
+
+test('a request goes to the one app that answers it, and an app that may only ask or answer has nothing else', () => {
+  const asker = defineApp({ ...declare, name: 'asker', asks: [alarmLogged] })
+  const answerer = defineApp({ ...declare, name: 'answerer', answers: [alarmLogged, alarmDelivery] })
+  expect(subjectsOf(asker)).toEqual([alarmLogged.subject])
+  expect(subjectsOf(answerer)).toEqual([])
+  const accounts = renderAccounts([asker, answerer].map((app) => appPermissions(app, contracts)))['nats.accounts.conf']
+  expect(accounts).toContain(`{ service: "${alarmLogged.subject}", accounts: [ALARM_BUS_ASKER] }`)
+  expect(accounts).toContain(`{ service: { account: ALARM_BUS_ANSWERER, subject: "${alarmLogged.subject}" } }`)
+  // Without accounts it would be exported to everybody.
+  expect(accounts).not.toContain(`{ service: "${alarmDelivery.subject}"`)
+  expect(accounts.match(/allow_responses/g)).toHaveLength(1)
+})
+
+test('a request that no app answers, or two do, is refused by its name', () => {
+  const asker = defineApp({ ...declare, name: 'asker', asks: [alarmLogged] })
+  const one = defineApp({ ...declare, name: 'one', answers: [alarmLogged] })
+  const two = defineApp({ ...declare, name: 'two', answers: [alarmLogged] })
+  for (const oneAccount of [false, true]) {
+    const render = (...apps: readonly ReturnType<typeof defineApp>[]) =>
+      renderAccounts(
+        apps.map((app) => appPermissions(app, contracts)),
+        { oneAccount },
+      )
+    expect(() => render(asker)).toThrow('asker asks request "alarm-logged", which no app answers')
+    expect(() => render(asker, one, two)).toThrow('request "alarm-logged" is answered by one and two')
+  }
 })

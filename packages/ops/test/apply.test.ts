@@ -34,7 +34,7 @@ test('creates, says nothing to do the second time, and shows a changed field bef
   const third = await opsOf(broker, {}, ...JOB)
   expect(third.code).toBe(0)
   expect(third.out).toContain('BASQUIAT_STREAM: update (changed by hand)\n')
-  expect(third.out).toContain('  max_msgs: 7 → 100000\n')
+  expect(third.out).toContain('  max_msgs: 7 → 100,000\n')
   expect(third.out).toContain('  description: "by hand" → "Alarms for the bot and for the log."\n')
   expect((await manager.streams.info('BASQUIAT_STREAM')).config.max_msgs).toBe(100_000)
 })

@@ -7,7 +7,7 @@ import { readApps } from '../src/apps/read-apps.ts'
 import { applyStreams } from '../src/index.ts'
 import { appPermissions } from '../src/permissions/app-permissions.ts'
 import { renderAccounts } from '../src/permissions/render-accounts.ts'
-import { API_REQUESTS, attack, targetsOf } from './attacks.ts'
+import { API_REQUESTS, attack, CHOSEN, targetsOf } from './attacks.ts'
 import { authOf, startBroker, type TestBroker, type TestBrokerOptions } from './harness.ts'
 import { consumersOf } from './neighbours.ts'
 import { STREAM_NAMES } from './permissions.ts'
@@ -43,6 +43,17 @@ async function startBus(options: TestBrokerOptions = {}, withoutConsumersOf?: Ap
     }
     for (const { subject } of app.publishes) await client.request(subject, '{}')
     if (app.idempotency) await client.request(`idempotency.${STREAM_NAMES[0]}.first`, 'x')
+  }
+  // What is answered to a request is chosen by the responder.
+  for (const [app, client] of clients) {
+    for (const { subject } of app.answers) {
+      let asked = 0
+      client.subscribe(subject, {
+        queue: app.name,
+        callback: (_, message) => void message.respond(CHOSEN[asked++ % CHOSEN.length]),
+      })
+    }
+    await client.flush()
   }
   for (const { durable, stream } of apps.flatMap(consumersOf))
     await admin.request(`redrive.${stream}.${durable}.1.1.1`, 'x')

@@ -48,7 +48,7 @@ export const API_REQUESTS = [
 ] as const
 
 /** Bytes that some request of the API takes, or that a reader would take for its own. */
-const CHOSEN = ['', '{}', '{"keep":0}', '{"seq":1}', '{"name":"OTHER","subjects":["other"]}', 'done']
+export const CHOSEN = ['', '{}', '{"keep":0}', '{"seq":1}', '{"name":"OTHER","subjects":["other"]}', 'done']
 
 const streamOfConsumer = (app: App) => consumersOf(app).map(({ durable, stream }) => ({ durable, stream }))
 
@@ -74,6 +74,8 @@ export function targetsOf(app: App, apps: readonly App[]): readonly string[] {
     ]),
     ...(app.idempotency ? [] : contracts.streams.map(({ name }) => `idempotency.${name}.forged`)),
     ...others.map(({ name }) => `_INBOX_${name}.forged`),
+    ...contracts.requests.flatMap(({ subject }) => (app.asks.some((one) => one.subject === subject) ? [] : [subject])),
+    '_R_.forged',
     'migrating.OTHER',
     '$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.BASQUIAT_STREAM.forged',
     '$SYS.REQ.SERVER.PING',

@@ -20,11 +20,14 @@ describe('pnpm ops certificates', () => {
   test('makes an authority and a certificate for each broker of compose, and shows no key', async () => {
     const { code, out: said, err } = await runOps(['certificates', '--out', out])
     expect({ code, err }).toEqual({ code: 0, err: '' })
-    const names = ['ca', 'nats-1', 'nats-2', 'nats-3']
-    expect(readdirSync(out).toSorted()).toEqual(names.flatMap((name) => [`${name}-key.pem`, `${name}.pem`]))
+    const names = ['ca', 'nats', 'nats-1', 'nats-2', 'nats-3']
+    expect(readdirSync(out).toSorted()).toEqual(names.flatMap((name) => [`${name}-key.pem`, `${name}.pem`]).toSorted())
     for (const name of names.slice(1)) {
       expect(certificate(name).verify(certificate('ca').publicKey)).toBe(true)
-      expect(certificate(name)).toMatchObject({ ca: false, subjectAltName: `DNS:${name}` })
+      expect(certificate(name)).toMatchObject({
+        ca: false,
+        subjectAltName: `DNS:${name}, DNS:localhost, IP Address:127.0.0.1`,
+      })
       // Both ends of a route.
       expect(certificate(name).keyUsage.toSorted()).toEqual(['1.3.6.1.5.5.7.3.1', '1.3.6.1.5.5.7.3.2'])
       expect(daysLeft(name)).toBe(365)
@@ -64,6 +67,7 @@ describe('pnpm ops certificates', () => {
     [['--server', 'nats-1'], '--out'],
     [['--out', 'x', '--server', '../nats'], '"../nats"'],
     [['--out', 'x', '--server', 'ca'], '"ca"'],
+    [['--out', 'x', '--also', 'a/b'], '"a/b"'],
     [['--out', 'x', '--days', '0'], '--days'],
     [['--out', 'x', '--days', '1.5'], '--days'],
     [['--out', 'x', '--hours', '1'], '--hours'],

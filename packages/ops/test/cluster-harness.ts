@@ -31,15 +31,31 @@ export const clusterServices = readCompose<{ services: Readonly<Record<string, C
 
 export const brokerNames = Object.keys(clusterServices).filter((name) => /^nats-\d$/.test(name))
 
-/** What a broker's container gets, with the development's passwords. */
+/** What a broker's container gets once nats.start.sh has read its files, with the development's passwords. */
 export function environmentOf(broker: string): Readonly<Record<string, string>> {
   const { nats } = readCompose<{ services: { nats: ClusterService } }>('docker-compose.yml').services
   const merged = Object.entries({ ...nats.environment, ...clusterServices[broker]?.environment })
-  return Object.fromEntries(merged.map(([name, value]) => [name, interpolated(value)]))
+  return Object.fromEntries(
+    merged.map(([name, value]) => {
+      const secret = /^\/run\/secrets\/(.+)$/.exec(value)?.[1]
+      if (secret === undefined) return [name, interpolated(value, devEnvironment)]
+      return [name.replace(/_FILE$/, ''), secret === 'NATS_ROUTES' ? routes() : (devEnvironment[secret] as string)]
+    }),
+  )
 }
 
-function interpolated(value: string): string {
-  return value.replaceAll(/\$\{(\w+)[^}]*\}/g, (_, name: string) => devEnvironment[name] ?? '')
+function routes(): string {
+  const password = devEnvironment['NATS_ROUTE_PASSWORD']
+  return JSON.stringify(brokerNames.map((name) => `tls://route:${password}@${name}:6222`))
+}
+
+/** A value of a compose file with the variables of .env in place: `${NAME}`, `${NAME:-default}`, `${NAME:+instead}`. */
+export function interpolated(value: string, variables: Readonly<Record<string, string | undefined>>): string {
+  return value.replaceAll(/\$\{(\w+)(?::([-+?])([^}]*))?\}/g, (_, name: string, kind?: string, text = '') => {
+    const given = variables[name] ?? ''
+    if (kind === '+') return given === '' ? '' : text
+    return given === '' && kind === '-' ? text : given
+  })
 }
 
 /** A broker of the cluster: a process of this machine that can be ended and started again. */
@@ -58,6 +74,8 @@ export interface ClusterNode {
 export interface Cluster extends AsyncDisposable {
   readonly nodes: readonly ClusterNode[]
   readonly servers: readonly string[]
+  /** What a client has to know to believe that it is them. */
+  readonly tls: { readonly caFile: string }
   /** Folder with ca.pem, 127.0.0.1.pem and their keys. */
   readonly certificates: string
 }
@@ -69,7 +87,8 @@ const STARTS = 3
 export async function startCluster(): Promise<Cluster> {
   const folder = await mkdtemp(join(tmpdir(), 'alarm-bus-cluster-'))
   const certificates = join(folder, 'certificates')
-  const made = await within(runCertificates, ['--out', certificates, '--server', '127.0.0.1'])
+  // The client asks for `localhost` where it is given an address and the broker speaks first.
+  const made = await within(runCertificates, ['--out', certificates, '--server', '127.0.0.1', '--also', 'localhost'])
   if (made.code !== 0) throw new Error(made.err)
   for (let start = 1; ; start++) {
     const routePorts = await Promise.all(brokerNames.map(freePort))
@@ -83,6 +102,7 @@ export async function startCluster(): Promise<Cluster> {
       return {
         nodes,
         servers: nodes.map((node) => node.url),
+        tls: { caFile: join(certificates, 'ca.pem') },
         certificates,
         async [Symbol.asyncDispose]() {
           await stop()
@@ -120,6 +140,8 @@ async function startNode(
         (routes, one, i) => routes.replace(addresses[i]?.[0] as string, `@127.0.0.1:${one}`),
         given['NATS_ROUTES'] as string,
       ),
+      NATS_SERVER_CERT: certificate('127.0.0.1.pem'),
+      NATS_SERVER_KEY: certificate('127.0.0.1-key.pem'),
       NATS_ROUTE_CERT: certificate('127.0.0.1.pem'),
       NATS_ROUTE_KEY: certificate('127.0.0.1-key.pem'),
       NATS_ROUTE_CA: certificate('ca.pem'),

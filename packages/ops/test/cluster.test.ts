@@ -19,7 +19,13 @@ afterAll(() => cluster?.[Symbol.asyncDispose]())
 
 async function withAdmin<T>(work: (manager: Awaited<ReturnType<typeof jetstreamManager>>) => Promise<T>): Promise<T> {
   const { user, password: pass } = authOf('admin')
-  const client = await connect({ servers: [...cluster.servers], user, pass, inboxPrefix: `_INBOX_${user}` })
+  const client = await connect({
+    servers: [...cluster.servers],
+    user,
+    pass,
+    inboxPrefix: `_INBOX_${user}`,
+    tls: cluster.tls,
+  })
   try {
     return await work(await jetstreamManager(client, { checkAPI: false }))
   } finally {
@@ -35,8 +41,9 @@ test('three brokers in three zones, and the streams in each of them, as the job 
     expect(varz).toMatchObject({ server_name: brokerNames[i], tags: [zones[i]] })
     expect(varz['jetstream'].config.unique_tag).toBe('az:')
   }
-  const { code, out, err } = await runOps(['apply', '--streams-only', '--yes'], {
+  const { code, out, err } = await runOps(['apply', '--yes'], {
     NATS_SERVERS: cluster.servers.join(),
+    NATS_TLS_CA_FILE: cluster.tls.caFile,
     NATS_ADMIN_PASSWORD: authOf('admin').password,
     STREAM_REPLICAS: clusterServices['streams']?.environment?.['STREAM_REPLICAS'] as string,
   })

@@ -4,11 +4,11 @@ import { brokerNames, type ClusterService, clusterServices, environmentOf, readC
 
 const single = readCompose<{ services: Readonly<Record<string, ClusterService>> }>('docker-compose.yml').services
 const cluster =
-  readCompose<Readonly<Record<'volumes' | 'configs' | 'networks', Readonly<Record<string, unknown>>>>>(
+  readCompose<Readonly<Record<'volumes' | 'secrets' | 'networks', Readonly<Record<string, unknown>>>>>(
     'docker-compose.cluster.yml',
   )
 const healthy = { condition: 'service_healthy' }
-const everyServer = brokerNames.map((name) => `nats://${name}:4222`).join()
+const everyServer = brokerNames.map((name) => `tls://${name}:4222`).join()
 
 describe('docker-compose.cluster.yml', () => {
   test('has every service of docker-compose.yml, from there, and three brokers in place of one', () => {
@@ -27,10 +27,10 @@ describe('docker-compose.cluster.yml', () => {
     expect(command).toEqual(['sh', '/etc/nats/nats.start.sh', '--config', '/etc/nats/nats.cluster.conf'])
     expect(volumes).toEqual([
       './nats.cluster.conf:/etc/nats/nats.cluster.conf:ro',
-      './.cluster/ca.pem:/etc/nats/route-ca.pem:ro',
-      // Nobody else's key.
-      `./.cluster/${name}.pem:/etc/nats/route.pem:ro`,
-      `./.cluster/${name}-key.pem:/etc/nats/route-key.pem:ro`,
+      './.secrets/tls/ca.pem:/etc/nats/route-ca.pem:ro',
+      // Nobody else's key, in the place of the single broker's.
+      `./.secrets/tls/${name}.pem:/etc/nats/server.pem:ro`,
+      `./.secrets/tls/${name}-key.pem:/etc/nats/server-key.pem:ro`,
       `${name}-data:/data`,
     ])
     expect(cluster.volumes).toHaveProperty(`${name}-data`)
@@ -48,6 +48,7 @@ describe('docker-compose.cluster.yml', () => {
     for (const name of brokerNames) {
       const routes = JSON.parse(environmentOf(name)['NATS_ROUTES'] as string) as string[]
       expect(routes).toEqual(brokerNames.map((other) => `tls://route:dev-only-route@${other}:6222`))
+      expect(clusterServices[name]).toMatchObject({ secrets: ['NATS_ROUTE_PASSWORD', 'NATS_ROUTES'] })
     }
   })
 
@@ -67,6 +68,15 @@ describe('docker-compose.cluster.yml', () => {
       expect(environment, name).toEqual({ NATS_SERVERS: everyServer })
       expect(after, name).toEqual({ ...brokers, streams: { condition: 'service_completed_successfully' } })
     }
-    expect(JSON.stringify(cluster.configs)).toContain(everyServer)
+    const volumes = ['./.secrets/nui-cluster.json:/clicontexts/alarm-bus.json:ro']
+    expect(clusterServices['nui']).toMatchObject({ volumes })
+  })
+
+  test('has the secrets of docker-compose.yml, which its services take from there, and those of the routes', () => {
+    const { secrets: ofOne } = readCompose<{ secrets: object }>('docker-compose.yml')
+    const ofRoutes = Object.fromEntries(
+      ['NATS_ROUTE_PASSWORD', 'NATS_ROUTES'].map((name) => [name, { file: `./.secrets/${name}` }]),
+    )
+    expect(cluster.secrets).toEqual({ ...ofOne, ...ofRoutes })
   })
 })

@@ -27,17 +27,23 @@ interface Service {
   readonly read_only?: boolean
   readonly networks?: readonly string[]
   readonly profiles?: readonly string[]
+  readonly secrets?: readonly string[]
 }
 
 const text = readFileSync(`${repository}docker-compose.yml`, 'utf8')
 const compose = parse(text, { merge: true }) as {
   readonly services: Readonly<Record<'nats' | 'streams' | 'nui', Service>>
   readonly volumes: Readonly<Record<string, unknown>>
-  readonly configs: Readonly<Record<string, { readonly content: string }>>
+  readonly secrets: Readonly<Record<string, { readonly file: string }>>
 }
 const { nats, streams, nui } = compose.services
 const services: Readonly<Record<string, Service | undefined>> = compose.services
 const conf = wholeConf()
+
+/** Where the container listens: what its port of this machine leads to. */
+function portOf(service: Service | undefined): string | undefined {
+  return service?.ports?.[0]?.split(':').at(-1)
+}
 
 describe('docker-compose.yml', () => {
   test.each(Object.entries(compose.services))(
@@ -56,10 +62,38 @@ describe('docker-compose.yml', () => {
       Object.entries(services).flatMap(([name, service]) => (service?.networks?.includes(network) ? [name] : []))
     for (const network of nui.networks ?? []) expect(onNetwork(network)).toEqual(['nats', 'nui'])
     expect(onNetwork('database')).toEqual(['log-consumer', 'postgres'])
+    expect(onNetwork('dashboards')).toEqual(['prometheus', 'grafana'])
+    expect(onNetwork('observability').toSorted()).toEqual(
+      ['alarm-consumer', 'log-consumer', 'prometheus', 'producer'].toSorted(),
+    )
+    for (const name of ['prometheus', 'grafana']) expect(services[name]?.profiles).toEqual(['observability'])
     // One without would be on the network that all of those share.
     for (const [name, service] of Object.entries(services)) expect(service?.networks?.length, name).toBeGreaterThan(0)
     expect(nats.environment).toHaveProperty('NATS_HTTP', '127.0.0.1:8222')
     expect(nats.ports).toHaveLength(1)
+  })
+
+  test('Prometheus scrapes each app where it listens, and Grafana is given the dashboard and a login', async () => {
+    const scraped = parse(readFileSync(`${repository}observability/prometheus.yml`, 'utf8')) as {
+      readonly scrape_configs: readonly {
+        readonly static_configs: readonly { readonly targets: readonly string[] }[]
+      }[]
+    }
+    const targets = scraped.scrape_configs.flatMap((one) => one.static_configs.flatMap((group) => group.targets))
+    const apps = (await readApps()).map(({ name }) => {
+      const port = Object.entries(services[name]?.environment ?? {}).find(([variable]) => variable.endsWith('_PORT'))
+      return `${name}:${port?.[1] ?? portOf(services[name])}`
+    })
+    expect(targets.toSorted()).toEqual(apps.toSorted())
+    const { grafana } = services
+    for (const volume of [...(grafana?.volumes ?? []), ...(services['prometheus']?.volumes ?? [])]) {
+      const [source = ''] = volume.split(':')
+      if (source.startsWith('./')) expect(existsSync(join(repository, source)), source).toBe(true)
+    }
+    expect(grafana?.environment).toMatchObject({
+      GF_SECURITY_ADMIN_PASSWORD__FILE: '/run/secrets/GRAFANA_PASSWORD',
+      GF_AUTH_ANONYMOUS_ENABLED: 'false',
+    })
   })
 
   test('images are pinned to one release', () => {
@@ -68,8 +102,9 @@ describe('docker-compose.yml', () => {
     expect(nui.image).toMatch(/^ghcr\.io\/nats-nui\/nui:\d+\.\d+\.\d+(@sha256:[0-9a-f]{64})?$/)
   })
 
-  test('the broker runs on nats.setup.conf, keeps its files, syncs always, and gets time to end', () => {
+  test('the broker runs on nats.setup.conf with TLS, keeps its files, syncs always, and gets time to end', () => {
     const files = [
+      'nats.tls.conf',
       'nats.setup.conf',
       'nats.permissions.conf',
       'nats.accounts.conf',
@@ -77,15 +112,16 @@ describe('docker-compose.yml', () => {
       'nats.migrator.conf',
     ]
     const mounted = ['nats.start.sh', ...files].map((file) => `./${file}:/etc/nats/${file}:ro`)
-    expect(nats.volumes).toEqual([...mounted, 'nats-data:/data'])
+    const certificate = ['', '-key'].map((half) => `./.secrets/tls/nats${half}.pem:/etc/nats/server${half}.pem:ro`)
+    expect(nats.volumes).toEqual([...mounted, ...certificate, 'nats-data:/data'])
     // Each file that another includes is beside it in the container.
     const included = files.flatMap((file) =>
       [...readFileSync(`${repository}${file}`, 'utf8').matchAll(/^ *include "([^"]+)"$/gm)].map((match) => match[1]),
     )
-    expect(included.sort()).toEqual(files.filter((file) => file !== 'nats.setup.conf').sort())
+    expect(included.sort()).toEqual(files.filter((file) => file !== 'nats.tls.conf').sort())
     expect(compose.volumes).toHaveProperty('nats-data')
     // What looks at the passwords before the broker starts.
-    expect(nats.command).toEqual(['sh', '/etc/nats/nats.start.sh', '--config', '/etc/nats/nats.setup.conf'])
+    expect(nats.command).toEqual(['sh', '/etc/nats/nats.start.sh', '--config', '/etc/nats/nats.tls.conf'])
     expect(nats.environment).toMatchObject({ NODE_ENV: '${NODE_ENV:-production}' })
     expect(nats.environment).toMatchObject({ NATS_STORE_DIR: '/data', NATS_SYNC_INTERVAL: 'always' })
     expect(nats.restart).toBe('unless-stopped')
@@ -98,27 +134,54 @@ describe('docker-compose.yml', () => {
     expect(Number.parseInt(nats.stop_grace_period ?? '', 10)).toBeGreaterThan(lameDuck)
   })
 
-  test('the broker gets every variable of its configuration, and no password has a default', () => {
-    const needed = new Set(
-      [...conf.replaceAll(/#.*$/gm, '').matchAll(/:\s*\$([A-Z0-9_]+)/g)].map((match) => match[1] as string),
-    )
-    for (const variable of needed) expect(nats.environment).toHaveProperty(variable)
-    const uses = [...text.matchAll(/\$\{(\w*PASSWORD)([^}]*)\}/g)]
-    expect(uses.length).toBeGreaterThan(5)
-    for (const [, name, rest] of uses) {
-      expect(rest, name).toBe(':?copy .env.example to .env')
-      expect(devEnvironment).toHaveProperty(name as string)
+  test('the broker gets every variable of its configuration, and each password from a file of its own', () => {
+    const needed = [...conf.replaceAll(/#.*$/gm, '').matchAll(/:\s*\$([A-Z0-9_]+)/g)].map(([, name]) => name as string)
+    for (const variable of new Set(needed)) {
+      if (!variable.endsWith('_PASSWORD')) expect(nats.environment).toHaveProperty(variable)
+      else {
+        expect(nats.environment).toHaveProperty(`${variable}_FILE`, `/run/secrets/${variable}`)
+        expect(nats.secrets).toContain(variable)
+        expect(devEnvironment).toHaveProperty(variable)
+      }
     }
+  })
+
+  test('no password stands in an environment, each container has its own secrets alone, and they are files', () => {
+    for (const [name, { environment = {}, secrets = [] }] of Object.entries(compose.services)) {
+      for (const [variable, value] of Object.entries(environment)) {
+        expect(variable, name).not.toMatch(/PASSWORD$/)
+        const secret = /\/run\/secrets\/([\w.]+)/.exec(value)?.[1]
+        if (secret !== undefined) expect(secrets, `${name} ${variable}`).toContain(secret)
+      }
+      for (const secret of secrets) {
+        const { file } = compose.secrets[secret] ?? {}
+        const place = secret === 'ca.pem' ? './.secrets/tls/ca.pem' : `./.secrets/${secret}`
+        expect([place, `\${${secret}_FILE:-/dev/null}`], `${name} ${secret}`).toContain(file)
+        const used = JSON.stringify(environment).includes(`/run/secrets/${secret}`)
+        expect(used, `${name} ${secret}`).toBe(true)
+      }
+    }
+    const keys = Object.values(compose.services).filter(({ volumes = [] }) =>
+      volumes.some((one) => /-key\.pem/.test(one)),
+    )
+    expect(keys).toEqual([nats])
+  })
+
+  test('who asks the broker does so over TLS, and knows whose certificate to believe', async () => {
+    for (const name of ['streams', ...(await readApps()).map((app) => app.name)])
+      expect(services[name]?.environment, name).toMatchObject({
+        NATS_SERVERS: 'tls://nats:4222',
+        NATS_TLS_CA_FILE: '/run/secrets/ca.pem',
+        NATS_TLS_HANDSHAKE_FIRST: 'true',
+      })
+    expect(nui.environment).toEqual({ SSL_CERT_FILE: '/run/secrets/ca.pem' })
   })
 
   test('the streams are applied once, by an image that the checkout builds', () => {
     expect(streams.restart).toBe('no')
     expect(streams.build).toEqual({ context: '.', dockerfile: 'packages/ops/Dockerfile' })
     expect(existsSync(`${repository}${streams.build?.dockerfile}`)).toBe(true)
-    expect(streams.environment).toMatchObject({
-      NATS_SERVERS: 'nats://nats:4222',
-      NODE_ENV: '${NODE_ENV:-production}',
-    })
+    expect(streams.environment).toMatchObject({ NODE_ENV: '${NODE_ENV:-production}' })
     expect(readFileSync(`${repository}packages/ops/Dockerfile`, 'utf8')).toMatch(/^ENV NODE_ENV=production$/m)
     expect(streams).toMatchObject({ depends_on: { nats: { condition: 'service_healthy' } } })
   })
@@ -129,7 +192,7 @@ describe('docker-compose.yml', () => {
       const password = passwordVariable(name)
       expect(service, name).toMatchObject({
         build: { context: '.', dockerfile: `apps/${name}/Dockerfile` },
-        environment: { NATS_SERVERS: 'nats://nats:4222', [password]: `\${${password}:?copy .env.example to .env}` },
+        environment: { [`${password}_FILE`]: `/run/secrets/${password}` },
         depends_on: {
           nats: { condition: 'service_healthy' },
           streams: { condition: 'service_completed_successfully' },
@@ -139,9 +202,7 @@ describe('docker-compose.yml', () => {
         restart: 'unless-stopped',
       })
       // No other user's password, and nothing that would let it change a stream.
-      expect(Object.keys(service?.environment ?? {}).filter((variable) => /^NATS_.*PASSWORD$/.test(variable))).toEqual([
-        password,
-      ])
+      expect(service?.secrets?.filter((secret) => /^NATS_.*PASSWORD$/.test(secret))).toEqual([password])
       expect(service?.environment).not.toHaveProperty('STREAMS')
     }
   })
@@ -185,17 +246,17 @@ describe('docker-compose.yml', () => {
     const words = [...(postgres?.entrypoint ?? []), ...(postgres?.command ?? [])].map((word) =>
       word.replaceAll('$$', '$'),
     )
-    const env = { PATH: `${folder}:${process.env['PATH']}`, NODE_ENV, POSTGRES_PASSWORD }
+    const file = join(folder, 'password')
+    await writeFile(file, `${POSTGRES_PASSWORD}\n`)
+    const env = { PATH: `${folder}:${process.env['PATH']}`, NODE_ENV, POSTGRES_PASSWORD_FILE: file }
     const { status, stdout, stderr } = spawnSync(words[0] as string, words.slice(1), { env, encoding: 'utf8' })
     expect({ status, stdout }).toEqual(starts ? { status: 0, stdout: 'runs postgres\n' } : { status: 1, stdout: '' })
     expect(stderr).not.toContain('dev-only')
     expect(postgres?.environment).toMatchObject({ NODE_ENV: '${NODE_ENV:-production}' })
   })
 
-  test('NUI knows the broker, with the inbox that admin may use', () => {
-    const content = JSON.parse(compose.configs['nui-connection']?.content ?? '') as Record<string, string>
-    expect(content).toMatchObject({ url: 'nats://nats:4222', user: 'admin', inbox_prefix: '_INBOX_admin' })
-    expect(conf).toContain('"_INBOX_admin.>"')
+  test('NUI knows the broker, and is up when it answers', () => {
+    expect(nui.volumes).toEqual(['./.secrets/nui.json:/clicontexts/alarm-bus.json:ro'])
     expect(nui.restart).toBe('unless-stopped')
     expect(nui.healthcheck).toBeDefined()
   })

@@ -3,8 +3,7 @@ import { defineHandler, createBus } from '@alarm-bus/nats-kit'
 import { collectLogs, waitFor } from '@alarm-bus/nats-kit/testing'
 import { AckPolicy, jetstreamManager } from '@nats-io/jetstream'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { applyStreams } from '../src/index.ts'
-import { authOf, startBroker, type TestBroker } from './harness.ts'
+import { applyDeclared, authOf, startBroker, type TestBroker } from './harness.ts'
 import { runOps } from './run-ops.ts'
 import type { Ran } from './run-script.ts'
 
@@ -12,7 +11,7 @@ let broker: TestBroker
 
 beforeEach(async () => {
   broker = await startBroker()
-  await applyStreams({ servers: [broker.server.url], auth: authOf('admin'), streams: contracts.streams })
+  await applyDeclared(broker)
 })
 afterEach(() => broker[Symbol.asyncDispose]())
 

@@ -1,11 +1,13 @@
 import { alarmToBot, contracts } from '@alarm-bus/contracts'
 import { createJetStreamPublisher, DeadLetter, defineHandler, createBus } from '@alarm-bus/nats-kit'
-import { redriveDeadLetters } from '@alarm-bus/nats-kit/admin'
+import { deadLetterSubject, redriveDeadLetters } from '@alarm-bus/nats-kit/admin'
 import { collectLogs, waitFor } from '@alarm-bus/nats-kit/testing'
 import { jetstreamManager } from '@nats-io/jetstream'
+import { headers } from '@nats-io/transport-node'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { applyStreams } from '../src/index.ts'
-import { authOf, startBroker, type TestBroker } from './harness.ts'
+import { Patience } from '../src/plan/patience.ts'
+import { returnCopies } from '../src/plan/return-copies.ts'
+import { applyDeclared, authOf, startBroker, type TestBroker } from './harness.ts'
 import { runOps } from './run-ops.ts'
 import { freePort, type Ran } from './run-script.ts'
 
@@ -16,7 +18,7 @@ const stops: (() => Promise<unknown>)[] = []
 
 beforeEach(async () => {
   broker = await startBroker()
-  await applyStreams({ servers: [broker.server.url], auth: authOf('admin'), streams: contracts.streams })
+  await applyDeclared(broker)
 })
 afterEach(async () => {
   for (const stop of stops.splice(0)) await stop()
@@ -41,6 +43,7 @@ async function app(name: App, handle: (text: string) => void) {
   void bus.start()
   stops.push(() => bus.stop(2_000))
   await waitFor(() => bus.health().ready, { what: `${name} to be ready` })
+  return bus
 }
 
 /** Two apps of one fan-out, of which alarm-consumer fails while `down`, and two alarms that it failed on. */
@@ -124,6 +127,65 @@ describe('pnpm ops dlq', () => {
     expect(await messagesOf('BASQUIAT_STREAM_DLQ')).toBe(0)
   })
 
+  test('redriven to an app that is away, and its reader pruned: shown, and dead letters again', async () => {
+    const consumer = 'alarm-consumer_alarm-to-bot'
+    const bus = await app('alarm-consumer', () => {
+      throw new DeadLetter('the chat answered 503')
+    })
+    const publisher = createJetStreamPublisher(await broker.kit('producer'), { contracts })
+    for (const message of ['first', 'second']) await publisher.publish(alarmToBot, { message }, { id: message })
+    await waitFor(async () => (await messagesOf('BASQUIAT_STREAM_DLQ')) === 2)
+    await bus.stop(5_000)
+    expect((await dlq(['redrive', '--apply', '--rate', '100'])).out).toContain('2 redriven\n')
+    expect((await dlq(['list'])).out).toBe('no dead letters\n')
+    const operator = {
+      NATS_SERVERS: broker.server.url,
+      NATS_ADMIN_PASSWORD: authOf('admin').password,
+      NATS_MIGRATOR_PASSWORD: authOf('migrator').password,
+    }
+    const ops = (...args: string[]) => runOps(args, operator)
+    const said = `2 messages redriven to ${consumer}, and nobody reads them`
+    const prune = ['consumers', 'prune', '--apply', '--apps', 'log-consumer', '--grace', '1ms'] as const
+    expect((await ops(...prune)).out).toContain(said)
+    expect((await dlq(['list'])).out).toContain(said)
+    expect(JSON.parse((await dlq(['list', '--json'])).out)).toMatchObject({
+      letters: [],
+      redrivenWithoutReader: [{ consumer, copies: 2 }],
+    })
+    expect(await ops('plan')).toMatchObject({
+      code: 2,
+      out: expect.stringContaining(`BASQUIAT_STREAM_REDRIVE/${consumer}: return: 2 messages redriven to it`),
+    })
+    // Killed after the first letter is stored: the next run stores it no second time.
+    const migrator = await broker.kit('migrator')
+    const manager = await jetstreamManager(migrator.client, { checkAPI: false })
+    manager.streams.deleteMessage = () => Promise.reject(new Error('cut off'))
+    const change = {
+      action: 'return',
+      stream: 'BASQUIAT_STREAM_REDRIVE',
+      of: 'BASQUIAT_STREAM',
+      consumer,
+      copies: 2,
+    } as const
+    const cut = returnCopies({ connection: migrator, manager }, change, contracts, new Patience(10_000))
+    await expect(cut).rejects.toThrow('cut off')
+    expect(await messagesOf('BASQUIAT_STREAM_DLQ')).toBe(1)
+
+    expect((await ops('apply', '--yes')).out).toContain(`${consumer}: returned: 2 dead letters\n`)
+    expect(await messagesOf('BASQUIAT_STREAM_REDRIVE')).toBe(0)
+    const { letters } = JSON.parse((await dlq(['list', '--json'])).out) as { letters: readonly object[] }
+    expect(letters).toMatchObject([1, 2].map(() => ({ consumer, reason: 'redrive_unread', redrives: 1 })))
+    expect((await ops('plan')).code).toBe(0)
+
+    const handled: string[] = []
+    await app('alarm-consumer', (text) => void handled.push(text))
+    await waitFor(() => handled.length === 2)
+    expect((await dlq(['redrive', '--apply', '--rate', '100'])).out).toContain('2 redriven\n')
+    await waitFor(() => handled.length === 4)
+    expect(handled.slice(2).toSorted()).toEqual(['first', 'second'])
+    expect(await messagesOf('BASQUIAT_STREAM_DLQ')).toBe(0)
+  })
+
   test('is the admin’s: an app’s user can neither list nor redrive, and is told whose it is', async () => {
     await twoLetters()
     const env = { NATS_ADMIN_USER: 'alarm-consumer', NATS_ADMIN_PASSWORD: authOf('alarm-consumer').password }
@@ -144,7 +206,7 @@ describe('pnpm ops dlq', () => {
     const nowhere = { NATS_SERVERS: `nats://127.0.0.1:${await freePort()}` }
     for (const [flags, why] of [
       [['lsit'], 'there is no dlq lsit; there is: list, show, redrive, discard'],
-      [['list', '--channel', 'alarm-to-bto'], 'there is: alarm-to-bot, alarm-to-log'],
+      [['list', '--stream', 'A', '--stream', 'B'], '--stream is given twice; give it once'],
       [['list', '--reason', 'tired'], 'there is: invalid_message, deliveries_exhausted'],
       [['list', '--older-than', '1x'], '--older-than must be a time such as 90s, 30m, 1h or 7d, not "1x"'],
       [['list', '--apply'], 'dlq list has no --apply'],
@@ -160,8 +222,45 @@ describe('pnpm ops dlq', () => {
     expect(JSON.parse(json.out)).toMatchObject({ error: { code: 'usage' } })
     const away = await dlq(['list', '--wait-ms', '300'], nowhere)
     expect(away).toMatchObject({ code: 1 })
+    expect(away.err).toMatch(/^ops dlq: waiting for the broker: .*ECONNREFUSED/)
     expect(away.err).toContain(`no broker at ${nowhere.NATS_SERVERS} within 300 ms`)
     expect((await dlq(['show', '99'])).err).toContain('there is no dead letter 99 of BASQUIAT_STREAM')
-    expect(await dlq(['--help'], nowhere)).toMatchObject({ code: 0, err: '' })
+    for (const flag of ['--help', '-h']) expect(await dlq([flag], nowhere)).toMatchObject({ code: 0, err: '' })
+  })
+
+  test('a name that matches nothing: an error where it is not declared, and good news where it is', async () => {
+    const consumer = 'alarm-consumer_alarm-to-bot'
+    // Of a channel and an app that are gone: their letters can be named still.
+    const client = await broker.raw('alarm-consumer')
+    const gone = headers()
+    for (const [name, value] of Object.entries({
+      Channel: 'gone-channel',
+      Consumer: consumer,
+      Reason: 'invalid_message',
+    }))
+      gone.set(`Dead-Letter-${name}`, value)
+    for (const action of ['list', 'redrive', 'discard']) {
+      for (const [flag, name] of [
+        ['--consumer', 'alarm-consumer_alarm-to-bto'],
+        ['--channel', 'alarm-to-bto'],
+        ['--channel', 'gone-channel'],
+      ] as const) {
+        const { code, out, err } = await dlq([action, flag, name])
+        expect({ code, out }, `${action} ${flag}`).toEqual({ code: 1, out: '' })
+        expect(err).toContain(`${flag} "${name}": it has no dead letters and is not declared; declared: alarm`)
+      }
+    }
+    expect(await dlq(['list', '--consumer', consumer])).toMatchObject({ code: 0, out: 'no dead letters\n' })
+    await client.request(deadLetterSubject('BASQUIAT_STREAM', consumer, 1, '1'), '{}', {
+      headers: gone,
+      timeout: 5_000,
+    })
+    expect((await dlq(['list', '--channel', 'gone-channel'])).out).toContain('gone-channel')
+    expect(await dlq(['list', '--channel', 'gone-channel', '--older-than', '1h'])).toMatchObject({
+      code: 0,
+      out: 'no dead letters\n',
+    })
+    const json = await dlq(['list', '--consumer', 'nope', '--json'])
+    expect(JSON.parse(json.out)).toMatchObject({ letters: [], error: { code: 'usage' } })
   })
 })

@@ -3,6 +3,8 @@ import { fileURLToPath } from 'node:url'
 import { parseEnv } from 'node:util'
 import { connect as connectKit, type Connection } from '@alarm-bus/nats-kit'
 import { collectLogs, type NatsServer, startTestBroker } from '@alarm-bus/nats-kit/testing'
+import { declaredConsumers } from '@alarm-bus/nats-kit/admin'
+import type { JetStreamManager } from '@nats-io/jetstream'
 import { connect, type NatsConnection } from '@nats-io/transport-node'
 import { type Consuming, contracts } from '@alarm-bus/contracts'
 import { readApps } from '../src/apps/read-apps.ts'
@@ -44,6 +46,13 @@ export interface TestBroker extends AsyncDisposable {
   raw(user: User): Promise<NatsConnection>
   /** A connection of the kit. */
   kit(user: User): Promise<Connection>
+}
+
+/** The consumers that the apps declare, where the streams are not as they are declared. */
+export async function makeConsumers({ consumers }: JetStreamManager, only?: readonly string[]): Promise<void> {
+  const apps = (await readApps()).filter(({ name }) => only?.includes(name) ?? true)
+  for (const { stream, wanted, made } of apps.flatMap((app) => declaredConsumers(app, contracts)))
+    if (wanted !== 'no') await consumers.add(stream, made.pull)
 }
 
 /** Streams and consumers as they are declared. */

@@ -3,8 +3,8 @@ import { withCompanions } from '@alarm-bus/nats-kit/admin'
 import { waitFor } from '@alarm-bus/nats-kit/testing'
 import { AckPolicy, type JetStreamManager, jetstreamManager, StorageType } from '@nats-io/jetstream'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { applyStreams } from '../src/index.ts'
-import { authOf, startBroker, type TestBroker } from './harness.ts'
+import { applyDeclared, authOf, makeConsumers, startBroker, type TestBroker } from './harness.ts'
+import { STREAM_NAMES } from './permissions.ts'
 import { start } from './run-script.ts'
 import { startConsumer } from './traffic.ts'
 
@@ -44,12 +44,13 @@ const publish = async (count: number) => {
 /** The declared streams; in memory, which the server cannot change. */
 async function setUp(inMemory = false): Promise<void> {
   if (!inMemory) {
-    await applyStreams({ servers: [broker.server.url], auth: authOf('admin'), streams: contracts.streams })
+    await applyDeclared(broker, {}, ['log-consumer'])
     return
   }
   const [declared, ...companions] = contracts.streams.flatMap((stream) => withCompanions(stream))
   await manager.streams.add({ ...declared, name: STREAM, max_bytes: 40 * 1024 * 1024, storage: StorageType.Memory })
   for (const companion of companions) await manager.streams.add(companion)
+  await makeConsumers(manager, ['log-consumer'])
 }
 
 /** Whoever has a message and does not settle it holds up every move. Settled by what is returned. */
@@ -104,7 +105,7 @@ test('SIGKILL while a consumer is drained: plan shows it, and apply lets it go o
   const shown = await ops('plan')
   expect(shown.code).toBe(2)
   expect(shown.out).toContain(
-    `${NAME}: resume: paused by an apply that was cut off; 3 messages wait\n  paused: true → unset\n  max_ack_pending: 1 → 17\n`,
+    `${NAME}: resume: paused by an apply that was cut off; 3 messages unread\n  paused: true → unset\n  max_ack_pending: 1 → 17\n`,
   )
   expect(await ops('apply', '--yes')).toMatchObject({ code: 0, out: expect.stringContaining(`${NAME}: resumed\n`) })
   await expectAsBefore()
@@ -203,11 +204,35 @@ test('two applies at once: the second one waits, and says for whom', async () =>
   expect(second.code).toBe(1)
   expect(second.err).toContain(`waiting for another apply (process ${first.child.pid} on `)
   expect(second.err).toContain('another apply is at work')
+  expect((await ops('plan')).err).toContain(`ops plan: an apply is at work (process ${first.child.pid} on `)
   const third = starting('apply', '--yes', '--wait-ms', '20000')
   await waitFor(() => third.said.err.includes('waiting for another apply'))
   await settle()
   expect(await first.ended).toMatchObject({ code: 0 })
   expect(await third.ended).toMatchObject({ code: 0 })
+})
+
+test('two applies that begin at the same moment: both end well, and each change is made once', async () => {
+  const [one, other] = await Promise.all([ops('apply', '--yes'), ops('apply', '--yes')])
+  expect({ codes: [one.code, other.code], err: one.err + other.err }).toMatchObject({ codes: [0, 0] })
+  expect(`${one.out}${other.out}`.match(/: created\n/g)).toHaveLength(STREAM_NAMES.length)
+  expect(one.err + other.err).toContain('waiting for another apply')
+})
+
+test('a consumer that somebody else paused is shown, and left alone', async () => {
+  await setUp()
+  const settle = await holdOne()
+  await settle()
+  const migrator = await jetstreamManager(await broker.raw('migrator'), { checkAPI: false })
+  await migrator.consumers.pause(STREAM, CONSUMER, new Date(Date.now() + 10 * 60_000))
+  await publish(2)
+  const { code, out } = await ops('apply', '--yes')
+  expect(code).toBe(0)
+  expect((await consumer()).paused).toBe(true)
+  expect(out).toContain('nothing to do')
+  expect((await ops('plan')).out).toContain(
+    `${NAME}: left alone: paused on the broker for 10 min more, by somebody else; 2 messages unread\n`,
+  )
 })
 
 test('the same destroy twice: what is done is done', async () => {

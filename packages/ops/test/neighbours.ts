@@ -1,9 +1,12 @@
-import { type App, type Channel, contracts } from '@alarm-bus/contracts'
+import { type App, type Channel, contracts, type RequestContract } from '@alarm-bus/contracts'
 import { type Attempt, consumerPowers, consumerSubjects, STREAM_NAMES, STREAM_POWERS } from './permissions.ts'
 
 const streamOf = (channel: Channel): string => contracts.streamOf(channel).name
 const publishes = (subjects: readonly string[]): readonly Attempt[] => subjects.map((publish) => ({ publish }))
 const subscribes = (subjects: readonly string[]): readonly Attempt[] => subjects.map((subscribe) => ({ subscribe }))
+
+const answers = (name: string, requests: readonly RequestContract[]): readonly Attempt[] =>
+  requests.map(({ subject }) => ({ subscribe: subject, queue: name }))
 
 /** Every consumer that an app may have: the shared one of each channel that it handles, and one for each instance. */
 export function consumersOf({ name, handles, fanOutInstances }: App) {
@@ -16,7 +19,7 @@ export function consumersOf({ name, handles, fanOutInstances }: App) {
 /** All that an app may do, spelled from what it declares, one attempt for each line of its permissions. */
 export function mayDo(app: App): readonly Attempt[] {
   const handled = app.handles.map(({ channel }) => channel)
-  const streams = [...new Set([...app.publishes, ...handled].map(streamOf))]
+  const streams = [...new Set([...app.publishes, ...handled, ...app.reads].map(streamOf))]
   const readsFrom = new Set(handled.map(streamOf))
   const claimsFor = app.idempotency ? [...new Set(app.publishes.map(streamOf))] : []
   return [
@@ -27,7 +30,7 @@ export function mayDo(app: App): readonly Attempt[] {
         `$JS.API.DIRECT.GET.${stream}_IDEMPOTENCY.idempotency.${stream}.abc`,
       ]),
     ),
-    ...consumersOf(app).flatMap(({ durable, channel, stream }) => [
+    ...consumersOf(app).flatMap(({ durable, stream }) => [
       ...consumerSubjects(durable, stream),
       ...noteAttempts(durable, stream),
       ...(app.onceOnly ? onceAttempts(durable, stream) : []),
@@ -39,7 +42,15 @@ export function mayDo(app: App): readonly Attempt[] {
         ...[...readsFrom].map((stream) => `${stream}_REDRIVE`),
       ].map((stream) => `$JS.API.STREAM.INFO.${stream}`),
     ),
-    ...subscribes([`_INBOX_${app.name}.>`]),
+    ...publishes(
+      [...new Set(app.reads.map(streamOf))].flatMap((stream) => [
+        `$JS.API.DIRECT.GET.${stream}`,
+        `$JS.API.STREAM.MSG.GET.${stream}`,
+      ]),
+    ),
+    ...publishes(app.asks.map(({ subject }) => subject)),
+    ...subscribes([`_INBOX_${app.name}.>`, ...app.hears.map(({ subject }) => `core.${subject}`)]),
+    ...answers(app.name, app.answers),
   ]
 }
 
@@ -78,6 +89,12 @@ export function mayNotDo(app: App, all: readonly App[]): readonly Attempt[] {
     ...publishes([`_INBOX_${app.name}.x`, ...others.map(({ name }) => `_INBOX_${name}.push.x`), '_INBOX_admin.x']),
     ...subscribes(['>', '*.>', '*.pull.>', '_INBOX.>', '_INBOX_admin.>', '_INBOX_sys.>', `_INBOX_${app.name}`]),
     ...subscribes(contracts.channels.flatMap(({ subject }) => [subject, `core.${subject}`])),
+    // Requests: another's, its own by another group's name or by none, and the answers to them, which nobody asked it for.
+    ...publishes(contracts.requests.map(({ subject }) => subject)),
+    ...subscribes(contracts.requests.map(({ subject }) => subject)),
+    ...[...all.map(({ name }) => name), 'others'].flatMap((name) => answers(name, contracts.requests)),
+    ...publishes(['_R_.abcdef', '_R_.abcdef.ghijkl']),
+    ...subscribes(['_R_.>', 'ask.>']),
     ...subscribes(['core.>', 'dead-letter.>', 'dead-letter-share.>', 'redrive.>', 'idempotency.>', '$KV.>']),
     ...subscribes(['$JS.EVENT.ADVISORY.>', '$JS.ACK.>', '$JS.API.>', '$SYS.>']),
   ]

@@ -3,7 +3,7 @@ import { withCompanions } from '@alarm-bus/nats-kit/admin'
 import { waitFor } from '@alarm-bus/nats-kit/testing'
 import { createInbox, type NatsConnection, PermissionViolationError } from '@nats-io/transport-node'
 
-export type Attempt = { readonly publish: string } | { readonly subscribe: string }
+export type Attempt = { readonly publish: string } | { readonly subscribe: string; readonly queue?: string }
 
 /**
  * Which of the attempts the broker refuses. It answers a forbidden line before the ping that follows, so after a flush
@@ -26,7 +26,7 @@ export async function refused(
   const end = 'nobody.may.publish.this'
   for (const attempt of attempts) {
     if ('publish' in attempt) client.publish(attempt.publish, '{}', { reply: createInbox(inboxPrefix) })
-    else client.subscribe(attempt.subscribe, { callback() {} })
+    else client.subscribe(attempt.subscribe, { callback() {}, ...(attempt.queue && { queue: attempt.queue }) })
   }
   client.publish(end)
   await client.flush()

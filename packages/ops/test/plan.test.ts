@@ -44,7 +44,7 @@ test('an empty broker: every stream and consumer with its fields, exit code 2; t
   const { code, out } = await ops('plan')
   expect(code).toBe(2)
   for (const name of STREAM_NAMES) expect(out).toContain(`${name}: create\n`)
-  expect(out).toContain('  max_msgs: 100000\n')
+  expect(out).toContain('  max_msgs: 100,000\n')
   expect(out).toMatch(
     /^BASQUIAT_STREAM\/log-consumer_alarm-to-log: create\n( .*\n)+? {2}filter_subject: "alarm.to.log"\n/m,
   )
@@ -81,7 +81,7 @@ test('a stream says whose it is, and whether it was changed by hand or declared 
     metadata: { ...metadata, 'alarm-bus.config': 'of-another-release' },
   })
   const { out } = await ops('plan')
-  expect(out).toContain('BASQUIAT_STREAM: update (declared otherwise since)\n  max_msgs: 7 → 100000\n')
+  expect(out).toContain('BASQUIAT_STREAM: update (declared otherwise since)\n  max_msgs: 7 → 100,000\n')
   expect(out).toContain('  metadata.alarm-bus.config: "of-another-release" → ')
 })
 
@@ -213,8 +213,10 @@ test('a limit below what a stream holds removes messages, so it needs its name a
   checkConfirmed(roomy, { allowDestroy: false, destroy: [] })
 
   const tight = await make(2)
-  expect(tight.changes).toMatchObject([{ action: 'update', drops: ['max_msgs'] }])
-  expect(describePlan(tight)).toContain('  removes the messages that are over max_msgs')
+  expect(tight.changes).toMatchObject([
+    { action: 'update', drops: [{ field: 'max_msgs', messages: 1, isEstimate: false, unread: [] }] },
+  ])
+  expect(describePlan(tight)).toContain('  removes 1 message over max_msgs, the oldest first')
   expect(() => checkConfirmed(tight, { allowDestroy: false, destroy: [] })).toThrow(
     /--allow-destroy --destroy BASQUIAT_STREAM/,
   )
@@ -227,8 +229,56 @@ test('a limit below what a stream holds removes messages, so it needs its name a
     streamsOnly: true,
     destroy: [],
   })
-  expect(migrated.changes[0]).toMatchObject({ action: 'migrate', drops: ['max_msgs'] })
-  expect(describePlan(migrated)).toContain('  removes the messages that are over max_msgs')
+  expect(migrated.changes[0]).toMatchObject({
+    action: 'migrate',
+    drops: [{ field: 'max_msgs', messages: 1, isEstimate: false, unread: [] }],
+  })
+  expect(describePlan(migrated)).toContain('  removes 1 message over max_msgs, the oldest first')
+})
+
+test('a lower limit says how many messages go, how many of them who has not read, in units that people read', async () => {
+  await setUp()
+  await publish(40)
+  const migrator = await jetstreamManager(await broker.raw('migrator'), { checkAPI: false })
+  const app = await broker.raw('alarm-consumer')
+  for (const name of ['log-consumer_alarm-to-bot', 'alarm-consumer_alarm-to-bot']) {
+    const filter = { ack_policy: AckPolicy.All, filter_subject: 'alarm.to.bot' }
+    await migrator.consumers.add('BASQUIAT_STREAM', { durable_name: name, ...filter })
+  }
+  // One of them has settled 25.
+  const inbox = `_INBOX_${'alarm-consumer'}.own`
+  let last: string | undefined
+  let count = 0
+  app.subscribe(inbox, { callback: (_, message) => void ((last = message.reply), count++) })
+  const next = '$JS.API.CONSUMER.MSG.NEXT.BASQUIAT_STREAM.alarm-consumer_alarm-to-bot'
+  app.publish(next, '{"batch":25}', { reply: inbox })
+  await waitFor(() => count === 25)
+  app.publish(last as string, '+ACK')
+  await waitFor(
+    async () =>
+      (await manager.consumers.info('BASQUIAT_STREAM', 'alarm-consumer_alarm-to-bot')).ack_floor.stream_seq === 25,
+  )
+  const { streams } = declare(contracts, undefined, undefined)
+  const planOf = async (limits: Partial<DeclaredStreamConfig>) => {
+    const lower = streams.map((one) => (one.name === 'BASQUIAT_STREAM' ? { ...one, ...limits } : one))
+    const observed = await observe(await broker.raw('admin'), ['BASQUIAT_STREAM'])
+    return describePlan(makePlan({ contracts, streams: lower }, observed, { streamsOnly: true, destroy: [] }))
+  }
+  const others = 'up to 30 by log-consumer_alarm-to-bot'
+  expect(await planOf({ max_msgs: 10 })).toEqual(
+    expect.arrayContaining([
+      '  max_msgs: 100,000 → 10',
+      '  removes 30 messages over max_msgs, the oldest first',
+      `    not read yet: up to 5 by alarm-consumer_alarm-to-bot, ${others}`,
+    ]),
+  )
+  const { bytes } = (await manager.streams.info('BASQUIAT_STREAM')).state
+  expect((await planOf({ max_bytes: Math.floor(bytes / 4) })).join('\n')).toMatch(
+    /max_bytes: 1 GiB → [\d.,]+ (KiB|B).*\n  removes about (30|31) messages over max_bytes, the oldest first\n/,
+  )
+  expect((await planOf({ max_age: 1e6 })).join('\n')).toMatch(
+    /max_age: 7 d → 1 ms\n  removes (about )?\d+ messages over max_age, the oldest first\n    not read yet: up to/,
+  )
 })
 
 test('dead letters of a release with larger limits are not lowered below what is stored without their name', async () => {
@@ -249,7 +299,9 @@ test('dead letters of a release with larger limits are not lowered below what is
     await client.request(`dead-letter.${stream.name}.alarm-consumer_alarm-to-bot.${n}.1`, letter)
   }
   const tight = await plan()
-  expect(tight.changes).toMatchObject([{ action: 'update', stream: letters, drops: ['max_bytes'] }])
+  expect(tight.changes).toMatchObject([
+    { action: 'update', stream: letters, drops: [{ field: 'max_bytes', messages: 2, isEstimate: true }] },
+  ])
   expect(() => checkConfirmed(tight, { allowDestroy: false, destroy: [] })).toThrow(
     new RegExp(`--allow-destroy --destroy ${letters};`),
   )

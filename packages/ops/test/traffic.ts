@@ -1,6 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Channel, contracts } from '@alarm-bus/contracts'
-import { type Bus, createBus, defineHandler, RetryLater, type SubscriberOptions } from '@alarm-bus/nats-kit'
+import {
+  type Bus,
+  type ConnectionTls,
+  createBus,
+  defineHandler,
+  RetryLater,
+  type SubscriberOptions,
+} from '@alarm-bus/nats-kit'
 import { collectLogs, waitFor } from '@alarm-bus/nats-kit/testing'
 import { authOf, type TestBroker, type User } from './harness.ts'
 
@@ -8,7 +15,7 @@ import { authOf, type TestBroker, type User } from './harness.ts'
 export type Seen = `${number} ${string}`
 
 /** One broker or several that store together. */
-type Brokers = Pick<TestBroker, 'servers'>
+type Brokers = Pick<TestBroker, 'servers'> & { readonly tls?: ConnectionTls }
 
 /** Publishes one message after the other until it is told to stop. */
 export function startPublisher(brokers: Brokers, channel: Channel) {
@@ -59,11 +66,11 @@ type Part = Pick<Parameters<typeof createBus>[0], 'publisher'> & {
   readonly subscriber?: Parameters<typeof createBus>[0]['subscriber']
 }
 
-function busOf({ servers }: Brokers, name: User, part: Part, logger = collectLogs()): Bus {
+function busOf({ servers, tls }: Brokers, name: User, part: Part, logger = collectLogs()): Bus {
   const bus = createBus({
     contracts,
     logger,
-    connection: { servers, name, auth: authOf(name) },
+    connection: { servers, name, auth: authOf(name), ...(tls && { tls }) },
     streams: { mode: 'verify' },
     ...(part as object),
   } as Parameters<typeof createBus>[0])

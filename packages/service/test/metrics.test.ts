@@ -70,6 +70,12 @@ test('publishes by channel and result', async () => {
     '{channel="alarm-to-log",result="duplicate"}': 1,
     '{channel="alarm-to-log",result="failed"}': 1,
   })
+  expect(await samples('alarm_bus_publish_failures_total')).toEqual({
+    '{channel="alarm-to-log",code="invalid_message"}': 1,
+  })
+  // Single messages that have an answer; nothing is left in flight.
+  expect(await samples('alarm_bus_publish_duration_seconds_count')).toEqual({ '{channel="alarm-to-log"}': 2 })
+  expect(await samples('alarm_bus_publishes_in_flight')).toEqual({ '{channel="alarm-to-log"}': 0 })
   await waitFor(async () => {
     const handled = await samples('alarm_bus_handler_duration_seconds_count')
     return handled['{channel="alarm-to-log",result="handled"}'] === 6
@@ -87,6 +93,10 @@ test('deliveries that were handled, failed, are retried, and end as dead letters
   expect(await samples('alarm_bus_handler_duration_seconds_count')).toMatchObject({
     '{channel="alarm-to-bot",result="handled"}': 2,
     '{channel="alarm-to-bot",result="failed"}': 2,
+  })
+  expect(await samples('alarm_bus_handlers_in_flight')).toEqual({
+    '{channel="alarm-to-bot"}': 0,
+    '{channel="alarm-to-log"}': 0,
   })
   expect(await samples('alarm_bus_retries_total')).toEqual({ [`{${labels}}`]: 1 })
   expect(await samples('alarm_bus_dead_letters_total')).toEqual({ [`{${labels},reason="handler_gave_up"}`]: 1 })

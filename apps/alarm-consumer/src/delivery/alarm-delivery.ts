@@ -3,12 +3,15 @@ import type { ServiceLogger } from '@alarm-bus/service'
 import type { Alarm, AlarmSink } from '../sinks/alarm-sink.ts'
 import { Circuit } from './circuit.ts'
 import { deliverToAll, type Destination } from './deliver-to-all.ts'
+import type { DeliveryJournal } from './delivery-journal.ts'
 
 export interface AlarmDeliveryOptions {
   readonly sinks: readonly AlarmSink[]
   readonly circuit: { readonly failures: number; readonly firstPauseMs: number }
   /** What was sent to sinks that alert. Its maker opens and closes it. */
   readonly records: OnceStore
+  /** What becomes of each alarm is written there. */
+  readonly journal?: DeliveryJournal
   readonly logger: ServiceLogger
   readonly pause: (reason: string) => Resume
 }
@@ -22,7 +25,7 @@ export interface AlarmDelivery {
 }
 
 export function createAlarmDelivery(options: AlarmDeliveryOptions): AlarmDelivery {
-  const { sinks, circuit, records, logger, pause } = options
+  const { sinks, circuit, records, journal, logger, pause } = options
   const circuits = sinks.map((sink) => new Circuit({ ...circuit, sink: sink.name, logger, pause }))
   const ofThisProcess = createMemoryOnceStore()
   const destinations = sinks.map((sink, index): Destination => ({
@@ -35,7 +38,7 @@ export function createAlarmDelivery(options: AlarmDeliveryOptions): AlarmDeliver
     },
   }))
   return {
-    deliver: deliverToAll(destinations),
+    deliver: deliverToAll(destinations, journal),
     stopWaiting: () => circuits.forEach((each) => each.stop()),
     async close() {
       await Promise.all(sinks.map((sink) => sink.close()))

@@ -12,11 +12,17 @@ import {
 } from '@alarm-bus/nats-kit'
 import { app } from '../declaration.ts'
 import type { Alarm } from '../sinks/alarm-sink.ts'
+import type { DeliveryJournal } from './delivery-journal.ts'
 import { RefusedAlarms } from './refused-alarms.ts'
 import { SinkContext } from './sink-context.ts'
 
 /** What was sent is the app's to know, whichever of its instances sent it, and whichever consumer it has for itself. */
 const SENDER = sharedConsumerName(app.name, alarmToBot)
+
+/** In the consumer's place, where it is recorded what was sent to a sink. */
+export function recordedAs(sink: string): string {
+  return `${SENDER}.${sink}`
+}
 
 /** One sink as the delivery sees it. */
 export interface Destination {
@@ -36,6 +42,7 @@ export interface Destination {
  */
 export function deliverToAll(
   destinations: readonly Destination[],
+  journal?: DeliveryJournal,
 ): (alarm: Alarm, context: MessageContext) => Promise<void> {
   const refused = new RefusedAlarms()
   const each = destinations.map((destination) => ({
@@ -43,17 +50,25 @@ export function deliverToAll(
     deliver: (alarm: Alarm, context: MessageContext) =>
       onceOnly(sending(destination, alarm), destination).handle(
         alarm as never,
-        new SinkContext(context, `${SENDER}.${destination.name}`),
+        new SinkContext(context, recordedAs(destination.name)),
       ),
   }))
+  const names = destinations.map(({ name }) => name)
   return async (alarm, context) => {
+    journal?.begun(alarm, names)
     // The first delivery, or the first after a redrive: what was refused before may have been mended since.
     if (alarm.deliveryCount === 1) refused.forget(alarm)
     const outcomes = await Promise.allSettled(
       each.map(async ({ name, deliver }) => {
         const before = refused.of(alarm, name)
-        if (before) throw before
-        await deliver(alarm, context)
+        try {
+          if (before) throw before
+          await deliver(alarm, context)
+        } catch (error) {
+          journal?.sink(alarm, name, 'failed', error)
+          throw error
+        }
+        journal?.sink(alarm, name, 'sent')
       }),
     )
     const errors = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason as unknown] : []))
@@ -63,6 +78,7 @@ export function deliverToAll(
         refused.remember(alarm, name, outcome.reason)
     })
     if (errors.length > 0) throw combined(errors)
+    journal?.delivered(alarm)
   }
 }
 

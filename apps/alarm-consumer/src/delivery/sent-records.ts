@@ -46,6 +46,7 @@ export function createSentRecords({ shared, logger, maxWaitMs = MAX_WAIT_MS }: S
   return {
     open: (connection) => shared.open(connection),
     close: () => shared.close(),
+    look: async (key) => shared.look?.(key),
     async claim(key) {
       const local = await here.claim(key)
       if (typeof local === 'string') return local

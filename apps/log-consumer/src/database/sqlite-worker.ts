@@ -1,4 +1,4 @@
-import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import { parentPort, workerData } from 'node:worker_threads'
 
 /** What the thread is started with. */
@@ -34,6 +34,10 @@ export interface SqliteFault {
 /** It gives room back page by page, and only where it is run to its end. */
 const STEPS_ALONE = /^pragma incremental_vacuum/
 
+/** One of 256 rows takes some 100 KiB. */
+const MAX_STATEMENTS = 64
+const statements = new Map<string, StatementSync>()
+
 const { path, timeoutMs, pragmas } = workerData as SqliteWorkerData
 const database = new DatabaseSync(path, { timeout: timeoutMs })
 for (const pragma of pragmas) database.exec(pragma)
@@ -60,10 +64,20 @@ function run(sql: string, parameters: readonly SQLInputValue[]): Omit<SqliteAnsw
     database.exec(sql)
     return {}
   }
-  const statement = database.prepare(sql)
+  const statement = prepared(sql)
   if (statement.columns().length > 0) return { rows: statement.all(...parameters) }
   const { changes, lastInsertRowid } = statement.run(...parameters)
   return { changes, lastInsertRowid }
+}
+
+/** Preparing takes about as long as running: what was asked before is kept, and of those the ones asked last. */
+function prepared(sql: string): StatementSync {
+  const statement = statements.get(sql) ?? database.prepare(sql)
+  statements.delete(sql)
+  statements.set(sql, statement)
+  const [oldest] = statements.keys()
+  if (statements.size > MAX_STATEMENTS && oldest !== undefined) statements.delete(oldest)
+  return statement
 }
 
 function faultOf(error: Error & Omit<SqliteFault, 'name' | 'message'>): SqliteFault {

@@ -5,7 +5,7 @@ import { searchedFor } from '../store/log-row.ts'
 import { readParts } from './log-index.ts'
 import { allRows, intersect, isEmpty, readPosting, type RowSet, unite } from './postings.ts'
 import { BOUNDS_SLOT, BUCKET_TOKENS, bucketOf, partId } from './slots.ts'
-import { ANY_TEXT, channelToken, logToken, requestToken, wantedTokens } from './tokens.ts'
+import { ANY_TEXT, channelToken, logToken, messageToken, requestToken, wantedTokens } from './tokens.ts'
 
 /** Tokens of a text that are read in every segment, and those that are read where these leave something. */
 const FIRST_TOKENS = 2
@@ -34,10 +34,11 @@ export interface CandidateFinder {
 
 /** @returns undefined where the index says nothing of what is asked for. */
 export function candidateFinder(database: Database, filter: LogFilter): CandidateFinder | undefined {
-  const { channel, requestId, log, text } = filter
+  const { channel, requestId, messageId, log, text } = filter
   const all = [
     ...(channel === undefined ? [] : [channelToken(channel)]),
     ...(requestId === undefined ? [] : [requestToken(requestId)]),
+    ...(messageId === undefined ? [] : [messageToken(messageId)]),
     ...(log === undefined ? [] : [logToken(log)]),
   ]
   const forms = text === undefined ? [] : searchedFor(text).map(wantedTokens)

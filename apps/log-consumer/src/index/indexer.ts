@@ -1,18 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { errorText, type Logger } from '@alarm-bus/nats-kit'
 import type { Database } from '../database/database.ts'
+import type { RecentRows } from '../store/recent-rows.ts'
 import { StoreUnavailable } from '../store/store-unavailable.ts'
 import { indexBatches, indexUnindexed } from './make-segment.ts'
 import { SEGMENT_ROWS } from './postings.ts'
-import { removeOldBatches, removeOldSegments } from './remove-old.ts'
 
 /** How often it looks for something to do, in milliseconds; sooner once this instance has stored a segment's rows. */
 const LOOK_MS = 2_000
-/** How often it removes what belongs to rows that are gone, in milliseconds. */
-const REMOVE_MS = 30_000
 /** After a failure, in milliseconds. */
 const FAILED_MS = 5_000
-/** Least pause between two segments, in milliseconds; else as long as the last one took: others have half of the time. */
+/** Least pause between two segments, in milliseconds. After one of old rows as long as it took: others have half of the time. */
 const PAUSE_MS = 5
 
 /**
@@ -23,16 +21,17 @@ const PAUSE_MS = 5
  */
 export class Indexer {
   readonly #database: () => Database
+  readonly #recent: RecentRows
   readonly #logger: Logger
   readonly #stop = new AbortController()
   #wake = new AbortController()
   #loop: Promise<void> = Promise.resolve()
   #added = 0
-  #removedAt = Number.NEGATIVE_INFINITY
 
   /** @param database throws while there is none. */
-  constructor(database: () => Database, logger: Logger) {
+  constructor(database: () => Database, recent: RecentRows, logger: Logger) {
     this.#database = database
+    this.#recent = recent
     this.#logger = logger
   }
 
@@ -66,14 +65,10 @@ export class Indexer {
     try {
       const database = this.#database()
       const { signal } = this.#stop
-      const hasNew = await indexBatches(database, signal)
+      const hasNew = await indexBatches(database, this.#recent, signal)
       const hasOld = !hasNew && (await indexUnindexed(database, signal, this.#logger))
-      if (performance.now() - this.#removedAt >= REMOVE_MS) {
-        await removeOldBatches(database.kysely)
-        await removeOldSegments(database.kysely)
-        this.#removedAt = performance.now()
-      }
-      return hasNew || hasOld ? Math.max(PAUSE_MS, performance.now() - startedAt) : LOOK_MS
+      if (hasNew) return PAUSE_MS
+      return hasOld ? Math.max(PAUSE_MS, performance.now() - startedAt) : LOOK_MS
     } catch (error) {
       // Whether the database is well is the keeper's to say.
       if (!(error instanceof StoreUnavailable) && !this.#stop.signal.aborted)

@@ -29,14 +29,20 @@ export async function stateOf(kysely: Kysely<Tables>): Promise<IndexState> {
   return { lastBatch: row.last_batch, indexedBatch: row.indexed_batch, unindexed }
 }
 
-/** How many rows stand in the batches after this one. */
-export async function entriesAfter(kysely: Kysely<Tables>, batch: number): Promise<number> {
-  const { entries } = await kysely
+/** What the batches after this one have added: rows, and their bytes. */
+export async function sumAfter(
+  kysely: Kysely<Tables>,
+  batch: number,
+): Promise<{ readonly entries: number; readonly bytes: number }> {
+  const { entries, bytes } = await kysely
     .selectFrom('log_batches')
-    .select(({ fn }) => fn.sum<number | string | null>('entries').as('entries'))
+    .select(({ fn }) => [
+      fn.sum<number | string | null>('entries').as('entries'),
+      fn.sum<number | string | null>('bytes').as('bytes'),
+    ])
     .where('no', '>', batch)
     .executeTakeFirstOrThrow()
-  return Number(entries ?? 0)
+  return { entries: Number(entries ?? 0), bytes: Number(bytes ?? 0) }
 }
 
 export interface KeyBatch {

@@ -6,8 +6,9 @@ import { isRowFault } from '../database/is-row-fault.ts'
 import type { Tables } from '../database/tables.ts'
 import { keysOnTheWay } from '../query/scan-logs.ts'
 import type { LogKey } from '../store/log-row.ts'
+import type { RecentRows } from '../store/recent-rows.ts'
 import { compareKeys } from './keys.ts'
-import { addSegment, batchesAfter, entriesAfter, type KeyBatch, stateOf } from './log-index.ts'
+import { addSegment, batchesAfter, type KeyBatch, stateOf, sumAfter } from './log-index.ts'
 import { SEGMENT_ROWS } from './postings.ts'
 import { type IndexedRow, SegmentBuilder } from './segment-builder.ts'
 
@@ -28,22 +29,27 @@ class OvertakenError extends Error {
 /**
  * Makes a segment of the first batches that are in none, once there are enough.
  *
+ * @param recent spares reading what it has.
  * @param segmentRows only a test gives fewer.
  * @returns whether it did, and there may be more to do.
  */
 export async function indexBatches(
   database: Database,
+  recent: RecentRows,
   signal: AbortSignal,
   segmentRows = SEGMENT_ROWS,
 ): Promise<boolean> {
   const { kysely } = database
   const { indexedBatch } = await stateOf(kysely)
+  const { entries, bytes } = await sumAfter(kysely, indexedBatch)
+  if (entries < segmentRows && bytes < MAX_SEGMENT_BYTES) return false
   const batches = firstOf(await batchesAfter(kysely, indexedBatch, MAX_BATCHES), segmentRows)
-  const last = batches.taken.at(-1)
-  if (!last || (!batches.isFull && (await entriesAfter(kysely, indexedBatch)) < segmentRows)) return false
-  const builder = new SegmentBuilder()
-  const keys = batches.taken.flatMap((batch) => batch.keys).toSorted(compareKeys)
-  await addRows(database, builder, keys, signal)
+  const last = batches.at(-1)
+  if (!last) return false
+  const known = batches.map((batch) => ({ batch, rows: recent.get(batch.no) }))
+  const missing = known.flatMap(({ batch, rows }) => (rows ? [] : batch.keys))
+  const read = await readRows(database, missing, signal)
+  const builder = await builderOf([...known.flatMap(({ rows }) => rows ?? []), ...read])
   return store(database, builder, signal, (transaction) =>
     transaction
       .updateTable('log_state')
@@ -53,21 +59,16 @@ export async function indexBatches(
   )
 }
 
-/** The batches of one segment, and whether more would be too much. */
-function firstOf(
-  batches: readonly KeyBatch[],
-  segmentRows: number,
-): { readonly taken: readonly KeyBatch[]; readonly isFull: boolean } {
-  const taken: KeyBatch[] = []
+/** The batches of one segment: at least one, and no more rows than fit. */
+function firstOf(batches: readonly KeyBatch[], segmentRows: number): readonly KeyBatch[] {
   let entries = 0
   let bytes = 0
-  for (const batch of batches) {
+  const end = batches.findIndex((batch, index) => {
     entries += batch.keys.length
     bytes += batch.bytes
-    if (taken.length > 0 && (entries > segmentRows || bytes > MAX_SEGMENT_BYTES)) return { taken, isFull: true }
-    taken.push(batch)
-  }
-  return { taken, isFull: batches.length === MAX_BATCHES }
+    return index > 0 && (entries > segmentRows || bytes > MAX_SEGMENT_BYTES)
+  })
+  return end === -1 ? batches : batches.slice(0, end)
 }
 
 /**
@@ -87,8 +88,7 @@ export async function indexUnindexed(
   let bytes = 0
   const taken = rows.filter((row, index) => (bytes += row.bytes) <= MAX_SEGMENT_BYTES || index === 0)
   const next = taken.length === rows.length && rows.length < segmentRows ? undefined : taken.at(-1)
-  const builder = new SegmentBuilder()
-  await addRows(database, builder, taken.toSorted(compareKeys), signal)
+  const builder = await builderOf(await readRows(database, taken, signal))
   const isStored = await store(database, builder, signal, (transaction) =>
     transaction
       .updateTable('log_state')
@@ -107,26 +107,33 @@ export async function indexUnindexed(
 }
 
 /** Rows that are gone meanwhile are left out. */
-async function addRows(
+async function readRows(
   { kysely, picked }: Database,
-  builder: SegmentBuilder,
   keys: readonly LogKey[],
   signal: AbortSignal,
-): Promise<void> {
-  let characters = 0
+): Promise<readonly IndexedRow[]> {
+  const read: IndexedRow[] = []
   for (let start = 0; start < keys.length; start += READ_ROWS) {
     signal.throwIfAborted()
     const { rows } = await sql<IndexedRow>`
-      select stored_at_ms, stream, seq, channel, request_id, search
-      from ${picked(keys.slice(start, start + READ_ROWS))} order by place`.execute(kysely)
-    for (const row of rows) {
-      builder.add(row)
-      characters += row.search.length
-      if (characters < TURN_CHARACTERS) continue
-      characters = 0
-      await nextTurn()
-    }
+      select stored_at_ms, stream, seq, channel, message_id, request_id, search
+      from ${picked(keys.slice(start, start + READ_ROWS))}`.execute(kysely)
+    read.push(...rows)
   }
+  return read
+}
+
+async function builderOf(rows: readonly IndexedRow[]): Promise<SegmentBuilder> {
+  const builder = new SegmentBuilder()
+  let characters = 0
+  for (const row of rows.toSorted(compareKeys)) {
+    builder.add(row)
+    characters += row.search.length
+    if (characters < TURN_CHARACTERS) continue
+    characters = 0
+    await nextTurn()
+  }
+  return builder
 }
 
 /** @param claim says what is indexed now, and changes nothing where another instance has said so. */

@@ -8,7 +8,7 @@ import { type LogKey, toEntry } from '../store/log-row.ts'
 import { type CandidateFinder, candidateFinder, type Candidates } from './candidates.ts'
 import { KeySource } from './key-source.ts'
 import { compareIn, compareKeys, decodeKeys } from './keys.ts'
-import { batchesAfter, entriesAfter, firstKey, lastKey, readParts, segmentsOf, stateOf } from './log-index.ts'
+import { batchesAfter, firstKey, lastKey, readParts, segmentsOf, stateOf, sumAfter } from './log-index.ts'
 import { membersOf, SEGMENT_ROWS } from './postings.ts'
 import { BLOCK_ROWS, blockSlot, partId } from './slots.ts'
 
@@ -42,7 +42,7 @@ export async function searchLogs(
   // In this order: what is indexed meanwhile is seen twice, and counted once.
   const { unindexed, indexedBatch } = await stateOf(database.kysely)
   const segments = await segmentsOf(database.kysely)
-  if ((await entriesAfter(database.kysely, indexedBatch)) > MAX_UNINDEXED) return undefined
+  if ((await sumAfter(database.kysely, indexedBatch)).entries > MAX_UNINDEXED) return undefined
   const batches = await batchesAfter(database.kysely, indexedBatch, MAX_UNINDEXED)
   const search = new Search(database, scan, finder, segments)
   search.addKeys(batches.flatMap(({ keys }) => keys))

@@ -18,6 +18,10 @@ export function requestToken(requestId: string): number {
   return tokenOf(`request ${requestId}`)
 }
 
+export function messageToken(messageId: string): number {
+  return tokenOf(`message ${messageId}`)
+}
+
 export function logToken({ stream, seq }: Pick<LogKey, 'stream' | 'seq'>): number {
   return tokenOf(`log ${seq} ${stream}`)
 }

@@ -81,7 +81,8 @@ async function* resume(first: IteratorResult<string, unknown>, rest: AsyncGenera
   yield* rest
 }
 
-async function* inParts(texts: AsyncGenerator<string>, onTaken: () => void): AsyncGenerator<Buffer> {
+/** @param onTaken called when the reader has taken a part. */
+export async function* inParts(texts: AsyncIterable<string>, onTaken: () => void): AsyncGenerator<Buffer> {
   for await (const text of texts) {
     const bytes = Buffer.from(text)
     for (let start = 0; start < bytes.length; start += PART_BYTES) {

@@ -12,12 +12,14 @@ export interface LogPage {
 
 /** Rows that one page looks at: a search for what is rare answers with what it has, and where to go on. */
 const MAX_LOOKED = 100_000
+/** And so long it looks, in milliseconds: a page that is cut short beats one that keeps people waiting. */
+const MAX_PAGE_MS = 200
 /** Of all texts of a page; it has one log more than fits. A page is made and sent in one go. */
 const MAX_PAGE_CHARACTERS = 2 * 1_024 * 1_024
 
 /**
  * One page of at most `limit` logs. It may have fewer, even none, and still a next one: then the search has gone through
- * as many rows as one request may, or the page has as much text as one may.
+ * as many rows, or for as long, as one request may, or the page has as much text as one may.
  *
  * @throws StoreUnavailable, and the signal's reason when it aborts.
  */
@@ -25,6 +27,7 @@ export async function readPage(database: Database, scan: Scan, limit: number, si
   const { order } = scan
   const found: ScanStep['entries'][number][] = []
   let seen = 0
+  const endsAt = performance.now() + MAX_PAGE_MS
   let characters = 0
   for await (const { entries, reached, looked } of findLogs(database, scan, signal)) {
     for (const one of entries) {
@@ -36,7 +39,7 @@ export async function readPage(database: Database, scan: Scan, limit: number, si
       characters += one.entry.message.length + (one.entry.extra?.length ?? 0)
     }
     seen += looked
-    if (seen >= MAX_LOOKED && reached)
+    if ((seen >= MAX_LOOKED || performance.now() >= endsAt) && reached)
       return { logs: found.map(({ entry }) => entry), next: encodeCursor({ order, key: reached }) }
   }
   return { logs: found.map(({ entry }) => entry), next: null }

@@ -1,7 +1,16 @@
 import { stringify } from 'csv-stringify/sync'
 import type { LogEntry } from '../store/log-row.ts'
 
-const COLUMNS = ['storedAt', 'channel', 'message', 'extra', 'id', 'stream', 'seq'] as const satisfies (keyof LogEntry)[]
+const COLUMNS = [
+  'storedAt',
+  'channel',
+  'message',
+  'extra',
+  'id',
+  'stream',
+  'seq',
+  'requestId',
+] as const satisfies (keyof LogEntry)[]
 
 /**
  * Where a cell may begin that a sheet would run: at the beginning, and within a text where a list is separated by `;` or a

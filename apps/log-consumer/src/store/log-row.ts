@@ -20,6 +20,11 @@ export interface LogEntry {
 /** A row's key, and its place in the order. */
 export type LogKey = Pick<LogRow, 'stored_at_ms' | 'stream' | 'seq'>
 
+/** What tells a key from others. */
+export function nameOf({ stored_at_ms, stream, seq }: LogKey): string {
+  return `${stored_at_ms} ${stream} ${seq}`
+}
+
 /** Header of a row, its numbers and its share of the index, in bytes: measured on both databases with short messages. */
 const ROW_OVERHEAD_BYTES = 100
 
@@ -86,7 +91,7 @@ export function searchedFor(text: string): readonly string[] {
 }
 
 /** What UTF-8 columns take: Postgres knows no NUL, and neither database half of a surrogate pair. */
-function storable(text: string): string {
+export function storable(text: string): string {
   return text.toWellFormed().replaceAll('\0', '\uFFFD')
 }
 

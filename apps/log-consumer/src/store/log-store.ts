@@ -2,10 +2,12 @@ import type { HealthCheck, KitError, Logger } from '@alarm-bus/nats-kit'
 import type { Database } from '../database/database.ts'
 import { isRowFault } from '../database/is-row-fault.ts'
 import { Indexer } from '../index/indexer.ts'
+import { LiveTail } from '../tail/live-tail.ts'
 import type { AlarmRecord, AlarmStore } from './alarm-store.ts'
 import { DatabaseKeeper } from './database-keeper.ts'
 import { GroupCommit } from './group-commit.ts'
-import { type LogKey, toRow } from './log-row.ts'
+import { type LogKey, nameOf, toRow } from './log-row.ts'
+import { RecentRows } from './recent-rows.ts'
 import { type Limits, Retention } from './retention.ts'
 import { saveRows } from './save-rows.ts'
 import { StoreUnavailable } from './store-unavailable.ts'
@@ -27,6 +29,8 @@ export interface LogStoreOptions {
 export interface LogStore extends AlarmStore {
   /** @throws StoreUnavailable while the database cannot be used. */
   database(): Database
+  /** Logs as they are stored. */
+  readonly tail: LiveTail
   check(): HealthCheck
   /** Resolves with the reason when waiting for the database cannot help. */
   readonly failed: Promise<KitError>
@@ -42,7 +46,9 @@ export interface LogStore extends AlarmStore {
  */
 export async function openLogStore(options: LogStoreOptions): Promise<LogStore> {
   const { logger } = options
-  const indexer = new Indexer(() => keeper.get(), logger)
+  const recent = new RecentRows()
+  const tail = new LiveTail(() => keeper.get(), recent)
+  const indexer = new Indexer(() => keeper.get(), recent, logger)
   const keeper: DatabaseKeeper = new DatabaseKeeper(options.database, logger, () => commits.waiting)
   const commits: GroupCommit<AlarmRecord> = new GroupCommit<AlarmRecord>({
     maxItems: MAX_BATCH_ROWS,
@@ -52,12 +58,15 @@ export async function openLogStore(options: LogStoreOptions): Promise<LogStore> 
     async write(records) {
       try {
         const database = keeper.get()
-        const rows = records.map(toRow)
-        const batch = await saveRows(database.kysely, rows)
+        const batch = await saveRows(database.kysely, records.map(toRow))
         await database.verify()
         keeper.report()
-        tell(logger, records, batch?.keys ?? [])
-        if (batch) indexer.added(batch.keys.length)
+        tell(logger, records, batch?.rows ?? [])
+        if (batch) {
+          recent.add(batch)
+          tail.added(batch.no)
+          indexer.added(batch.rows.length)
+        }
       } catch (error) {
         if (!isRowFault(error) && !(error instanceof StoreUnavailable)) keeper.report(error)
         throw error
@@ -77,6 +86,7 @@ export async function openLogStore(options: LogStoreOptions): Promise<LogStore> 
   return {
     save: (record, { signal }) => commits.add(record, signal),
     database: () => keeper.get(),
+    tail,
     check: () => keeper.check(),
     failed: keeper.failed,
     async close() {
@@ -89,9 +99,11 @@ export async function openLogStore(options: LogStoreOptions): Promise<LogStore> 
 
 /** One line an alarm, once it is committed. One that was stored before is no news. */
 function tell(logger: Logger, records: readonly AlarmRecord[], added: readonly LogKey[]): void {
-  const news = new Set(added.map((key) => `${key.stored_at_ms} ${key.stream} ${key.seq}`))
+  const areAllNew = added.length === records.length
+  const news = new Set(areAllNew ? [] : added.map(nameOf))
   for (const record of records) {
-    const isNew = news.delete(`${record.storedAt.getTime()} ${record.stream} ${record.seq}`)
+    const { storedAt, stream, seq } = record
+    const isNew = areAllNew || news.delete(nameOf({ stored_at_ms: storedAt.getTime(), stream, seq }))
     if (isNew) logger.info({ event: 'logStored', ...record }, 'log stored')
     else logger.debug({ event: 'logKnown', ...record }, 'log was stored before')
   }

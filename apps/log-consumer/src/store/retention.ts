@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { errorText, type Logger } from '@alarm-bus/nats-kit'
 import type { Database } from '../database/database.ts'
+import { removeOldBatches, removeOldSegments } from '../index/remove-old.ts'
 import { newestOf, removeOldest, usageOf } from './remove-oldest.ts'
 
 /** How much is kept. Past either limit the oldest goes. */
@@ -60,9 +61,10 @@ export class Retention {
   async round(): Promise<void> {
     const database = this.#database()
     const { maxAgeMs, maxBytes } = this.#limits
+    await removeOldBatches(database.kysely)
     const beforeMs = await this.#cutOf(database, maxAgeMs)
-    const byAge = await this.#removeWhile(() => removeOldest(database.kysely, { rows: STEP_ROWS, beforeMs }))
-    const bySize = await this.#removeWhile(async () => {
+    const byAge = await this.#removeWhile(database, () => removeOldest(database.kysely, { rows: STEP_ROWS, beforeMs }))
+    const bySize = await this.#removeWhile(database, async () => {
       const { bytes, entries } = await usageOf(database.kysely)
       if (bytes <= maxBytes || entries === 0) return 0
       const rows = Math.ceil((bytes - maxBytes) / (bytes / entries))
@@ -79,7 +81,10 @@ export class Retention {
    */
   async #cutOf({ kysely }: Database, maxAgeMs: number): Promise<number> {
     const now = Date.now()
-    const latest = Math.min(now, (await newestOf(kysely)) ?? now)
+    const newest = await newestOf(kysely)
+    // What comes from here on may be old, and the newest all the same.
+    if (newest === undefined) return 0
+    const latest = Math.min(now, newest)
     const isHeld = latest < now - maxAgeMs
     if (isHeld && !this.#isHeld) {
       this.#logger.warn(
@@ -91,12 +96,14 @@ export class Retention {
     return latest - maxAgeMs
   }
 
-  async #removeWhile(step: () => Promise<number>): Promise<number> {
+  async #removeWhile({ kysely }: Database, step: () => Promise<number>): Promise<number> {
     let sum = 0
     while (!this.#stop.signal.aborted) {
       const removed = await step()
       if (removed === 0) break
       sum += removed
+      // Its size counts too: else more rows would go in its place.
+      await removeOldSegments(kysely)
       await sleep(PAUSE_MS)
     }
     return sum

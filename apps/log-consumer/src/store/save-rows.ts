@@ -1,14 +1,14 @@
 import type { Kysely } from 'kysely'
 import type { LogRow, Tables } from '../database/tables.ts'
 import { encodeKeys } from '../index/keys.ts'
-import type { LogKey } from './log-row.ts'
+import { type LogKey, nameOf } from './log-row.ts'
 
 /** What one transaction has added. */
 export interface Batch {
   /** Its number: one more than that of the transaction that was committed before. */
   readonly no: number
-  /** Sorted by their keys. */
-  readonly keys: readonly LogKey[]
+  /** Those that were not stored before, in the order in which the batch lists their keys. */
+  readonly rows: readonly LogRow[]
 }
 
 /**
@@ -30,10 +30,12 @@ export async function insertRows(transaction: Kysely<Tables>, rows: readonly Log
     .insertInto('logs')
     .values(sorted)
     .onConflict((conflict) => conflict.columns(['stored_at_ms', 'stream', 'seq']).doNothing())
-    .returning(['stored_at_ms', 'stream', 'seq', 'bytes'])
+    .returning(['stored_at_ms', 'stream', 'seq'])
     .execute()
   if (added.length === 0) return undefined
-  const bytes = added.reduce((sum, row) => sum + row.bytes, 0)
+  const isNew = new Set(added.length === sorted.length ? [] : added.map(nameOf))
+  const news = added.length === sorted.length ? sorted : sorted.filter((row) => isNew.delete(nameOf(row)))
+  const bytes = news.reduce((sum, row) => sum + row.bytes, 0)
   // From here to the commit no other transaction has the row of the state, so batches are committed in their order, and
   // whoever sees one sees all before it.
   const { last_batch: no } = await transaction
@@ -47,12 +49,12 @@ export async function insertRows(transaction: Kysely<Tables>, rows: readonly Log
     .executeTakeFirstOrThrow()
   await transaction
     .insertInto('log_batches')
-    .values({ no, entries: added.length, bytes, keys: encodeKeys(added) })
+    .values({ no, entries: added.length, bytes, keys: encodeKeys(news) })
     .execute()
-  return { no, keys: added }
+  return { no, rows: news }
 }
 
-/** Removes one row and its batch within the transaction that has added them. */
+/** Removes one row and its batch within the transaction that has added them; the next batch gets its number. */
 export async function removeRow(
   transaction: Kysely<Tables>,
   { stored_at_ms, stream, seq }: LogKey,
@@ -69,6 +71,10 @@ export async function removeRow(
   const bytes = removed.reduce((sum, row) => sum + row.bytes, 0)
   await transaction
     .updateTable('log_state')
-    .set((state) => ({ bytes: state('bytes', '-', bytes), entries: state('entries', '-', removed.length) }))
+    .set((state) => ({
+      bytes: state('bytes', '-', bytes),
+      entries: state('entries', '-', removed.length),
+      last_batch: state('last_batch', '-', batch ? 1 : 0),
+    }))
     .execute()
 }

@@ -5,6 +5,8 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { batchRoutes } from './batch-route.ts'
 import { messageIdOf } from './message-id.ts'
+import type { Ask } from './message-outcome.ts'
+import { messageRoutes } from './message-route.ts'
 import { protect, type ProtectOptions } from './protect.ts'
 import type { Publish } from './publish.ts'
 import { problemResponse, publishHeaders, publishQuery, publishReceipt } from './publish-input.ts'
@@ -15,11 +17,15 @@ import { validatorFor } from './validate.ts'
 export interface ChannelRoutesOptions extends ProtectOptions {
   readonly contracts: Contracts
   readonly publish: Publish
+  readonly ask: Ask
 }
 
 const MAX_KEY_CHARACTERS = 128
 
-/** `GET /channels`, and `POST /channels/<name>/messages` and `messages:batch` for each channel of the contracts. */
+/**
+ * `GET /channels`, and for each channel of the contracts `POST /channels/<name>/messages`, `messages:batch`, and
+ * `GET /channels/<name>/messages/<id>`.
+ */
 export async function channelRoutes(http: FastifyInstance, options: ChannelRoutesOptions): Promise<void> {
   // Answers are the app's own; their schemas are for the document.
   http.setSerializerCompiler(() => JSON.stringify)
@@ -38,6 +44,7 @@ export async function channelRoutes(http: FastifyInstance, options: ChannelRoute
     })
   }
   await http.register(batchRoutes, options)
+  messageRoutes(http, options)
   listRoute(http, contracts)
 }
 

@@ -7,7 +7,7 @@ import { strictJsonSchema } from './strict-json-schema.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** The channel that the route publishes to. */
+    /** The channel that the route publishes to, or asks about. */
     channel?: Channel
   }
 }
@@ -33,6 +33,10 @@ export async function serveOpenApi(http: FastifyInstance, contracts: Contracts):
 const toDocument: SwaggerTransform = (document) => {
   const transformed = jsonSchemaTransform(document as Parameters<typeof jsonSchemaTransform>[0])
   const channel = document.route.config?.channel
-  const schema = channel ? { ...transformed.schema, body: strictJsonSchema(channel.jsonSchema) } : transformed.schema
+  // A route that reads messages has no body.
+  const schema =
+    channel && document.schema?.body
+      ? { ...transformed.schema, body: strictJsonSchema(channel.jsonSchema) }
+      : transformed.schema
   return { ...transformed, schema } as ReturnType<SwaggerTransform>
 }

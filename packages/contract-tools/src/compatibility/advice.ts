@@ -18,6 +18,9 @@ const ADVICE: Partial<Readonly<Record<ChangeKind, string>>> = {
   [ChangeKind.LimitLowered]:
     'leave the limit; a new version of the channel may be in another stream, or under another limit',
   [ChangeKind.StreamOptionChanged]: 'leave it; a new version of the channel may be in another stream',
+  [ChangeKind.ErrorAdded]: 'answer with an error that is declared, or with a request of another name beside this one',
+  [ChangeKind.ErrorRemoved]: 'leave it declared and stop answering with it',
+  [ChangeKind.RequestRemoved]: 'leave it until no app asks or answers it',
   [ChangeKind.UnionChanged]: 'use a discriminated union, whose members can be told apart',
 }
 

@@ -1,59 +1,19 @@
 import type { App } from '@alarm-bus/contracts'
-import { announces, type Changeset, type ChangesetSize, sizeForBreaking } from './changesets.ts'
+import { checkRequests } from './check-request.ts'
+import {
+  type CheckedChannel,
+  type CheckInput,
+  type CheckResult,
+  type JudgedDifference,
+  missingChangeset,
+  type Outcome,
+  PROTECTED,
+} from './checked.ts'
 import { diffChannel } from './diff-channel.ts'
-import { BREAKS_ALL, BREAKS_NOBODY, ChangeKind, type Difference, Party } from './difference.ts'
-import type { CompatibilityMode, ReleasedChannel, ReleasedContracts } from './released.ts'
+import { BREAKS_ALL, BREAKS_NOBODY, ChangeKind, type Difference } from './difference.ts'
+import type { ReleasedChannel } from './released.ts'
 
-export const CONTRACTS_PACKAGE = '@alarm-bus/contracts'
-
-/** Who must go on working, whatever changes, for each mode. A forward channel's producers are the ones that move. */
-const PROTECTED: Readonly<Record<CompatibilityMode, readonly Party[]>> = {
-  backward: [Party.NewConsumer, Party.Producer],
-  forward: [Party.OldConsumer],
-  full: BREAKS_ALL,
-  none: [],
-}
-
-export interface CheckInput {
-  readonly released: ReleasedContracts
-  readonly declared: ReleasedContracts
-  readonly apps: readonly App[]
-  readonly changesets: readonly Changeset[]
-  /** The version of the contracts' package, which says what size a breaking change needs. */
-  readonly contractsVersion: string
-}
-
-/** A difference, and whether the channel's mode forbids it. */
-export interface JudgedDifference extends Difference {
-  readonly breaking: boolean
-}
-
-/**
- * - `compatible`: nothing breaks that the mode protects.
- * - `accepted`: something breaks, and all that makes it bearable is there.
- * - `breaking`: something breaks; `missing` says what would make it bearable.
- */
-export type Outcome = 'compatible' | 'accepted' | 'breaking'
-
-export interface CheckedChannel {
-  readonly channel: string
-  readonly outcome: Outcome
-  /** Both the released and today's, where they differ: a promise holds until the release that takes it back. */
-  readonly modes: readonly CompatibilityMode[]
-  readonly differences: readonly JudgedDifference[]
-  /** Apps that publish on the channel, and apps that handle it. */
-  readonly publishedBy: readonly string[]
-  readonly handledBy: readonly string[]
-  /** What a breaking change still lacks, in words. */
-  readonly missing: readonly string[]
-}
-
-export interface CheckResult {
-  readonly outcome: Outcome
-  readonly channels: readonly CheckedChannel[]
-}
-
-/** Compares what is declared with what was released, channel by channel. Pure. */
+/** Compares what is declared with what was released, channel by channel and request by request. Pure. */
 export function checkContracts(input: CheckInput): CheckResult {
   const { released, declared } = input
   const known = new Set(released.channels.map(({ name }) => name))
@@ -61,8 +21,9 @@ export function checkContracts(input: CheckInput): CheckResult {
     ...released.channels.map((channel) => checkChannel(channel, input)),
     ...declared.channels.filter(({ name }) => !known.has(name)).map((channel) => addedChannel(channel, input)),
   ].sort((a, b) => (a.channel < b.channel ? -1 : 1))
-  const has = (outcome: Outcome): boolean => channels.some((channel) => channel.outcome === outcome)
-  return { outcome: has('breaking') ? 'breaking' : has('accepted') ? 'accepted' : 'compatible', channels }
+  const requests = checkRequests(input)
+  const has = (outcome: Outcome): boolean => [...channels, ...requests].some((one) => one.outcome === outcome)
+  return { outcome: has('breaking') ? 'breaking' : has('accepted') ? 'accepted' : 'compatible', channels, requests }
 }
 
 function checkChannel(before: ReleasedChannel, input: CheckInput): CheckedChannel {
@@ -151,10 +112,4 @@ function missingForRemoval(before: ReleasedChannel, input: CheckInput): readonly
     ...(users.length === 0 ? [] : [`no app that still declares it: ${users.join(', ')}`]),
     ...missingChangeset(before.name, input),
   ]
-}
-
-function missingChangeset(channel: string, { changesets, contractsVersion }: CheckInput): readonly string[] {
-  const size: ChangesetSize = sizeForBreaking(contractsVersion)
-  if (changesets.some((changeset) => announces(changeset, CONTRACTS_PACKAGE, size, channel))) return []
-  return [`a changeset for ${CONTRACTS_PACKAGE} of size ${size} or more with the line "Breaking: ${channel}"`]
 }

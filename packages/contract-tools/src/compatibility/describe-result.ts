@@ -1,5 +1,5 @@
 import { adviceFor } from './advice.ts'
-import type { CheckedChannel, CheckResult, JudgedDifference } from './check-contracts.ts'
+import type { CheckedChannel, CheckResult, JudgedDifference } from './checked.ts'
 import { ChangeKind, Party } from './difference.ts'
 
 /** Characters of one value in a line; the whole of it is in the JSON. */
@@ -8,9 +8,10 @@ const MAX_VALUE_CHARACTERS = 80
 const CHARACTERS_BEFORE_DIFFERENCE = 30
 
 /** The result for people, a line each. */
-export function describeResult({ channels, outcome }: CheckResult): readonly string[] {
-  const changed = channels.filter(({ differences }) => differences.length > 0)
-  if (changed.length === 0) return [`contracts: ${channels.length} channels, as released`]
+export function describeResult({ channels, requests, outcome }: CheckResult): readonly string[] {
+  const changed = [...channels, ...requests].filter(({ differences }) => differences.length > 0)
+  if (changed.length === 0)
+    return [`contracts: ${channels.length} channels and ${requests.length} requests, as released`]
   const breaking = changed.filter((channel) => channel.outcome === 'breaking').map(({ channel }) => channel)
   const summary = {
     compatible: 'contracts: every change is compatible',
@@ -31,18 +32,35 @@ function describeChannel(channel: CheckedChannel): readonly string[] {
 }
 
 function describeDifference(difference: JudgedDifference, channel: CheckedChannel): readonly string[] {
-  const { path, kind, before, after, breaking, breaks } = difference
+  const { path, kind, before, after, breaking, breaks, sentBy } = difference
   const where = path === '' ? '/' : path
   const [was, is] = showBoth(before, after)
   const line = `  ${breaking ? '✗' : '✓'} ${where}  ${kind}  ${was} → ${is}`
   if (breaks.length === 0) return [line]
-  const who = breaks.map((party) => `      ${whoBreaks(party, kind, channel)}`)
+  const who = breaks.map((party) => `      ${whoBreaks(party, kind, channel, sentBy)}`)
   return [line, ...who, ...(breaking ? [`      instead: ${adviceFor(kind)}`] : [])]
 }
 
 /** Who breaks, by name, and how it shows. */
-export function whoBreaks(party: Party, kind: ChangeKind, { publishedBy, handledBy }: CheckedChannel): string {
+export function whoBreaks(
+  party: Party,
+  kind: ChangeKind,
+  { publishedBy, handledBy }: CheckedChannel,
+  sentBy: JudgedDifference['sentBy'],
+): string {
   const names = (apps: readonly string[]): string => (apps.length === 0 ? 'no app of this repository' : apps.join(', '))
+  const callers = `callers (${names(publishedBy)})`
+  const responders = `responders (${names(handledBy)})`
+  if (kind === ChangeKind.RequestRemoved)
+    return party === Party.Producer ? `${callers} have nobody to ask` : `${responders} are asked nothing`
+  if (sentBy) {
+    const [senders, readers] = sentBy === 'caller' ? [callers, responders] : [responders, callers]
+    return {
+      [Party.Producer]: `${senders} are refused with what they sent before`,
+      [Party.NewConsumer]: `${readers} that are built with it cannot rely on what older ${senders} send`,
+      [Party.OldConsumer]: `${readers} that are not yet built with it cannot rely on what newer ${senders} send`,
+    }[party]
+  }
   const isGone = kind === ChangeKind.ChannelRemoved
   switch (party) {
     case Party.NewConsumer:

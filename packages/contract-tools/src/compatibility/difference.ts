@@ -1,4 +1,4 @@
-/** Who can be broken by a change of a contract. */
+/** Who can be broken by a change of a contract. Of a request, a consumer is who reads that direction of it. */
 export const Party = {
   /** An app that handles the channel, built with the new contract, which meets messages of the old one. */
   NewConsumer: 'new-consumer',
@@ -56,6 +56,10 @@ export const ChangeKind = {
   ModeChanged: 'mode_changed',
   LimitLowered: 'limit_lowered',
   LimitRaised: 'limit_raised',
+  RequestAdded: 'request_added',
+  RequestRemoved: 'request_removed',
+  ErrorAdded: 'error_added',
+  ErrorRemoved: 'error_removed',
   StreamOptionChanged: 'stream_option_changed',
 } as const
 export type ChangeKind = (typeof ChangeKind)[keyof typeof ChangeKind]
@@ -64,7 +68,8 @@ export type ChangeKind = (typeof ChangeKind)[keyof typeof ChangeKind]
 export interface Difference {
   /**
    * Where. In the message as a JSON pointer, with `[]` for any item of a list and `{}` for any field of a record:
-   * `/items/[]/price`, `''` for the message itself. Else the property of the channel or stream: `subject`.
+   * `/items/[]/price`, `''` for the message itself; in a request behind its part, `/response/items`. Else the property of
+   * the channel, stream or request: `subject`.
    */
   readonly path: string
   readonly kind: ChangeKind
@@ -74,6 +79,8 @@ export interface Difference {
   readonly after: unknown
   /** Whom it breaks; empty when it is compatible for everybody. */
   readonly breaks: readonly Party[]
+  /** Of a request: who sends it. What goes back is sent by the responder, and the callers are its consumers. */
+  readonly sentBy?: 'caller' | 'responder'
 }
 
 /** Fewer messages are valid: what was sent before may be refused now. */

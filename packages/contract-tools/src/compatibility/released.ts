@@ -21,6 +21,28 @@ export interface ReleasedChannel {
   readonly handledBy?: readonly string[] | undefined
 }
 
+/** One direction of a request, or an error. */
+export interface ReleasedPart {
+  readonly maxBytes: number
+  /** The input side, as zod writes it. */
+  readonly schema: JsonSchema
+}
+
+/** A request as it was released, or as it would be. */
+export interface ReleasedRequest {
+  readonly name: string
+  readonly version: number
+  readonly compatibility: CompatibilityMode
+  readonly subject: string
+  readonly request: ReleasedPart
+  readonly response: ReleasedPart
+  /** By their codes. */
+  readonly errors: Readonly<Record<string, ReleasedPart>>
+  /** The apps that asked and answered it at the release. */
+  readonly askedBy?: readonly string[] | undefined
+  readonly answeredBy?: readonly string[] | undefined
+}
+
 /** A stream with its limits. */
 export interface ReleasedStream {
   readonly name: string
@@ -39,4 +61,6 @@ export interface ReleasedStream {
 export interface ReleasedContracts {
   readonly channels: readonly ReleasedChannel[]
   readonly streams: readonly ReleasedStream[]
+  /** Undefined in a snapshot of a release that knew none. */
+  readonly requests?: readonly ReleasedRequest[] | undefined
 }

@@ -1,21 +1,26 @@
 import { adviceFor } from './advice.ts'
-import type { CheckedChannel, CheckResult, JudgedDifference } from './check-contracts.ts'
+import type { CheckedChannel, CheckResult, JudgedDifference } from './checked.ts'
 import { whoBreaks } from './describe-result.ts'
 import { Party } from './difference.ts'
 
 /** The result for scripts: what the lines say, with nothing cut. */
-export function toJson({ outcome, channels }: CheckResult): Readonly<Record<string, unknown>> {
+export function toJson({ outcome, channels, requests }: CheckResult): Readonly<Record<string, unknown>> {
   return {
     outcome,
-    channels: channels.map((channel) => ({
-      ...channel,
-      differences: channel.differences.map((difference) => toDifference(difference, channel)),
-    })),
+    channels: channels.map(toChannel),
+    requests: requests.map((request) => {
+      const { channel: name, publishedBy: askedBy, handledBy: answeredBy, ...rest } = toChannel(request)
+      return { request: name, askedBy, answeredBy, ...rest }
+    }),
   }
 }
 
+function toChannel(channel: CheckedChannel) {
+  return { ...channel, differences: channel.differences.map((difference) => toDifference(difference, channel)) }
+}
+
 function toDifference(difference: JudgedDifference, channel: CheckedChannel): unknown {
-  const { path, kind, before, after, breaking, breaks } = difference
+  const { path, kind, before, after, breaking, breaks, sentBy } = difference
   const verdict = (party: Party): string => (breaks.includes(party) ? 'breaking' : 'compatible')
   return {
     path,
@@ -28,8 +33,8 @@ function toDifference(difference: JudgedDifference, channel: CheckedChannel): un
     oldConsumer: verdict(Party.OldConsumer),
     breaks: breaks.map((party) => ({
       party,
-      apps: party === Party.Producer ? channel.publishedBy : channel.handledBy,
-      how: whoBreaks(party, kind, channel),
+      apps: (party === Party.Producer) === (sentBy !== 'responder') ? channel.publishedBy : channel.handledBy,
+      how: whoBreaks(party, kind, channel, sentBy),
     })),
     instead: breaking ? adviceFor(kind) : null,
   }

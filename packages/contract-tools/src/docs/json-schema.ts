@@ -1,12 +1,19 @@
-import { type Channel, toJsonSchema } from '@alarm-bus/contracts'
+import { toJsonSchema } from '@alarm-bus/contracts'
+import type { z } from 'zod'
 
 export type JsonObject = { readonly [key: string]: unknown }
+
+/** A channel, or a part of a request under a name of its own. */
+export interface NamedSchema {
+  readonly name: string
+  readonly schema: z.ZodType
+}
 
 /**
  * A channel's schema as AsyncAPI's own dialect (draft-07), under names that are unique in the whole document: what a
  * schema defines beside itself, or says of itself again, is looked up from the document's root.
  */
-export function documentSchemas(channel: Channel): Readonly<Record<string, JsonObject>> {
+export function documentSchemas(channel: NamedSchema): Readonly<Record<string, JsonObject>> {
   const { $schema: _, definitions, ...root } = toJsonSchema(channel.schema, 'draft-7')
   const defined = Object.entries((definitions ?? {}) as Readonly<Record<string, unknown>>)
   const schemas = [[schemaName(channel), root], ...defined.map(([name, one]) => [schemaName(channel, name), one])]
@@ -14,12 +21,12 @@ export function documentSchemas(channel: Channel): Readonly<Record<string, JsonO
 }
 
 /** Where the channel's schema stands in the document's components. */
-export function schemaName(channel: Channel, definition?: string): string {
+export function schemaName(channel: NamedSchema, definition?: string): string {
   // A component's name takes letters, digits, ".", "-" and "_".
   return definition === undefined ? channel.name : `${channel.name}.${definition.replaceAll(/[^\w.-]/g, '_')}`
 }
 
-function withDocumentRefs(channel: Channel, node: unknown): unknown {
+function withDocumentRefs(channel: NamedSchema, node: unknown): unknown {
   if (Array.isArray(node)) return node.map((one) => withDocumentRefs(channel, one))
   if (typeof node !== 'object' || node === null) return node
   return Object.fromEntries(
@@ -31,7 +38,7 @@ function withDocumentRefs(channel: Channel, node: unknown): unknown {
   )
 }
 
-function documentRef(channel: Channel, ref: string): string {
+function documentRef(channel: NamedSchema, ref: string): string {
   const definition = ref === '#' ? undefined : ref.replace('#/definitions/', '')
   return `#/components/schemas/${schemaName(channel, definition)}`
 }

@@ -2,7 +2,7 @@ import { stringify } from 'yaml'
 import { parseDocument } from './parse-document.ts'
 import { type DocumentedBus, toAsyncApi } from './to-asyncapi.ts'
 import { toCatalogue } from './to-catalogue.ts'
-import { toPage } from './to-page.ts'
+import { toPage } from './page/to-page.ts'
 
 /** Where each document stands in the repository. The producer serves its three. */
 export const DOCUMENT_PATHS = {
@@ -24,7 +24,7 @@ export async function makeDocuments(bus: DocumentedBus): Promise<ReadonlyMap<str
     [DOCUMENT_PATHS.json, `${JSON.stringify(document, null, 2)}\n`],
     // Without anchors: each place says what it means.
     [DOCUMENT_PATHS.yaml, stringify(document, { aliasDuplicateObjects: false, lineWidth: 120 })],
-    [DOCUMENT_PATHS.page, await toPage(document)],
+    [DOCUMENT_PATHS.page, toPage(bus)],
     [DOCUMENT_PATHS.catalogue, toCatalogue(bus)],
   ])
 }

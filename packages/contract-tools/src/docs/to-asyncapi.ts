@@ -1,5 +1,6 @@
 import type { App, Channel, Contracts, HandledChannel } from '@alarm-bus/contracts'
 import { HeaderName, sharedConsumerName } from '@alarm-bus/nats-kit'
+import { requestParts } from './asyncapi-requests.ts'
 import { describeChannel } from './describe-channel.ts'
 import { describeRetry } from './describe-retry.ts'
 import { examplesOf } from './examples.ts'
@@ -14,34 +15,44 @@ export interface DocumentedBus {
 
 /**
  * The bus as an AsyncAPI 3.0 document, plain data in a fixed order. It describes all apps at once: an operation is
- * called after its app, `send` where it publishes and `receive` where it handles.
+ * called after its app, `send` where it publishes or asks and `receive` where it handles or answers.
  */
 export function toAsyncApi({ contracts, apps, version }: DocumentedBus): JsonObject {
-  const { channels } = contracts
+  const { channels, requests } = contracts
+  const ofRequests = requestParts(requests, apps)
   return {
     asyncapi: '3.0.0',
     info: {
       title: 'Alarm bus',
       version,
       description:
-        'Every channel of the bus, who publishes on it and who handles it. Made from the contracts and from what each app declares.',
+        'Every channel and request of the bus, who publishes and who handles, who asks and who answers. Made from the contracts and from what each app declares.',
       tags: apps.map(({ name, description }) => ({ name, description })),
     },
     defaultContentType: 'application/json',
     servers,
-    channels: Object.fromEntries(channels.map((channel) => [channel.name, channelObject(contracts, channel)])),
-    operations: Object.fromEntries(
-      apps.flatMap((app) => [
-        ...app.publishes.map((channel) => [`${app.name}_publishes_${channel.name}`, sendOperation(app, channel)]),
-        ...app.handles.map((handled) => [
-          `${app.name}_handles_${handled.channel.name}`,
-          receiveOperation(app, handled),
+    channels: {
+      ...Object.fromEntries(channels.map((channel) => [channel.name, channelObject(contracts, channel)])),
+      ...ofRequests.channels,
+    },
+    operations: {
+      ...Object.fromEntries(
+        apps.flatMap((app) => [
+          ...app.publishes.map((channel) => [`${app.name}_publishes_${channel.name}`, sendOperation(app, channel)]),
+          ...app.handles.map((handled) => [
+            `${app.name}_handles_${handled.channel.name}`,
+            receiveOperation(app, handled),
+          ]),
         ]),
-      ]),
-    ),
+      ),
+      ...ofRequests.operations,
+    },
     components: {
-      schemas: Object.assign({}, ...channels.map(documentSchemas)),
-      messages: Object.fromEntries(channels.map((channel) => [channel.name, messageObject(channel)])),
+      schemas: Object.assign({}, ...channels.map(documentSchemas), ofRequests.schemas),
+      messages: {
+        ...Object.fromEntries(channels.map((channel) => [channel.name, messageObject(channel)])),
+        ...ofRequests.messages,
+      },
       securitySchemes,
     },
   }

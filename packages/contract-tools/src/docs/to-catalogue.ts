@@ -1,10 +1,11 @@
 import type { App, Channel, Contracts } from '@alarm-bus/contracts'
+import { catalogueOfRequests } from './catalogue-requests.ts'
 import { describeRetention, describeVersion } from './describe-channel.ts'
 import { describeRetry } from './describe-retry.ts'
 import { examplesOf } from './examples.ts'
 import type { DocumentedBus } from './to-asyncapi.ts'
 
-/** Every channel of the bus for people, in Markdown. */
+/** Every channel and request of the bus for people, in Markdown. */
 export function toCatalogue({ contracts, apps }: DocumentedBus): string {
   const lines = [
     '# Channels',
@@ -15,6 +16,7 @@ export function toCatalogue({ contracts, apps }: DocumentedBus): string {
     '|---|---|---|---|---|',
     ...contracts.channels.map((channel) => row(channel, apps)),
     ...contracts.channels.flatMap((channel) => ['', ...section(contracts, channel, apps)]),
+    ...catalogueOfRequests(contracts.requests, apps),
   ]
   return `${lines.join('\n')}\n`
 }

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { CONTRACTS_PACKAGE } from '../compatibility/check-contracts.ts'
+import { CONTRACTS_PACKAGE } from '../compatibility/checked.ts'
 import { compareVersions } from '../compatibility/changesets.ts'
 
 /** Enough for the snapshot of some thousand channels. */

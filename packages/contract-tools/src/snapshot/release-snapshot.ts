@@ -17,9 +17,15 @@ export function releaseSnapshot(
 ): Snapshot | undefined {
   const snapshot = { contractsVersion, ...declared }
   if (!last || last.contractsVersion !== contractsVersion) return snapshot
-  const { channels } = checkContracts({ released: last, declared, apps: [], changesets: [], contractsVersion })
+  const { channels, requests } = checkContracts({
+    released: last,
+    declared,
+    apps: [],
+    changesets: [],
+    contractsVersion,
+  })
   // Another default breaks nobody, and one that a function makes may be another one each time.
-  const changed = channels
+  const changed = [...channels, ...requests]
     .filter(({ differences }) => differences.some(({ kind }) => kind !== ChangeKind.DefaultChanged))
     .map(({ channel }) => channel)
   if (changed.length === 0) return undefined

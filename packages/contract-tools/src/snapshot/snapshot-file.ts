@@ -12,6 +12,8 @@ export interface Snapshot extends ReleasedContracts {
 }
 
 const count = z.int().min(1)
+const compatibility = z.enum(['backward', 'forward', 'full', 'none'])
+const part = z.object({ maxBytes: count, schema: z.record(z.string(), z.unknown()) })
 const schema = z.object({
   contractsVersion: z.string(),
   digest: z.string(),
@@ -19,7 +21,7 @@ const schema = z.object({
     z.object({
       name: z.string(),
       version: count,
-      compatibility: z.enum(['backward', 'forward', 'full', 'none']),
+      compatibility,
       subject: z.string(),
       stream: z.string(),
       maxMessageBytes: count,
@@ -43,6 +45,21 @@ const schema = z.object({
       replicas: count,
     }),
   ),
+  requests: z
+    .array(
+      z.object({
+        name: z.string(),
+        version: count,
+        compatibility,
+        subject: z.string(),
+        request: part,
+        response: part,
+        errors: z.record(z.string(), part),
+        askedBy: z.array(z.string()).optional(),
+        answeredBy: z.array(z.string()).optional(),
+      }),
+    )
+    .optional(),
 })
 
 const BY_THE_RELEASE = 'the release step writes it (pnpm version-packages)'
@@ -75,8 +92,8 @@ export function parseSnapshot(text: string, source: string): Snapshot {
 
 /** Writes the snapshot, whole or not at all. */
 export function writeSnapshot(file: string, snapshot: Snapshot): void {
-  const { contractsVersion, channels, streams } = snapshot
-  const content = { contractsVersion, digest: digestOf({ contractsVersion, channels, streams }), channels, streams }
+  const { contractsVersion, channels, streams, requests } = snapshot
+  const content = { contractsVersion, digest: digestOf(snapshot), channels, streams, requests }
   mkdirSync(dirname(file), { recursive: true })
   writeFileSync(`${file}.new`, `${JSON.stringify(content, null, 2)}\n`)
   renameSync(`${file}.new`, file)
@@ -91,6 +108,7 @@ function textOf(file: string): string | undefined {
   }
 }
 
-function digestOf({ contractsVersion, channels, streams }: Snapshot): string {
-  return createHash('sha256').update(JSON.stringify({ contractsVersion, channels, streams })).digest('hex')
+/** Of a snapshot without requests it is what it was before there were any. */
+function digestOf({ contractsVersion, channels, streams, requests }: Snapshot): string {
+  return createHash('sha256').update(JSON.stringify({ contractsVersion, channels, streams, requests })).digest('hex')
 }

@@ -1,7 +1,14 @@
-import type { App, Channel, Contracts, Stream } from '@alarm-bus/contracts'
+import type { App, Channel, Contracts, RequestContract, RequestPart, Stream } from '@alarm-bus/contracts'
 import { usersOf } from '../compatibility/check-contracts.ts'
+import { requestUsersOf } from '../compatibility/check-request.ts'
 import type { JsonSchema } from '../compatibility/json-schema.ts'
-import type { ReleasedChannel, ReleasedContracts, ReleasedStream } from '../compatibility/released.ts'
+import type {
+  ReleasedChannel,
+  ReleasedContracts,
+  ReleasedPart,
+  ReleasedRequest,
+  ReleasedStream,
+} from '../compatibility/released.ts'
 
 /** Today's contracts as a release keeps them, with who uses each channel where the apps are known. The same contracts give the same snapshot, in whatever order they stand. */
 export function takeSnapshot(contracts: Contracts, apps?: readonly App[]): ReleasedContracts {
@@ -14,6 +21,11 @@ export function takeSnapshot(contracts: Contracts, apps?: readonly App[]): Relea
       }))
       .sort(byName),
     streams: contracts.streams.map(streamOf).sort(byName),
+    ...(contracts.requests.length > 0 && {
+      requests: contracts.requests
+        .map((request) => ({ ...requestOf(request), ...(apps && requestUsersOf(request.name, apps)) }))
+        .sort(byName),
+    }),
   }
 }
 
@@ -29,6 +41,24 @@ function channelOf(channel: Channel, stream: Stream): ReleasedChannel {
     previous: previous?.channel.name ?? null,
     schema: inOrder(channel.jsonSchema) as JsonSchema,
   }
+}
+
+function requestOf(contract: RequestContract): ReleasedRequest {
+  const { name, version, compatibility, subject, request, response, errors } = contract
+  const parts = Object.entries(errors).toSorted(([a], [b]) => (a < b ? -1 : 1))
+  return {
+    name,
+    version,
+    compatibility,
+    subject,
+    request: partOf(request),
+    response: partOf(response),
+    errors: Object.fromEntries(parts.map(([code, part]) => [code, partOf(part)])),
+  }
+}
+
+function partOf({ maxBytes, jsonSchema }: RequestPart): ReleasedPart {
+  return { maxBytes, schema: inOrder(jsonSchema) as JsonSchema }
 }
 
 function streamOf(stream: Stream): ReleasedStream {

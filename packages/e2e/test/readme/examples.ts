@@ -198,6 +198,26 @@ async function handledOnce({
   expect(logged('redeliveryPassedOver')).toHaveLength(before.length)
 }
 
+async function asked({
+  roster,
+  caller,
+  person,
+  refused,
+}: {
+  roster: Bus
+  caller: Bus
+  person: string
+  refused: unknown
+}): Promise<void> {
+  closers.push(
+    () => roster.stop(2_000),
+    () => caller.stop(2_000),
+  )
+  expect(person).toBe('Kim')
+  expect(refused).toEqual({ code: 'unknown_team', detail: { known: ['alarms'] } })
+  expect(caller.health().ready).toBe(true)
+}
+
 async function handledAsTheNewest({ versions }: { versions: readonly MessageHandler[] }): Promise<void> {
   expect(versions.map(({ channel }) => channel.name)).toEqual(['alarm-to-bot-v2', 'alarm-to-bot'])
   const context = { signal: new AbortController().signal } as MessageContext
@@ -218,6 +238,7 @@ export const examples = {
   'Subscribing 3': example(['bus'], watched),
   'When something goes wrong 1': example(['connection', 'report', 'old', 'orphans'], redriven),
   'When something goes wrong 2': example(['connection', 'publisher', 'tellOnce'], handledOnce),
+  'Asking and answering 1': example(['roster', 'caller', 'person', 'refused'], asked),
   'Changing a channel 1': example(['versions'], handledAsTheNewest),
   'Your own tests 1': example(['broker'], testedOnABroker),
 }

@@ -10,6 +10,11 @@ export const HeaderName = {
   ContentType: 'Content-Type',
   Channel: 'Contract-Channel',
   Version: 'Contract-Version',
+  /** Of a request: its name, and the milliseconds that its caller waits from when it was sent. */
+  Request: 'Contract-Request',
+  TimeoutMs: 'Contract-Timeout-Ms',
+  /** Of an answer that is no response: the error's code. */
+  Error: 'Contract-Error',
   /** A caller's own: the request that a message came from. The kit only writes it down beside what went wrong. */
   RequestId: 'Request-Id',
 } as const

@@ -158,6 +158,12 @@ export function resolveSubscriberOptions(options: SubscriberOptions): Subscriber
     const why = whyNoStart(startAt)
     if (why !== undefined) refuse(why)
   }
+  for (const { channel, minConcurrency = 1 } of settings.handlers) {
+    if (concurrency < minConcurrency)
+      refuse(
+        `channel ${JSON.stringify(channel.name)}: its handler takes ${minConcurrency} messages at a time, so concurrency must be at least that, not ${concurrency}`,
+      )
+  }
   for (const { channel, retry = settings.retry, maxDeliver = settings.maxDeliver } of settings.handlers) {
     checkRetry(settings, channel, retry, maxDeliver, (why) => refuse(`channel ${JSON.stringify(channel.name)}: ${why}`))
   }

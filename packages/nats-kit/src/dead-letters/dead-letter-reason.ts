@@ -12,6 +12,8 @@ export const DeadLetterReason = {
   NeverSettled: 'never_settled',
   /** The handler failed, and the message's time to live would have ended before its next delivery. */
   ExpiresBeforeRetry: 'expires_before_retry',
+  /** It was redriven, and its consumer was removed before it read it. Written by `pnpm ops apply`. */
+  RedriveUnread: 'redrive_unread',
   /** Something other than the kit terminated it. Written by kits before 1.0, and by `pnpm ops apply` for what they left. */
   TerminatedElsewhere: 'terminated_elsewhere',
 } as const

@@ -187,7 +187,12 @@ export class Envelope implements MessageContext {
   }
 
   onTakenBack(listener: () => void): void {
-    onTakenBack.set(this, listener)
+    const before = onTakenBack.get(this)
+    const both = (): void => {
+      before?.()
+      listener()
+    }
+    onTakenBack.set(this, before ? both : listener)
   }
 
   /** The message is no longer its handler's. */

@@ -38,6 +38,8 @@ export interface HandlerOptions {
   readonly maxDeliver?: number
   /** Where its durable begins that does not exist yet. Default: the subscriber's. */
   readonly startAt?: StartAt
+  /** Messages that have to be with the handler at once for it to work; a subscriber whose `concurrency` is less is refused. Default 1. */
+  readonly minConcurrency?: number
   /** What has to be open before the first message; the subscriber opens and closes it. */
   readonly uses?: readonly ConnectionUser[]
 }

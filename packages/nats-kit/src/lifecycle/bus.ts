@@ -6,6 +6,11 @@ import type { KitError } from '../errors.ts'
 import type { KitEvents } from '../events.ts'
 import type { Health } from '../health.ts'
 import type { Logger } from '../logger.ts'
+import type { Listener } from '../core/listener.ts'
+import type { ChannelReading } from '../reading/read-channel.ts'
+import type { ReadOptions } from '../reading/read-options.ts'
+import type { Requester, RequesterOptions } from '../requests/requester.ts'
+import type { Responder } from '../requests/responder.ts'
 import type { MessagePublisher, SentReceipt, StoredPublisher } from '../publish/publisher.ts'
 import type { StoredSenderOptions } from '../publish/stored-ack.ts'
 import type { StreamMode } from '../streams/ensure-streams.ts'
@@ -14,8 +19,8 @@ import type { ShutdownReport } from './shut-down.ts'
 export interface BusOptions {
   readonly contracts: Contracts
   /**
-   * What the app says of itself. Given, it is held to it: a handler or a publish on a channel that it does not declare
-   * is refused, and retries that it declares for a channel apply.
+   * What the app says of itself. Given, it is held to it: a handler, a listener, a publish, a reading, a request or a
+   * responder that it does not declare is refused, and retries that it declares for a channel apply.
    */
   readonly app?: App
   /** `name` is the app's; consumers and the inbox prefix are called after it. */
@@ -32,6 +37,12 @@ export interface BusOptions {
   readonly eventLoopLagMs?: number
   /** Given: the app subscribes. */
   readonly subscriber?: Omit<SubscriberOptions, 'contracts' | 'app'>
+  /** Given: the app asks requests of other apps. */
+  readonly requester?: RequesterOptions
+  /** The requests that the app answers. Default none. */
+  readonly responders?: readonly Responder[]
+  /** The channels whose messages at most once the app hears. Default none. */
+  readonly listeners?: readonly Listener[]
 }
 
 export interface ReadyOptions {
@@ -52,7 +63,16 @@ export interface Bus {
   /** At most once, nothing stored. Rejects with `broker_unavailable` while there is no connection. */
   readonly corePublisher: MessagePublisher<SentReceipt>
   /**
-   * Connects and begins to consume; the broker may be away, it is tried for ever. May be called without `await`: the
+   * Reads what is stored on a channel without handling it; see `readChannel`. May be called before the first connection,
+   * which it waits for. A stop ends it with KitError `closed`.
+   *
+   * @throws KitError `invalid_options` for options that cannot work, and for a channel that the app does not declare to read.
+   */
+  read<C extends Channel>(channel: C, options: ReadOptions): ChannelReading<C>
+  /** Asks other apps. Rejects with `invalid_options` in a bus without a requester. */
+  readonly requester: Pick<Requester, 'request'>
+  /**
+   * Connects and begins to consume and to answer; the broker may be away, it is tried for ever. May be called without `await`: the
    * promise resolves when the bus is ready for the first time, and a second call returns the same one.
    *
    * Rejects with the KitError of `failed`, or `closed` when the bus is stopped first. A rejection that is not awaited is
@@ -77,8 +97,8 @@ export interface Bus {
   /** Resolves with the reason when the bus cannot go on: refused credentials, or a connection that is closed for good. */
   readonly failed: Promise<KitError>
   /**
-   * In order and within `timeoutMs`: no new work, handlers finish, publishes get their acks, acks are flushed, the
-   * connection closes. What could not be finished is logged and in the report. The connection is closed in every case;
+   * In order and within `timeoutMs`: no new work, handlers, listeners and responders finish, publishes get their acks, requests
+   * that wait are rejected with `closed`, acks and answers are flushed, the connection closes. What could not be finished is logged and in the report. The connection is closed in every case;
    * NaN and a negative `timeoutMs` count as 0. A second call returns the same promise.
    */
   stop(timeoutMs: number): Promise<ShutdownReport>

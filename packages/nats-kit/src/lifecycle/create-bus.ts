@@ -13,6 +13,10 @@ import { safeLogger } from '../logger.ts'
 import { createCorePublisher } from '../publish/core-publisher.ts'
 import { createJetStreamPublisher } from '../publish/jetstream-publisher.ts'
 import type { StoredPublisher } from '../publish/publisher.ts'
+import { createListeners } from '../core/listeners.ts'
+import { readChannel } from '../reading/read-channel.ts'
+import { createRequester, type Requester } from '../requests/requester.ts'
+import { createResponders } from '../requests/responders.ts'
 import type { EnsureStreamsOptions } from '../streams/ensure-streams.ts'
 import { probedStreams, usedStreams } from '../streams/used-streams.ts'
 import { checkedLagMs, EventLoopWatch } from '../watchdog/event-loop-watch.ts'
@@ -37,7 +41,14 @@ export function createBus(options: BusOptions): Bus {
   if (app) {
     const handlers = options.subscriber?.handlers ?? []
     const { publisher } = options
-    const does = { publishes: publisher !== undefined, idempotency: publisher?.idempotency === true, handlers }
+    const does = {
+      publishes: publisher !== undefined,
+      idempotency: publisher?.idempotency === true,
+      handlers,
+      asks: options.requester !== undefined,
+      answers: (options.responders ?? []).map(({ request }) => request),
+      hears: (options.listeners ?? []).map(({ channel }) => channel),
+    }
     refuseUndeclared(app, options.connection.name, does)
   }
   const subscriberOptions = options.subscriber && {
@@ -59,6 +70,9 @@ export function createBus(options: BusOptions): Bus {
   })
   const publisher = options.publisher && createJetStreamPublisher(connection, { ...options.publisher, ...published })
   const corePublisher = options.publisher && createCorePublisher(connection, published)
+  const requester = options.requester && createRequester(connection, { ...options.requester, ...published })
+  const responders = options.responders && createResponders(connection, { contracts, responders: options.responders })
+  const listeners = options.listeners && createListeners(connection, { contracts, listeners: options.listeners })
   const pauses = subscriberOptions && new Pauses(subscriberOptions.handlers.map(({ channel }) => channel.name))
   const subscriber = subscriberOptions && createSubscriber(connection, subscriberOptions, pauses)
 
@@ -84,6 +98,8 @@ export function createBus(options: BusOptions): Bus {
       isOpen = true
       keeper.start()
       subscriber?.start()
+      responders?.start()
+      listeners?.start()
     } catch (error) {
       if (!stopping) fail(KitError.from(error))
     }
@@ -99,6 +115,9 @@ export function createBus(options: BusOptions): Bus {
       keeper.check(),
       ...(publisher?.checks() ?? []),
       ...(subscriber?.checks() ?? []),
+      ...(requester?.checks() ?? []),
+      ...(responders?.checks() ?? []),
+      ...(listeners?.checks() ?? []),
       ...(eventLoop?.checks() ?? []),
     ]
   }
@@ -130,6 +149,8 @@ export function createBus(options: BusOptions): Bus {
     events,
     publisher: publisher ?? withoutPublisher(),
     corePublisher: corePublisher ?? withoutPublisher(),
+    requester: requester ?? withoutRequester(),
+    read: (channel, readOptions) => readChannel(connection, channel, { ...readOptions, ...published }),
     failed,
     health,
     start() {
@@ -148,7 +169,7 @@ export function createBus(options: BusOptions): Bus {
     },
     stop(timeoutMs) {
       stopping ??= shutDown(
-        { connection, keeper, publisher, corePublisher, subscriber, eventLoop },
+        { connection, keeper, publisher, corePublisher, subscriber, requester, responders, listeners, eventLoop },
         boundedMs(timeoutMs),
         logger,
       )
@@ -164,14 +185,17 @@ function defined<T extends object>(options: T): T {
 
 /** What an app does not use is others' to look after, and its user may not look at it. */
 function onlyUsed(
-  { contracts, app, publisher, subscriber }: BusOptions,
+  options: BusOptions,
   settings: SubscriberSettings | undefined,
 ): Pick<EnsureStreamsOptions, 'only' | 'probes'> {
-  if (!publisher && !subscriber) return {}
+  const { contracts, app, publisher, subscriber, requester, responders, listeners } = options
+  const reads = app?.reads ?? []
+  if (!publisher && !subscriber && !requester && !responders && !listeners && reads.length === 0) return {}
   const use = {
     publishes: publisher ? (app?.publishes ?? contracts.channels) : [],
     idempotency: publisher?.idempotency === true,
     handles: (subscriber?.handlers ?? []).map(({ channel }) => channel),
+    reads,
     onceOnly: app?.onceOnly === true,
     consumerOf: (channel: Channel) => (settings ? consumerName(settings, channel) : ''),
   }
@@ -184,6 +208,11 @@ function withoutPublisher(): StoredPublisher {
   const refuse = (): Promise<never> =>
     Promise.reject(new KitError(KitErrorCode.InvalidOptions, 'this bus was made without a publisher; nothing was sent'))
   return { publish: refuse, publishMany: refuse, publishStream: refuse, close: () => Promise.resolve() }
+}
+
+function withoutRequester(): Pick<Requester, 'request'> {
+  const why = 'this bus was made without a requester; nothing was sent'
+  return { request: () => Promise.reject(new KitError(KitErrorCode.InvalidOptions, why)) }
 }
 
 function stopped(): KitError {

@@ -1,4 +1,4 @@
-import type { App } from '@alarm-bus/contracts'
+import type { App, Channel, RequestContract } from '@alarm-bus/contracts'
 import { KitError, KitErrorCode } from '../errors.ts'
 import type { MessageHandler } from '../handling/handler.ts'
 
@@ -6,7 +6,14 @@ import type { MessageHandler } from '../handling/handler.ts'
 export function refuseUndeclared(
   app: App,
   name: string,
-  does: { readonly publishes: boolean; readonly idempotency: boolean; readonly handlers: readonly MessageHandler[] },
+  does: {
+    readonly publishes: boolean
+    readonly idempotency: boolean
+    readonly handlers: readonly MessageHandler[]
+    readonly asks: boolean
+    readonly answers: readonly RequestContract[]
+    readonly hears: readonly Channel[]
+  },
 ): void {
   const refuse = (why: string): never => {
     throw new KitError(KitErrorCode.InvalidOptions, `app ${JSON.stringify(app.name)}: ${why}`)
@@ -15,6 +22,21 @@ export function refuseUndeclared(
   if (does.publishes && app.publishes.length === 0) refuse('it has a publisher, but declares no channel to publish on')
   if (does.idempotency && !app.idempotency)
     refuse('it holds ids to one message without declaring so; add idempotency to its declaration')
+  if (does.asks && app.asks.length === 0) refuse('it has a requester, but declares no request to ask')
+  const undeclared = does.answers.filter((request) => !app.answers.includes(request))
+  const unanswered = app.answers.filter((request) => !does.answers.includes(request))
+  if (undeclared.length > 0)
+    refuse(
+      `it answers ${namesOf(undeclared)} without declaring so; add to its declaration's answers, then \`pnpm ops permissions\``,
+    )
+  if (unanswered.length > 0) refuse(`it declares to answer ${namesOf(unanswered)}, but has no responder`)
+  const unheard = app.hears.filter((channel) => !does.hears.includes(channel))
+  const undeclaredHeard = does.hears.filter((channel) => !app.hears.includes(channel))
+  if (undeclaredHeard.length > 0)
+    refuse(
+      `it hears ${namesOf(undeclaredHeard)} without declaring so; add to its declaration's hears, then \`pnpm ops permissions\``,
+    )
+  if (unheard.length > 0) refuse(`it declares to hear ${namesOf(unheard)}, but has no listener`)
   const handled = new Set(does.handlers.map(({ channel }) => channel.name))
   const declared = new Set(app.handles.map(({ channel }) => channel.name))
   const extra = [...handled].filter((channel) => !declared.has(channel))
@@ -25,6 +47,10 @@ export function refuseUndeclared(
     )
   if (missing.length > 0)
     refuse(`it declares to handle ${missing.join(', ')}, but has no handler; messages would wait for ever`)
+}
+
+function namesOf(contracts: readonly (Channel | RequestContract)[]): string {
+  return contracts.map(({ name }) => name).join(', ')
 }
 
 /** The handlers with what the declaration says of their channels, where the handler says nothing itself. */

@@ -3,6 +3,9 @@ import type { Subscriber } from '../consumers/subscriber.ts'
 import { errorText } from '../errors.ts'
 import type { AbandonedMessage } from '../handling/message-processor.ts'
 import type { Logger } from '../logger.ts'
+import type { Listeners } from '../core/listeners.ts'
+import type { Requester } from '../requests/requester.ts'
+import type { Responders } from '../requests/responders.ts'
 import type { EventLoopWatch } from '../watchdog/event-loop-watch.ts'
 import type { StreamKeeper } from './stream-keeper.ts'
 
@@ -18,6 +21,9 @@ interface Parts {
   readonly publisher: { close(): Promise<void> } | undefined
   readonly corePublisher: { close(): Promise<void> } | undefined
   readonly subscriber: Subscriber | undefined
+  readonly requester: Requester | undefined
+  readonly responders: Responders | undefined
+  readonly listeners: Listeners | undefined
   readonly eventLoop: EventLoopWatch | undefined
 }
 
@@ -40,7 +46,24 @@ export async function shutDown(parts: Parts, timeoutMs: number, logger: Logger):
   }
   parts.eventLoop?.stop()
   await attempt('streams', () => within(parts.keeper.stop(), left() * FLUSH_SHARE))
-  const abandoned = (await attempt('subscriber', async () => parts.subscriber?.stop(left() * (1 - FLUSH_SHARE)))) ?? []
+  const handlersMs = left() * (1 - FLUSH_SHARE)
+  const [ofSubscriber, unanswered = 0, unheard = 0] = await Promise.all([
+    attempt('subscriber', async () => parts.subscriber?.stop(handlersMs)),
+    attempt('responders', async () => parts.responders?.stop(handlersMs)),
+    attempt('listeners', async () => parts.listeners?.stop(handlersMs)),
+  ])
+  const abandoned = ofSubscriber ?? []
+  if (unanswered > 0)
+    logger.error(
+      { event: 'requestsAbandoned', requests: unanswered },
+      'shutdown ran out of time with requests unanswered',
+    )
+  if (unheard > 0)
+    logger.error(
+      { event: 'heardMessagesAbandoned', messages: unheard },
+      'shutdown ran out of time with messages at most once that are not handled',
+    )
+  await attempt('requester', async () => parts.requester?.close())
   const published = await attempt('publishers', () =>
     within(Promise.all([parts.publisher?.close(), parts.corePublisher?.close()]), left() * (1 - FLUSH_SHARE)),
   )
@@ -52,7 +75,7 @@ export async function shutDown(parts: Parts, timeoutMs: number, logger: Logger):
       { event: 'notFlushed' },
       'shutdown could not flush the connection; the last acks may not have reached the broker',
     )
-  const clean = abandoned.length === 0 && published === true && flushed && !failed
+  const clean = abandoned.length === 0 && unanswered === 0 && unheard === 0 && published === true && flushed && !failed
   logger[clean ? 'info' : 'error']({ event: 'busStopped', clean, abandoned: abandoned.length }, 'bus stopped')
   return { clean, abandoned }
 }

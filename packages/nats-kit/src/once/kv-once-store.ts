@@ -15,6 +15,12 @@ const FREE = 'free'
 const FREE_TTL_SECONDS = 1
 const MAX_LOOKUP_MS = 5_000
 
+interface Stored {
+  readonly value: string
+  readonly seq: number
+  readonly at: Date
+}
+
 export interface KvOnceStoreOptions {
   /** How long the claim of a process that died stands, in milliseconds from 3,000. Renewed while the handler runs. Default 30,000. */
   readonly leaseMs?: number
@@ -66,12 +72,16 @@ export function createKvOnceStore(connection: Connection, options: KvOnceStoreOp
     }
   }
 
-  const read = async (stream: string, subject: string): Promise<{ readonly value: string; readonly seq: number }> => {
+  const read = async (stream: string, subject: string): Promise<Stored> => {
     try {
       const lookup = onceLookupSubject(stream, subject)
       const message = await connection.client.request(lookup, undefined, { timeout: lookupTimeoutMs })
-      if (message.headers?.code === NOT_FOUND) return { value: FREE, seq: 0 }
-      return { value: message.string(), seq: Number(message.headers?.get('Nats-Sequence')) }
+      if (message.headers?.code === NOT_FOUND) return { value: FREE, seq: 0, at: new Date(0) }
+      return {
+        value: message.string(),
+        seq: Number(message.headers?.get('Nats-Sequence')),
+        at: new Date(message.headers?.get('Nats-Time-Stamp') ?? 0),
+      }
     } catch (error) {
       throw new KitError(
         KitErrorCode.BrokerUnavailable,
@@ -131,6 +141,10 @@ export function createKvOnceStore(connection: Connection, options: KvOnceStoreOp
       if (held.value !== FREE) return 'running'
       const seq = await put(subject, value, held.seq, leaseSeconds)
       return seq === undefined ? 'running' : hold(key, subject, value, seq)
+    },
+    async look(key) {
+      const { value, at } = await read(key.stream, onceSubject(key))
+      return value === FREE ? undefined : { state: value === DONE ? 'done' : 'running', at }
     },
     async close() {
       for (const renewal of renewals) clearInterval(renewal)

@@ -18,6 +18,13 @@ export function kvOnceStore(options: KvOnceStoreOptions = {}): LateOnceStore {
   checkedLeaseMs(options)
   let opened: { readonly connection: Connection; readonly store: OnceStore } | undefined
   let users = 0
+  const store = (): OnceStore => {
+    if (opened) return opened.store
+    throw new KitError(
+      KitErrorCode.InvalidOptions,
+      'this once store is not open: a subscriber opens it, so its handler has to be one of a subscriber’s',
+    )
+  }
   return {
     open(connection) {
       // A shutdown that ran out of time leaves the store open on a connection that is gone.
@@ -31,18 +38,13 @@ export function kvOnceStore(options: KvOnceStoreOptions = {}): LateOnceStore {
       opened ??= { connection, store: createKvOnceStore(connection, options) }
       users++
     },
-    async claim(key) {
-      if (opened) return opened.store.claim(key)
-      throw new KitError(
-        KitErrorCode.InvalidOptions,
-        'this once store is not open: a subscriber opens it, so its handler has to be one of a subscriber’s',
-      )
-    },
+    claim: async (key) => store().claim(key),
+    look: async (key) => store().look?.(key),
     async close() {
       if (!opened || --users > 0) return
-      const { store } = opened
+      const { store: last } = opened
       opened = undefined
-      await store.close()
+      await last.close()
     },
   }
 }

@@ -14,6 +14,14 @@ export interface OnceClaim {
   release(): Promise<void>
 }
 
+/** What a store remembers of a message. */
+export interface OnceRecord {
+  /** `running` as well after a process died, until its claim ends. */
+  readonly state: 'running' | 'done'
+  /** When that was written. */
+  readonly at: Date
+}
+
 /**
  * Remembers which messages were handled.
  *
@@ -27,6 +35,12 @@ export interface OnceStore {
    * @throws KitError `broker_unavailable`, `permission_denied`, `publish_rejected`.
    */
   claim(key: OnceKey): Promise<OnceClaim | 'running' | 'done'>
+  /**
+   * What is recorded of a message, without claiming it; undefined where nothing is. Absent in a store that cannot tell.
+   *
+   * @throws KitError `broker_unavailable` when the store cannot be asked.
+   */
+  look?(key: OnceKey): Promise<OnceRecord | undefined>
   /** Waits for what is on its way. The store must not be used afterwards. */
   close(): Promise<void>
 }

@@ -44,7 +44,8 @@ export function toStreamConfig(stream: Stream, replicas: number = stream.replica
     // Publishers store many messages at a time; the companions are written one by one.
     allow_atomic: true,
     allow_batched: true,
-    allow_direct: false,
+    // Reading takes no consumer.
+    allow_direct: true,
     max_msgs_per_subject: -1,
   }
 }

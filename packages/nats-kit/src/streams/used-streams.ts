@@ -12,6 +12,8 @@ import {
 export interface StreamUse {
   readonly publishes: readonly Channel[]
   readonly handles: readonly Channel[]
+  /** The channels that it reads without handling them. Default none. */
+  readonly reads?: readonly Channel[]
 }
 
 /** The names of the streams that an app looks up, in the order of the declaration. Their subjects are few. */
@@ -19,7 +21,8 @@ export function usedStreams(contracts: Contracts, use: StreamUse): readonly stri
   return contracts.streams.flatMap(({ name, channels }) => {
     const publishes = use.publishes.some((channel) => channels.includes(channel))
     const handles = use.handles.some((channel) => channels.includes(channel))
-    return [...(publishes || handles ? [name] : []), ...(handles ? [redriveStreamName(name)] : [])]
+    const reads = use.reads?.some((channel) => channels.includes(channel)) === true
+    return [...(publishes || handles || reads ? [name] : []), ...(handles ? [redriveStreamName(name)] : [])]
   })
 }
 

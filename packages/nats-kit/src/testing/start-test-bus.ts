@@ -9,6 +9,10 @@ export interface TestBusOptions extends Pick<BusOptions, 'contracts'> {
   readonly app?: string
   /** Given: the bus subscribes. */
   readonly subscriber?: NonNullable<BusOptions['subscriber']>
+  /** The requests that the bus answers. */
+  readonly responders?: NonNullable<BusOptions['responders']>
+  /** The channels whose messages at most once the bus hears. */
+  readonly listeners?: NonNullable<BusOptions['listeners']>
   /** A broker that is there already, which stays. Default: one of its own, which ends with the bus. */
   readonly broker?: Pick<NatsServer, 'url'>
 }
@@ -26,7 +30,7 @@ const STOP_MS = 5_000
 const READY_MS = 10_000
 
 /**
- * A broker and a bus that publishes and, with `subscriber`, handles; streams and consumers are there when it resolves.
+ * A broker and a bus that publishes, asks and, with `subscriber` or `responders`, handles or answers; streams and consumers are there when it resolves.
  *
  * @throws KitError `invalid_options`; `not_ready` when it is not within 10 s, saying what is not well.
  */
@@ -46,6 +50,9 @@ export async function startTestBus(options: TestBusOptions): Promise<TestBus> {
       connection: { name: options.app ?? 'test-app', servers: [url] },
       logger: logs,
       publisher: {},
+      requester: {},
+      ...(options.listeners && { listeners: options.listeners }),
+      ...(options.responders && { responders: options.responders }),
       ...(options.subscriber && { subscriber: options.subscriber }),
     })
     bus = started

@@ -51,7 +51,7 @@ test('the ack inbox is forbidden for a moment: not ready meanwhile, and every wa
 
   await forbid()
   expect(check()?.detail).toContain('refuses the inbox')
-  expect(connection.logs.lines.filter(({ fields }) => fields['event'] === 'inboxRefused')).not.toHaveLength(0)
+  expect(connection.logs.lines.filter(({ fields }) => fields['event'] === 'subscriptionRefused')).not.toHaveLength(0)
   const refused = await Promise.allSettled(Object.values(ways).map((way) => way(500)))
   for (const result of refused) {
     expect(result).toMatchObject({ status: 'rejected', reason: { code: KitErrorCode.BrokerUnavailable } })
@@ -62,7 +62,7 @@ test('the ack inbox is forbidden for a moment: not ready meanwhile, and every wa
   expect(await patient).toMatchObject({ duplicate: false })
   for (const way of Object.values(ways)) await way()
   expect(check()).toMatchObject({ name: 'publisher', ok: true })
-  expect(connection.logs.lines.filter(({ fields }) => fields['event'] === 'inboxRestored')).not.toHaveLength(0)
+  expect(connection.logs.lines.filter(({ fields }) => fields['event'] === 'subscriptionRestored')).not.toHaveLength(0)
 })
 
 test('a publisher that is first used while its inbox is forbidden works once it is allowed', async () => {

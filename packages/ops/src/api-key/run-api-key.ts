@@ -1,6 +1,6 @@
-import { parseArgs } from 'node:util'
 import { contracts } from '@alarm-bus/contracts'
 import { UsageError } from '../config.ts'
+import { HELP_FLAG, parseFlags } from '../parse-flags.ts'
 import type { Output } from '../output.ts'
 import { makeApiKey } from './make-api-key.ts'
 
@@ -9,13 +9,15 @@ const HELP = `A key for a client of the producer's API.
   pnpm ops api-key <client> <channel> …
   pnpm ops api-key <client> --all
 
-Prints a new key, once, and the client's entry for the file that PRODUCER_API_KEYS_FILE names; it holds the key's hash
-alone. For another key of a client that is there, add the hash to its keyHashes, start the producers anew, and take the old
-hash out once nobody uses the old key.
+Prints a new key, once, and the client's entry for the file that
+PRODUCER_API_KEYS_FILE names; it holds the key's hash alone. For another key of
+a client that is there, add the hash to its keyHashes, start the producers anew,
+and take the old hash out once nobody uses the old key.
 
   <client>   1 to 40 small letters, digits and "-"
   <channel>  what the client may publish on
-  --all      in place of channels: every channel, those of later releases among them`
+  --all      in place of channels: every channel, those of later releases among
+             them`
 
 /** The process's exit code: 0 when a key was printed, 1 when not. The key is stored nowhere. */
 export async function runApiKey(argv: readonly string[], output: Output = console): Promise<number> {
@@ -37,12 +39,8 @@ export async function runApiKey(argv: readonly string[], output: Output = consol
 }
 
 function parse(argv: readonly string[]) {
-  try {
-    const options = { all: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } } as const
-    return parseArgs({ args: [...argv], options, allowPositionals: true })
-  } catch (error) {
-    throw new UsageError((error as Error).message, { cause: error })
-  }
+  const options = { all: { type: 'boolean', default: false }, help: HELP_FLAG } as const
+  return parseFlags(argv, options, true)
 }
 
 function clientName(name: string | undefined): string {

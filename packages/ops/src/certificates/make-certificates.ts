@@ -25,9 +25,13 @@ export async function makeAuthority(): Promise<Certificate> {
   return { cert: made.cert, key: made.private }
 }
 
-/** A server's certificate for both ends of a route, with `host`, a name or an address, as what it stands for. */
-export async function makeServerCertificate(authority: Certificate, host: string, days: number): Promise<Certificate> {
-  const made = await generate([{ name: 'commonName', value: host }], {
+/** A server's certificate for its clients and both ends of a route, and the names and addresses that it stands for. */
+export async function makeServerCertificate(
+  authority: Certificate,
+  hosts: readonly [string, ...string[]],
+  days: number,
+): Promise<Certificate> {
+  const made = await generate([{ name: 'commonName', value: hosts[0] }], {
     ...KEY,
     ca: authority,
     notAfterDate: inDays(days),
@@ -36,10 +40,14 @@ export async function makeServerCertificate(authority: Certificate, host: string
       { name: 'keyUsage', digitalSignature: true, critical: true },
       // A server dials the others as well: it is the client of some routes.
       { name: 'extKeyUsage', serverAuth: true, clientAuth: true },
-      { name: 'subjectAltName', altNames: [isIP(host) === 0 ? { type: 2, value: host } : { type: 7, ip: host }] },
+      { name: 'subjectAltName', altNames: hosts.map(altNameOf) },
     ],
   })
   return { cert: made.cert, key: made.private }
+}
+
+function altNameOf(host: string): { type: 2; value: string } | { type: 7; ip: string } {
+  return isIP(host) === 0 ? { type: 2, value: host } : { type: 7, ip: host }
 }
 
 function inDays(days: number): Date {

@@ -2,8 +2,8 @@ import { X509Certificate } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import { UsageError } from '../config.ts'
+import { HELP_FLAG, parseFlags } from '../parse-flags.ts'
 import type { Output } from '../output.ts'
 import { type Certificate, makeAuthority, makeServerCertificate } from './make-certificates.ts'
 
@@ -11,22 +11,31 @@ const DEFAULT_DAYS = 365
 /** As long as an authority made today holds. */
 const MAX_DAYS = 3_650
 
-const HELP = `Certificates for the routes between the brokers of a cluster (nats.cluster.conf).
+const HELP = `Certificates of brokers, for their clients (nats.tls.conf) and the routes
+between them (nats.cluster.conf).
 
   pnpm ops certificates --out DIR
 
   --out DIR        where they go; made if need be, for its owner alone
-  --server HOST    name or address in NATS_ROUTES; may be given several times. Default: nats-1, nats-2 and nats-3, which
-                   is what docker-compose.cluster.yml calls them
+  --server HOST    name or address in NATS_SERVERS and NATS_ROUTES; may be given
+                   several times. Default: nats, nats-1, nats-2 and nats-3,
+                   which is what the files of compose call them
+  --also HOST      name or address that each of them has beside its own; may be
+                   given several times. With the default servers: localhost and
+                   127.0.0.1, where compose publishes their ports
   --days N         how long they hold, 1 to ${MAX_DAYS}; default ${DEFAULT_DAYS}
 
-Writes ca.pem and ca-key.pem where there is none, and HOST.pem and HOST-key.pem for each server. Where the authority is
-there it signs: run it again before they run out, and let each broker read them anew (SIGHUP, or a restart). Brokers need
-ca.pem and their own pair; ca-key.pem belongs to whoever signs. Needs no broker.`
+Writes ca.pem and ca-key.pem where there is none, and HOST.pem and HOST-key.pem
+for each server. Where the authority is there it signs: run it again before they
+run out, and let each broker read them anew (SIGHUP, or a restart). Brokers need
+their own pair and ca.pem, clients ca.pem alone; ca-key.pem belongs to whoever
+signs. Needs no broker.`
 
 interface Command {
   readonly out: string
   readonly servers: readonly string[]
+  /** Further names of each. */
+  readonly also: readonly string[]
   readonly days: number
 }
 
@@ -38,13 +47,13 @@ export async function runCertificates(argv: readonly string[], output: Output = 
       output.log(HELP)
       return 0
     }
-    const { out, servers, days } = command
+    const { out, servers, also, days } = command
     // The keys are readable in there, since a container's root without capabilities is not their owner: the folder
     // keeps other users of this machine out.
     await mkdir(out, { recursive: true, mode: 0o700 })
     const authority = await authorityIn(out, output)
     for (const server of servers) {
-      const made = await makeServerCertificate(authority, server, days)
+      const made = await makeServerCertificate(authority, [server, ...also], days)
       await write(out, server, made)
       output.log(`${join(out, `${server}.pem`)}  until ${untilOf(made.cert)}`)
     }
@@ -56,31 +65,29 @@ export async function runCertificates(argv: readonly string[], output: Output = 
 }
 
 function readCommand(argv: readonly string[]): Command | undefined {
-  const { out, server, days: daysText, help } = parse(argv)
+  const { out, server, also: further, days: daysText, help } = parse(argv)
   if (help || argv.length === 0) return undefined
   if (out === undefined) throw new UsageError('give --out DIR')
-  const servers = [...new Set(server ?? ['nats-1', 'nats-2', 'nats-3'])]
+  const servers = [...new Set(server ?? ['nats', 'nats-1', 'nats-2', 'nats-3'])]
+  const also = further ?? (server === undefined ? ['localhost', '127.0.0.1'] : [])
   // They become names of files.
-  const odd = servers.find((name) => !/^[A-Za-z0-9][A-Za-z0-9.:-]{0,252}$/.test(name) || name === 'ca')
+  const odd = [...servers, ...also].find((name) => !/^[A-Za-z0-9][A-Za-z0-9.:-]{0,252}$/.test(name) || name === 'ca')
   if (odd !== undefined) throw new UsageError(`${JSON.stringify(odd)} is no name or address of a server`)
   const days = Number(daysText ?? DEFAULT_DAYS)
   if (!Number.isInteger(days) || days < 1 || days > MAX_DAYS)
     throw new UsageError(`--days has to be a whole number from 1 to ${MAX_DAYS}, not ${JSON.stringify(daysText)}`)
-  return { out, servers, days }
+  return { out, servers, also, days }
 }
 
 function parse(argv: readonly string[]) {
-  try {
-    const options = {
-      out: { type: 'string' },
-      server: { type: 'string', multiple: true },
-      days: { type: 'string' },
-      help: { type: 'boolean', default: false },
-    } as const
-    return parseArgs({ args: [...argv], options }).values
-  } catch (error) {
-    throw new UsageError((error as Error).message, { cause: error })
-  }
+  const options = {
+    out: { type: 'string' },
+    server: { type: 'string', multiple: true },
+    also: { type: 'string', multiple: true },
+    days: { type: 'string' },
+    help: HELP_FLAG,
+  } as const
+  return parseFlags(argv, options).values
 }
 
 async function authorityIn(folder: string, output: Output): Promise<Certificate> {

@@ -1,4 +1,5 @@
-import { OrphanReason, type PrunedConsumer } from '@alarm-bus/nats-kit/admin'
+import { type CopiesWithoutReader, OrphanReason, type PrunedConsumer } from '@alarm-bus/nats-kit/admin'
+import { showMessages } from '../plan/units.ts'
 
 /** One consumer in a line: whose it was, how long nothing happened to it, what it leaves unread, and what is done. */
 export function describePruned(pruned: PrunedConsumer): string {
@@ -17,4 +18,9 @@ function describeAge(ms: number): string {
   if (ms >= 172_800_000) return `${Math.floor(ms / 86_400_000)} d`
   if (ms >= 7_200_000) return `${Math.floor(ms / 3_600_000)} h`
   return ms >= 120_000 ? `${Math.floor(ms / 60_000)} m` : `${Math.floor(ms / 1_000)} s`
+}
+
+/** Messages that were sent to a consumer and lie there, and what to do. */
+export function describeCopies({ consumer, copies }: CopiesWithoutReader): string {
+  return `${showMessages(copies)} redriven to ${consumer}, and nobody reads them: start its app, or \`pnpm ops apply\` makes dead letters of them again`
 }

@@ -1,5 +1,5 @@
-import { parseArgs } from 'node:util'
 import { UsageError } from '../config.ts'
+import { HELP_FLAG, parseFlags } from '../parse-flags.ts'
 import { readDuration } from '../dlq/duration.ts'
 
 /** What a person asked for, checked. */
@@ -24,7 +24,7 @@ const OPTIONS = {
   apps: { type: 'string' },
   json: { type: 'boolean' },
   'wait-ms': { type: 'string' },
-  help: { type: 'boolean' },
+  help: HELP_FLAG,
 } as const
 
 const APP = /^[a-z0-9]+(-[a-z0-9]+)*$/
@@ -61,9 +61,5 @@ function appsOf(text: string): readonly string[] {
 }
 
 function parse(argv: readonly string[]) {
-  try {
-    return parseArgs({ args: [...argv], options: OPTIONS, allowPositionals: true })
-  } catch (error) {
-    throw new UsageError((error as Error).message, { cause: error })
-  }
+  return parseFlags(argv, OPTIONS, true)
 }

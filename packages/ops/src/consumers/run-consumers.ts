@@ -1,10 +1,15 @@
 import { contracts } from '@alarm-bus/contracts'
 import { KitError, KitErrorCode } from '@alarm-bus/nats-kit'
-import { type PrunedConsumer, pruneConsumers } from '@alarm-bus/nats-kit/admin'
+import {
+  copiesWithoutReader,
+  type CopiesWithoutReader,
+  type PrunedConsumer,
+  pruneConsumers,
+} from '@alarm-bus/nats-kit/admin'
 import { readApps } from '../apps/read-apps.ts'
 import { readEnvironment, UsageError } from '../config.ts'
-import { connectAdmin } from '../connect-admin.ts'
-import { describePruned } from './describe-pruned.ts'
+import { connectAdmin, waitingSaid } from '../connect-admin.ts'
+import { describeCopies, describePruned } from './describe-pruned.ts'
 import { readCommand } from './flags.ts'
 import { HELP } from './help.ts'
 
@@ -22,7 +27,12 @@ export async function runConsumers(argv: readonly string[]): Promise<number> {
     }
     const { apply, untagged, json, waitMs, idleMs, graceMs } = command
     const apps = command.apps ?? (await readApps()).map(({ name }) => name)
-    const connection = await connectAdmin(readEnvironment(process.env), waitMs)
+    let redrivenWithoutReader: readonly CopiesWithoutReader[] = []
+    const connection = await connectAdmin(
+      readEnvironment(process.env),
+      waitMs,
+      waitingSaid('ops consumers', console.error),
+    )
     try {
       await pruneConsumers(connection, contracts, apps, {
         dryRun: !apply,
@@ -34,11 +44,16 @@ export async function runConsumers(argv: readonly string[]): Promise<number> {
           if (!json) console.log(describePruned(pruned))
         },
       })
+      const left = contracts.streams.map(({ name }) => copiesWithoutReader(connection, name))
+      redrivenWithoutReader = (await Promise.all(left)).flat()
     } finally {
       await connection.close(CLOSE_TIMEOUT_MS)
     }
-    if (json) console.log(JSON.stringify({ dryRun: !apply, apps, consumers }, null, 2))
-    else console.log(summaryOf(consumers, apply))
+    if (json) console.log(JSON.stringify({ dryRun: !apply, apps, consumers, redrivenWithoutReader }, null, 2))
+    else {
+      console.log(summaryOf(consumers, apply))
+      for (const one of redrivenWithoutReader) console.log(describeCopies(one))
+    }
     return 0
   } catch (error) {
     const { message } = error as Error

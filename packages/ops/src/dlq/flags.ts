@@ -1,8 +1,8 @@
-import { parseArgs } from 'node:util'
 import { contracts } from '@alarm-bus/contracts'
 import { DeadLetterReason } from '@alarm-bus/nats-kit'
 import type { DeadLetterFilter } from '@alarm-bus/nats-kit/admin'
 import { UsageError } from '../config.ts'
+import { HELP_FLAG, parseFlags } from '../parse-flags.ts'
 import { readDuration } from './duration.ts'
 
 const ACTIONS = ['list', 'show', 'redrive', 'discard'] as const
@@ -45,7 +45,7 @@ const OPTIONS = {
   all: { type: 'boolean' },
   apply: { type: 'boolean' },
   json: { type: 'boolean' },
-  help: { type: 'boolean' },
+  help: HELP_FLAG,
 } as const
 
 /** The command, or undefined where help was asked for. @throws UsageError saying what cannot be used. */
@@ -84,23 +84,13 @@ export function readCommand(argv: readonly string[]): DlqCommand | undefined {
 }
 
 function parse(argv: readonly string[]) {
-  try {
-    return parseArgs({ args: [...argv], options: OPTIONS, allowPositionals: true })
-  } catch (error) {
-    throw new UsageError((error as Error).message, { cause: error })
-  }
+  return parseFlags(argv, OPTIONS, true)
 }
 
 type Values = ReturnType<typeof parse>['values']
 
 function readFilter(values: Values, number: string | undefined): DeadLetterFilter {
   const { channel, consumer, reason } = values
-  if (channel !== undefined)
-    known(
-      'channel',
-      channel,
-      contracts.channels.map(({ name }) => name),
-    )
   if (reason !== undefined) known('reason', reason, Object.values(DeadLetterReason))
   const older = values['older-than']
   const newer = values['newer-than']

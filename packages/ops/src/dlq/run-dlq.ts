@@ -1,7 +1,15 @@
 import { type Connection, KitError, KitErrorCode } from '@alarm-bus/nats-kit'
-import { discardDeadLetters, listDeadLetters, redriveDeadLetters, showDeadLetter } from '@alarm-bus/nats-kit/admin'
+import {
+  copiesWithoutReader,
+  discardDeadLetters,
+  listDeadLetters,
+  redriveDeadLetters,
+  showDeadLetter,
+} from '@alarm-bus/nats-kit/admin'
 import { readEnvironment, UsageError } from '../config.ts'
-import { connectAdmin } from '../connect-admin.ts'
+import { connectAdmin, waitingSaid } from '../connect-admin.ts'
+import { describeCopies } from '../consumers/describe-pruned.ts'
+import { checkKnown } from './check-known.ts'
 import { describeLetter, describeOutcome, describeStored, storedAsJson } from './describe-letter.ts'
 import { type DlqCommand, readCommand } from './flags.ts'
 import { HELP } from './help.ts'
@@ -21,7 +29,7 @@ export async function runDlq(argv: readonly string[]): Promise<number> {
       return 0
     }
     const config = readEnvironment(process.env)
-    const connection = await connectAdmin(config, command.waitMs)
+    const connection = await connectAdmin(config, command.waitMs, waitingSaid('ops dlq', console.error))
     try {
       if (command.action === 'show') return await show(connection, command)
       if (command.json) document = new JsonDocument((text) => void process.stdout.write(text))
@@ -58,8 +66,13 @@ const list: Run = async (connection, { stream, filter }, document) => {
     if (document) document.item(letter)
     else console.log(describeLetter(letter))
   }
-  if (document) document.end({ stream, count })
+  if (count === 0) await checkKnown(connection, stream, filter)
+  const waiting = (await copiesWithoutReader(connection, stream)).filter(
+    ({ consumer }) => consumer === (filter.consumer ?? consumer),
+  )
+  if (document) document.end({ stream, count, redrivenWithoutReader: waiting })
   else if (count === 0) console.log('no dead letters')
+  for (const one of document ? [] : waiting) console.log(describeCopies(one))
   return 0
 }
 
@@ -74,6 +87,7 @@ const redrive: Run = async (connection, { stream, filter, apply, ratePerSecond, 
     },
   })
   const left = Object.entries(skipped)
+  if (redriven + finished + left.length === 0) await checkKnown(connection, stream, filter)
   if (document) document.end({ stream, dryRun, redriven, finished, skipped })
   else {
     const ended = finished === 0 ? '' : `, ${finished} ended that had been sent before`
@@ -93,6 +107,7 @@ const discard: Run = async (connection, { stream, filter, apply }, document) => 
       else console.log(describeLetter(letter))
     },
   })
+  if (discarded === 0) await checkKnown(connection, stream, filter)
   if (document) document.end({ stream, dryRun, discarded })
   else console.log(`${discarded} ${dryRun ? 'would be discarded' : 'discarded'}${hint(dryRun)}`)
   return 0

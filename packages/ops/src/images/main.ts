@@ -19,10 +19,12 @@ import { describeFigures, figuresOf } from './measure.ts'
 
 const HELP = `pnpm images
 
-Builds the image of every app (docker, or buildah where no engine answers), runs them against a broker of its own as in
-production, sends alarms, sees them handled, ends the apps with SIGTERM, and says what they came to.
+Builds the image of every app (docker, or buildah where no engine answers), runs
+them against a broker of its own as in production, sends alarms, sees them
+handled, ends the apps with SIGTERM, and says what they came to.
 
-  --app NAME    builds that app's image alone, and runs nothing; may be given several times
+  --app NAME    builds that app's image alone, and runs nothing; may be given
+                several times
   --no-build    runs the images that are there`
 
 const imageOf = (app: string): string => `localhost/alarm-bus-${app}:local`

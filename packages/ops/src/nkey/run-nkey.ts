@@ -1,21 +1,23 @@
-import { parseArgs } from 'node:util'
 import { createUser } from '@nats-io/nkeys'
 import { readApps } from '../apps/read-apps.ts'
 import { UsageError } from '../config.ts'
+import { HELP_FLAG, parseFlags } from '../parse-flags.ts'
 import type { Output } from '../output.ts'
 import { nkeyVariable } from '../permissions/user-variables.ts'
 
 /** Users of people; the others are apps. */
 const OPERATORS: readonly string[] = ['admin', 'migrator']
 
-const HELP = `A new key for a user of the broker: its public half for the broker, its seed for the app.
+const HELP = `A new key for a user of the broker: its public half for the broker, its seed for
+the app.
 
   pnpm ops nkey NAME     NAME is an app, admin or migrator
 
   --json                 one JSON document in place of lines
 
-The seed is shown once and kept nowhere: put it into the app's secrets at once. The broker gets the public key, which is
-no secret, and a file of users from \`pnpm ops permissions --nkeys --out FILE\`. Needs no broker.`
+The seed is shown once and kept nowhere: put it into the app's secrets at once.
+The broker gets the public key, which is no secret, and a file of users from
+\`pnpm ops permissions --nkeys --out FILE\`. Needs no broker.`
 
 /** The process's exit code: 0 when a key was shown, else 1. */
 export async function runNkey(argv: readonly string[], output: Output = console): Promise<number> {
@@ -49,12 +51,8 @@ export async function runNkey(argv: readonly string[], output: Output = console)
 }
 
 function parse(argv: readonly string[]) {
-  try {
-    const options = { json: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } } as const
-    return parseArgs({ args: [...argv], options, allowPositionals: true })
-  } catch (error) {
-    throw new UsageError((error as Error).message, { cause: error })
-  }
+  const options = { json: { type: 'boolean', default: false }, help: HELP_FLAG } as const
+  return parseFlags(argv, options, true)
 }
 
 async function userOf(positionals: readonly string[]): Promise<string> {

@@ -6,9 +6,13 @@ import {
   consumerSubjects,
   idempotencySubjects,
   inboxPrefixOf,
+  listenerSubject,
   noteSubjects,
   onceSubjects,
+  readSubjects,
   redriveConsumerName,
+  requestSubjects,
+  responderSubscription,
   streamLookupSubject,
   usedStreams,
 } from '@alarm-bus/nats-kit/admin'
@@ -17,12 +21,15 @@ import {
 export interface SubjectGroup {
   readonly what: string
   readonly subjects: readonly string[]
+  /** Name of the request that is asked there: it goes to the app that answers it, and not to the bus. */
+  readonly request?: string
 }
 
 /** All that an app's user may do on the broker; anything else is refused. */
 export interface AppPermissions {
   readonly app: App
   readonly publish: readonly SubjectGroup[]
+  /** Subjects, behind those of requests the queue group without which they may not be subscribed to. */
   readonly subscribe: readonly string[]
 }
 
@@ -40,10 +47,22 @@ export function appPermissions(app: App, contracts: Contracts, options: Permissi
     publish: [
       ...publishing(app, contracts),
       ...app.handles.flatMap((handled) => handling(app, handled, contracts, options)),
-      { what: 'STREAMS=verify, and whether a stream was made anew.', subjects: lookups },
+      ...reading(app, contracts),
+      ...app.asks.map((request) => ({
+        what: `Request ${request.name}.`,
+        subjects: requestSubjects(request),
+        request: request.name,
+      })),
+      ...(lookups.length === 0
+        ? []
+        : [{ what: 'STREAMS=verify, and whether a stream was made anew.', subjects: lookups }]),
     ],
     // Answers, deliveries and statuses. With a common prefix each app could read what is sent to the others.
-    subscribe: [`${inboxPrefixOf(app)}.>`],
+    subscribe: [
+      `${inboxPrefixOf(app)}.>`,
+      ...app.hears.map(listenerSubject),
+      ...app.answers.map((request) => responderSubscription(app, request)),
+    ],
   }
 }
 
@@ -59,6 +78,15 @@ function publishing(app: App, contracts: Contracts): readonly SubjectGroup[] {
     subjects: idempotencySubjects(stream),
   }))
   return idempotency ? [...channels, ...claims] : channels
+}
+
+/** What is asked for stands in the request's body, so the broker can hold a reader to a stream, and not to a channel. */
+function reading({ reads }: App, contracts: Contracts): readonly SubjectGroup[] {
+  const streams = new Set(reads.map((channel) => contracts.streamOf(channel).name))
+  return [...streams].map((stream) => ({
+    what: `Reading ${stream}, all that it holds.`,
+    subjects: readSubjects(stream),
+  }))
 }
 
 /** The consumer that all instances share, and one for each instance: a permission has no wildcard for a part of a token. */

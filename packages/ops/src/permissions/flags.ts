@@ -1,5 +1,5 @@
-import { parseArgs } from 'node:util'
 import { UsageError } from '../config.ts'
+import { HELP_FLAG, parseFlags } from '../parse-flags.ts'
 
 /** What a person asked for, checked. */
 export interface PermissionsCommand {
@@ -20,7 +20,7 @@ const OPTIONS = {
   'one-account': { type: 'boolean', default: false },
   out: { type: 'string' },
   app: { type: 'string' },
-  help: { type: 'boolean', default: false },
+  help: HELP_FLAG,
 } as const
 
 /** The command, or undefined where help was asked for. @throws UsageError saying what cannot be used. */
@@ -46,9 +46,5 @@ export function readCommand(argv: readonly string[]): PermissionsCommand | undef
 }
 
 function parse(argv: readonly string[]) {
-  try {
-    return parseArgs({ args: [...argv], options: OPTIONS }).values
-  } catch (error) {
-    throw new UsageError((error as Error).message, { cause: error })
-  }
+  return parseFlags(argv, OPTIONS).values
 }

@@ -1,12 +1,18 @@
-export const HELP = `What each app may do on the broker, made from what it declares (apps/<name>/src/declaration.ts).
+export const HELP = `What each app may do on the broker, made from what it declares
+(apps/<name>/src/declaration.ts).
 
-  pnpm ops permissions           writes nats.permissions.conf and nats.accounts.conf, which nats.setup.conf includes
+  pnpm ops permissions           writes nats.permissions.conf and
+                                 nats.accounts.conf, which nats.setup.conf
+                                 includes
 
-  --check        writes nothing; shows the lines that differ, and exits with 1 when there are any
+  --check        writes nothing; shows the lines that differ, and exits with 1
+                 when there are any
   --app NAME     prints one app's, writes nothing
   --json         prints them as one JSON document, writes nothing
-  --nkeys        users with nkeys in place of passwords, for production; \`pnpm ops nkey NAME\` makes a key
-  --one-account  all apps in one account: faster, and an app's stolen credentials are an administrator's
+  --nkeys        users with nkeys in place of passwords, for production; \`pnpm
+                 ops nkey NAME\` makes a key
+  --one-account  all apps in one account: faster, and an app's stolen
+                 credentials are an administrator's
   --out FOLDER   elsewhere than beside nats.setup.conf
 
 Needs no broker. Exit code 0, or 1 when something failed or differs.`

@@ -1,5 +1,7 @@
 import { inboxPrefixOf } from '@alarm-bus/nats-kit/admin'
+import { answererOf, assertAnswered } from './answerers.ts'
 import type { AppPermissions } from './app-permissions.ts'
+import { assertNoCycle, heardBy, heardFrom } from './hearers.ts'
 import { appUser, groupLines, indented, operatorUsers, type UserKind, whose } from './users.ts'
 
 /** The files that nats.setup.conf includes, by their names. */
@@ -32,10 +34,15 @@ const DECLARED = `
  * Each app has an account, which imports the subjects that it may ask for and nothing else. The broker answers a request
  * in the account that it came from, so no app can name a subject of the bus as the place of an answer.
  *
- * @throws Error for an app that is called like another user of the broker.
+ * What one app asks another goes from account to account: the broker names the answer's place anew, so neither of them
+ * learns a subject of the other's.
+ *
+ * @throws Error for an app that is called like another user of the broker, and for a request that is not answered by
+ * exactly one app, and for two apps that each publish and hear a channel.
  */
 export function renderAccounts(permissions: readonly AppPermissions[], options: RenderOptions = {}): BrokerFiles {
   const { kind = 'password', oneAccount = false } = options
+  assertAnswered(permissions)
   if (oneAccount) {
     const users = permissions.flatMap((one) => [whose(one), ...appUser(one, kind)])
     return {
@@ -46,6 +53,7 @@ export function renderAccounts(permissions: readonly AppPermissions[], options: 
       'nats.accounts.conf': text([`${MADE}# No app has an account of its own.\n`]),
     }
   }
+  assertNoCycle(permissions)
   return {
     'nats.permissions.conf': text([
       `${MADE}# What is in the account ${BUS}: the users that are no app's, and what it hands to which app.${DECLARED}`,
@@ -55,7 +63,7 @@ export function renderAccounts(permissions: readonly AppPermissions[], options: 
     ]),
     'nats.accounts.conf': text([
       `${MADE}# The accounts of the apps.${DECLARED}`,
-      ...permissions.flatMap((one, i) => [...(i === 0 ? [] : ['']), whose(one), ...accountOf(one, kind)]),
+      ...permissions.flatMap((one, i) => [...(i === 0 ? [] : ['']), whose(one), ...accountOf(one, permissions, kind)]),
     ]),
   }
 }
@@ -64,7 +72,7 @@ export function renderAccounts(permissions: readonly AppPermissions[], options: 
 function exportsOf(permissions: readonly AppPermissions[]): readonly string[] {
   const askedBy = new Map<string, Set<string>>()
   for (const { app, publish } of permissions) {
-    for (const subject of publish.flatMap(({ subjects }) => subjects)) {
+    for (const subject of publish.flatMap(({ subjects, request }) => (request === undefined ? subjects : []))) {
       askedBy.set(subject, (askedBy.get(subject) ?? new Set()).add(nameOf(app.name)))
     }
   }
@@ -80,28 +88,55 @@ function exportsOf(permissions: readonly AppPermissions[]): readonly string[] {
 }
 
 function exported(what: 'service' | 'stream', subject: string, accounts: readonly string[]): string {
-  // A pull request is answered by as many messages as it asks for.
-  const responses = subject.startsWith('$JS.API.CONSUMER.MSG.NEXT.') ? 'response_type: stream, ' : ''
+  const responses = isAnsweredByMany(subject) ? 'response_type: stream, ' : ''
   return `{ ${what}: ${JSON.stringify(subject)}, ${responses}accounts: [${accounts.join(', ')}] }`
 }
 
-function accountOf(one: AppPermissions, kind: UserKind): readonly string[] {
+/** A pull request and a batched direct get are answered by as many messages as they ask for. */
+function isAnsweredByMany(subject: string): boolean {
+  return subject.startsWith('$JS.API.CONSUMER.MSG.NEXT.') || /^\$JS\.API\.DIRECT\.GET\.[^.]+$/.test(subject)
+}
+
+function accountOf(one: AppPermissions, all: readonly AppPermissions[], kind: UserKind): readonly string[] {
   const { app, publish } = one
-  const imported = (what: 'service' | 'stream', subject: string): string =>
-    `{ ${what}: { account: ${BUS}, subject: ${JSON.stringify(subject)} } }`
+  const imported = (what: 'service' | 'stream', subject: string, account = BUS): string =>
+    `{ ${what}: { account: ${account}, subject: ${JSON.stringify(subject)} } }`
+  const answers = app.answers.flatMap(({ name, subject }) => {
+    const askers = all.filter((other) => other.app.asks.some((asked) => asked.name === name))
+    // An export that names no account is everybody's.
+    if (askers.length === 0) return []
+    const accounts = askers.map((asker) => nameOf(asker.app.name))
+    return [exported('service', subject, accounts)]
+  })
+  const said = heardFrom(app, all).map(({ subject, apps }) => exported('stream', subject, apps.map(nameOf)))
+  const heard = heardBy(app, all).flatMap(({ subject, apps }) =>
+    apps.map((other) => imported('stream', subject, nameOf(other))),
+  )
   return [
     `${nameOf(app.name)} {`,
     `  ${LIMITS}`,
     ...indented(2, list('users', appUser(one, kind))),
+    ...(answers.length + said.length === 0
+      ? []
+      : indented(
+          2,
+          list('exports', [
+            ...(answers.length === 0 ? [] : ['# What it answers, and to whom.', ...answers]),
+            ...(said.length === 0 ? [] : ['# What it publishes at most once, and who hears it.', ...said]),
+          ]),
+        )),
     ...indented(
       2,
       list('imports', [
         '# This account has no JetStream. Without an import of this name the server would answer each request with that.',
         `{ service: { account: ${BUS}, subject: ${JSON.stringify(NOBODY)} }, to: "$JS.API.INFO" }`,
-        ...groupLines(publish, (subject) => imported('service', subject)),
+        ...groupLines(publish, (subject, { request }) =>
+          imported('service', subject, request === undefined ? BUS : nameOf(answererOf(all, request).name)),
+        ),
         ...(isDelivered(one)
           ? ['# What its push consumers are delivered.', imported('stream', deliveriesOf(app.name))]
           : []),
+        ...(heard.length === 0 ? [] : ['# What it hears at most once.', ...heard]),
       ]),
     ),
     '}',

@@ -1,3 +1,4 @@
+import { MAX_REQUEST_TIMEOUT_MS } from '@alarm-bus/contracts'
 import type { AppPermissions, SubjectGroup } from './app-permissions.ts'
 import { nkeyVariable, passwordVariable } from './user-variables.ts'
 
@@ -8,6 +9,9 @@ export type UserKind = 'password' | 'nkey'
 const OPERATORS = ['admin', 'migrator']
 /** Users of the broker that are no app's. */
 const TAKEN = [...OPERATORS, 'sys']
+
+/** One answer to each request that it is delivered, for as long as anybody may wait for one. */
+const ALLOWED_ANSWERS = `    allow_responses: { max: 1, expires: "${MAX_REQUEST_TIMEOUT_MS / 1_000}s" }`
 
 /**
  * An app's user, with what it may do.
@@ -21,13 +25,19 @@ export function appUser({ app, publish, subscribe }: AppPermissions, kind: UserK
     '{',
     ...credentials(app.name, kind),
     '  permissions {',
-    '    publish: { allow: [',
-    ...indented(6, groupLines(publish, JSON.stringify)),
-    '    ] }',
+    ...indented(4, publishing(publish)),
     `    subscribe: { allow: [${subscribe.map((subject) => JSON.stringify(subject)).join(', ')}] }`,
+    ...(app.answers.length === 0 ? [] : [ALLOWED_ANSWERS]),
     '  }',
     '}',
   ]
+}
+
+/** An empty list of what is allowed would allow everything. */
+function publishing(publish: readonly SubjectGroup[]): readonly string[] {
+  if (publish.length === 0) return ['publish: { deny: [">"] }']
+  const lines = groupLines(publish, (subject) => JSON.stringify(subject))
+  return ['publish: { allow: [', ...indented(2, lines), '] }']
 }
 
 export function operatorUsers(kind: UserKind): readonly string[] {
@@ -41,8 +51,14 @@ export function operatorUsers(kind: UserKind): readonly string[] {
 }
 
 /** A line for each subject, and before those that belong together what they are for. */
-export function groupLines(groups: readonly SubjectGroup[], render: (subject: string) => string): readonly string[] {
-  return groups.flatMap(({ what, subjects }) => [`# ${oneLine(what)}`, ...subjects.map(render)])
+export function groupLines(
+  groups: readonly SubjectGroup[],
+  render: (subject: string, group: SubjectGroup) => string,
+): readonly string[] {
+  return groups.flatMap((group) => [
+    `# ${oneLine(group.what)}`,
+    ...group.subjects.map((subject) => render(subject, group)),
+  ])
 }
 
 /** What people wrote in a declaration, as a comment. */

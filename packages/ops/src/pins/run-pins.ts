@@ -11,16 +11,21 @@ import { checkPnpm, pinPnpm, pnpmVersion } from './pnpm-version.ts'
 
 const HELP = `pnpm pins
 
-Pins what the repository is built from, and writes it into the files that name it:
-  images    the digest of each tag in Dockerfiles and compose files, as its registry says
+Pins what the repository is built from, and writes it into the files that name
+it:
+  images    the digest of each tag in Dockerfiles and compose files, as its
+            registry says
   broker    the hashes of nats-server ${PINNED_VERSION}, as SHA256SUMS of the official release says
   pnpm      the version in package.json, in every Dockerfile's commands
 
-Look at what changed before you commit it: a digest that moved is a base image that was built anew.
+Look at what changed before you commit it: a digest that moved is a base image
+that was built anew.
 
-  --check                 asks nobody and writes nothing; fails where what is pinned does not go together, and names
-                          what is not pinned
-  --registry HOST=URL     asks there for the images of HOST, for example docker.io; may be given several times
+  --check                 asks nobody and writes nothing; fails where what is
+                          pinned does not go together, and names what is not
+                          pinned
+  --registry HOST=URL     asks there for the images of HOST, for example
+                          docker.io; may be given several times
   --releases URL          a mirror of the official releases, with v${PINNED_VERSION}/SHA256SUMS
 
 Through a proxy: HTTPS_PROXY=… NODE_USE_ENV_PROXY=1.`

@@ -19,7 +19,8 @@ interface Worker {
   readonly since: string
 }
 
-type Said = Worker & { readonly says: 'asks' | 'holds' }
+/** `looks`: somebody wants to know, and begins nothing. */
+type Said = Worker & { readonly says: 'asks' | 'looks' | 'holds' }
 
 export interface ApplyLockEvents {
   /** Another one is at work; told once. */
@@ -36,11 +37,7 @@ export interface ApplyLockEvents {
  */
 export class ApplyLock implements Disposable {
   readonly #client: Client
-  readonly #me: Worker = {
-    id: randomUUID(),
-    who: `process ${process.pid} on ${hostname()}`,
-    since: new Date().toISOString(),
-  }
+  readonly #me = worker()
   readonly #subscription: ReturnType<Client['subscribe']>
   readonly #told: ApplyLockEvents
   #isHeld = false
@@ -85,9 +82,9 @@ export class ApplyLock implements Disposable {
 
   #hear(said: Said): void {
     if (said.id === this.#me.id) return
-    if (said.says === 'asks') {
+    if (said.says !== 'holds') {
       // Of two that ask at the same time the one that began first goes on.
-      if (this.#isHeld || isBefore(this.#me, said)) this.#say('holds')
+      if (this.#isHeld || (said.says === 'asks' && isBefore(this.#me, said))) this.#say('holds')
     } else if (!this.#isHeld) this.#other = said
     else if (isBefore(said, this.#me)) this.#told.onLost(shown(said))
   }
@@ -103,4 +100,22 @@ function isBefore(one: Worker, other: Worker): boolean {
 
 function shown({ who, since }: Worker): string {
   return `${who}, since ${since}`
+}
+
+function worker(): Worker {
+  return { id: randomUUID(), who: `process ${process.pid} on ${hostname()}`, since: new Date().toISOString() }
+}
+
+/** Asks which `apply` is at work, without waiting for the answer; `found` has it once it came. */
+export function lookForApply(client: Client): { readonly found: () => string | undefined } & Disposable {
+  let found: string | undefined
+  const subscription = client.subscribe(APPLY_SUBJECT, {
+    callback: (error, message) => {
+      if (error) return
+      const said = message.json<Said>()
+      if (said.says === 'holds') found = shown(said)
+    },
+  })
+  client.publish(APPLY_SUBJECT, JSON.stringify({ ...worker(), says: 'looks' } satisfies Said))
+  return { found: () => found, [Symbol.dispose]: () => subscription.unsubscribe() }
 }

@@ -12,6 +12,7 @@ import type { Patience } from './patience.ts'
 import { type Change, destroys, type FieldUpdate, nameOf, type Plan } from './plan.ts'
 import { PlanError } from './plan-error.ts'
 import { retireAdvisories } from './retire-advisories.ts'
+import { returnCopies } from './return-copies.ts'
 import type { Migrator, PlanSession } from './session.ts'
 
 const AGAIN = 'run `pnpm ops apply` again'
@@ -43,7 +44,7 @@ export function checkConfirmed({ changes, notes }: Plan, { allowDestroy, destroy
     throw new PlanError('not_confirmed', `the plan does not destroy ${idle}; make one that does; nothing was done`)
 }
 
-const BY_MIGRATOR: ReadonlySet<Change['action']> = new Set(['migrate', 'move', 'retire', 'resume'])
+const BY_MIGRATOR: ReadonlySet<Change['action']> = new Set(['migrate', 'move', 'retire', 'return', 'resume'])
 /** The server's status where it cannot answer at the moment. */
 const UNAVAILABLE = 503
 
@@ -84,11 +85,12 @@ export async function applyPlan(
   /** What is to be said of it beside that it is done. */
   async function apply(change: Change): Promise<string | undefined> {
     if (change.action === 'retire') return retireAdvisories(migrator as Migrator, change, declared.contracts, patience)
+    if (change.action === 'return') return returnCopies(migrator as Migrator, change, declared.contracts, patience)
     await applyOne(change)
     return undefined
   }
 
-  async function applyOne(change: Exclude<Change, { action: 'retire' }>): Promise<unknown> {
+  async function applyOne(change: Exclude<Change, { action: 'retire' | 'return' }>): Promise<unknown> {
     const { stream } = change
     const operator = migrator ?? admin
     switch (change.action) {

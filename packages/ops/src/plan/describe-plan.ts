@@ -1,4 +1,6 @@
+import type { Drop } from './drops.ts'
 import { type Change, type FieldUpdate, nameOf, type Note, type Plan } from './plan.ts'
+import { showCount, showMessages, showValue } from './units.ts'
 
 /** A plan in plain lines: each change, below it each field with its value before and after, then what is left alone. */
 export function describePlan({ changes, notes }: Plan): readonly string[] {
@@ -29,6 +31,7 @@ export function describeDone(change: Change, said?: string): string {
     resume: 'resumed',
     destroy: 'destroyed',
     retire: 'retired',
+    return: 'returned',
     blocked: 'blocked',
   }
   return `${nameOf(change)}: ${done[change.action]}${said === undefined ? '' : `: ${said}`}`
@@ -38,7 +41,7 @@ function describeChange(change: Change): readonly string[] {
   const name = nameOf(change)
   switch (change.action) {
     case 'create':
-      return [`${name}: create`, ...change.fields.map(({ field, after }) => `  ${field}: ${show(after)}`)]
+      return [`${name}: create`, ...change.fields.map(({ field, after }) => `  ${field}: ${showValue(field, after)}`)]
     case 'update': {
       const because = change.because === undefined ? '' : ` (${change.because})`
       return [`${name}: update${because}`, ...change.fields.map(describeField), ...describeDrops(change)]
@@ -53,27 +56,37 @@ function describeChange(change: Change): readonly string[] {
       return [`${name}: move: made anew after what is settled`, ...change.fields.map(describeField)]
     case 'resume':
       return [
-        `${name}: resume: paused by an apply that was cut off; ${change.waiting} messages wait`,
+        `${name}: resume: paused by an apply that was cut off; ${showMessages(change.waiting)} unread`,
         ...change.fields.map(describeField),
       ]
     case 'destroy':
       return [
-        `${name}: destroy, with ${change.messages} ${change.consumer === undefined ? 'messages' : 'unread or unsettled'}`,
+        `${name}: destroy, with ${change.consumer === undefined ? showMessages(change.messages) : `${showCount(change.messages)} unread or unsettled`}`,
       ]
     case 'retire':
       return [
-        `${name}: retire: ${change.advisories} advisories of a kit before 1.0 become dead letters, then it is removed`,
+        `${name}: retire: ${showCount(change.advisories)} advisories of a kit before 1.0 become dead letters, then it is removed`,
         ...change.unlimited.map(
           ({ consumer, maxDeliver }) => `  ${change.of}/${consumer} max_deliver: ${maxDeliver} → -1`,
         ),
+      ]
+    case 'return':
+      return [
+        `${name}: return: ${showMessages(change.copies)} redriven to it, and nobody reads them; they become dead letters again`,
       ]
     case 'blocked':
       return [`${name}: cannot be changed`, ...change.fields.map(describeField), `  way out: ${change.wayOut}`]
   }
 }
 
-function describeDrops({ drops = [] }: { readonly drops?: readonly string[] }): readonly string[] {
-  return drops.map((field) => `  removes the messages that are over ${field}`)
+function describeDrops({ drops = [] }: { readonly drops?: readonly Drop[] }): readonly string[] {
+  return drops.flatMap(({ field, messages, isEstimate, unread }) => {
+    const readers = unread.map((one) => `up to ${showCount(one.messages)} by ${one.consumer}`)
+    return [
+      `  removes ${isEstimate ? 'about ' : ''}${showMessages(messages)} over ${field}, the oldest first`,
+      `    not read yet: ${readers.length === 0 ? 'none' : readers.join(', ')}`,
+    ]
+  })
 }
 
 function describeNote(note: Note): readonly string[] {
@@ -87,7 +100,7 @@ function describeNote(note: Note): readonly string[] {
       ]
     case 'paused':
       return [
-        `${name}: left alone: paused on the broker for ${note.forMs} ms more, by somebody else; ${note.waiting} messages wait`,
+        `${name}: left alone: paused on the broker for ${Math.ceil(note.forMs / 60_000)} min more, by somebody else; ${showMessages(note.waiting)} unread`,
       ]
     case 'nothing_to_destroy':
       return [
@@ -97,15 +110,11 @@ function describeNote(note: Note): readonly string[] {
       ]
     case 'unknown':
       return [
-        `${name}: not declared; left alone (${note.messages} ${note.consumer === undefined ? 'messages' : 'unread or unsettled'})`,
+        `${name}: not declared; left alone (${showCount(note.messages)} ${note.consumer === undefined ? 'messages' : 'unread or unsettled'})`,
       ]
   }
 }
 
 function describeField({ field, before, after }: FieldUpdate): string {
-  return `  ${field}: ${show(before)} → ${show(after)}`
-}
-
-function show(value: unknown): string {
-  return value === null ? 'unset' : JSON.stringify(value)
+  return `  ${field}: ${showValue(field, before)} → ${showValue(field, after)}`
 }

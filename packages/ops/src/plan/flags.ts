@@ -1,5 +1,5 @@
-import { parseArgs } from 'node:util'
 import { UsageError } from '../config.ts'
+import { HELP_FLAG, parseFlags } from '../parse-flags.ts'
 
 /** What `plan` and `apply` have in common. */
 interface CommonFlags {
@@ -27,7 +27,7 @@ export interface ApplyFlags extends CommonFlags {
 
 const COMMON = {
   json: { type: 'boolean' },
-  help: { type: 'boolean' },
+  help: HELP_FLAG,
   'wait-ms': { type: 'string' },
   'streams-only': { type: 'boolean' },
   'allow-destroy': { type: 'boolean' },
@@ -37,7 +37,7 @@ const COMMON = {
 
 /** @throws UsageError saying what cannot be used. */
 export function readPlanFlags(argv: readonly string[]): PlanFlags {
-  const { values } = usable(() => parseArgs({ args: [...argv], options: { ...COMMON, out: { type: 'string' } } }))
+  const { values } = parseFlags(argv, { ...COMMON, out: { type: 'string' } })
   const { out } = values
   if (out?.trim() === '') throw new UsageError('--out needs the name of a file')
   return { ...commonOf(values), ...(out !== undefined && { out }) }
@@ -45,12 +45,10 @@ export function readPlanFlags(argv: readonly string[]): PlanFlags {
 
 /** @throws UsageError saying what cannot be used. */
 export function readApplyFlags(argv: readonly string[]): ApplyFlags {
-  const { values, positionals } = usable(() =>
-    parseArgs({
-      args: [...argv],
-      options: { ...COMMON, yes: { type: 'boolean' }, 'settle-ms': { type: 'string' } },
-      allowPositionals: true,
-    }),
+  const { values, positionals } = parseFlags(
+    argv,
+    { ...COMMON, yes: { type: 'boolean' }, 'settle-ms': { type: 'string' } },
+    true,
   )
   const [file, ...more] = positionals
   if (more.length > 0) throw new UsageError(`apply takes one plan, not also ${JSON.stringify(more[0])}`)
@@ -92,12 +90,4 @@ function milliseconds(flag: string, text: string): number {
   if (!/^\d{1,9}$/.test(text))
     throw new UsageError(`${flag} must be a whole number of milliseconds, not ${JSON.stringify(text)}`)
   return Number(text)
-}
-
-function usable<T>(parse: () => T): T {
-  try {
-    return parse()
-  } catch (error) {
-    throw new UsageError((error as Error).message, { cause: error })
-  }
 }

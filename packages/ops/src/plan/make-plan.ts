@@ -1,7 +1,15 @@
 import type { FieldChange } from '@alarm-bus/nats-kit'
-import { configHash, type DeclaredStreamConfig, migrationName, planStream, taggedHash } from '@alarm-bus/nats-kit/admin'
+import {
+  configHash,
+  type DeclaredStreamConfig,
+  migrationName,
+  planStream,
+  redriveStreamName,
+  taggedHash,
+} from '@alarm-bus/nats-kit/admin'
 import type { StreamInfo } from '@nats-io/jetstream'
 import type { Declared } from './declared.ts'
+import { dropsOf } from './drops.ts'
 import type { Observed } from './observe.ts'
 import { type Change, destroys, type FieldUpdate, nameOf, type Note, type Plan, type PlanOptions } from './plan.ts'
 import { advisoryStreamsOf, planAdvisories } from './plan-advisories.ts'
@@ -25,6 +33,7 @@ export function makePlan(
     // What is retired changes consumers as well, and is done before they are held to what is declared.
     ...advisories.changes,
     ...(consumers?.changes ?? []),
+    ...returns(observed),
     ...doomed.map(destruction),
   ]
   const named = new Set(changes.filter(destroys).map(nameOf))
@@ -40,11 +49,16 @@ export function makePlan(
   return { ...plan, seal: sealOf(plan) }
 }
 
-function streamChange(declared: DeclaredStreamConfig, { streams }: Observed, options: PlanOptions): readonly Change[] {
+function streamChange(
+  declared: DeclaredStreamConfig,
+  { streams, consumers }: Observed,
+  options: PlanOptions,
+): readonly Change[] {
   const live = streams.get(declared.name)
   // What it was is in the copy, whatever stands in its place.
   if (streams.has(migrationName(declared.name)))
     return [{ action: 'migrate', stream: declared.name, fields: [], resumes: true }]
+  const readers = consumers.filter(({ stream_name: name }) => name === declared.name)
   const plan = planStream(declared, live?.config, { ignoreReplicas: options.replicas === undefined })
   const { stream } = plan
   switch (plan.action) {
@@ -54,7 +68,7 @@ function streamChange(declared: DeclaredStreamConfig, { streams }: Observed, opt
       return [creation(declared)]
     case 'update': {
       const because = plan.changes.some(({ field }) => isDeclared(field)) ? reasonOf(declared, live) : undefined
-      const drops = dropsOf(plan.changes, live)
+      const drops = dropsOf(plan.changes, live, readers)
       return [
         {
           action: 'update',
@@ -68,7 +82,7 @@ function streamChange(declared: DeclaredStreamConfig, { streams }: Observed, opt
     case 'refuse': {
       const fields = plan.changes.map(toUpdate)
       if (canMigrate(plan.changes)) {
-        const drops = dropsOf(plan.changes, live)
+        const drops = dropsOf(plan.changes, live, readers)
         return [{ action: 'migrate', stream, fields, ...(drops.length > 0 && { drops }) }]
       }
       // Nothing can be carried over, and somebody said that it may go.
@@ -78,6 +92,12 @@ function streamChange(declared: DeclaredStreamConfig, { streams }: Observed, opt
       return [{ action: 'blocked', stream, fields, wayOut }]
     }
   }
+}
+
+function returns({ copies }: Observed): readonly Change[] {
+  return [...(copies ?? [])].flatMap(([of, some]) =>
+    some.map((one) => ({ action: 'return' as const, stream: redriveStreamName(of), of, ...one })),
+  )
 }
 
 /** Somebody asked for it, and it is done: by an earlier run, as a rule. */
@@ -109,23 +129,6 @@ function reasonOf(declared: DeclaredStreamConfig, live: StreamInfo | undefined) 
   const tagged = taggedHash(live?.config.metadata)
   if (tagged === undefined) return undefined
   return tagged === taggedHash(declared.metadata) ? 'changed by hand' : 'declared otherwise since'
-}
-
-/** Which of the new limits the stream's messages exceed now. */
-function dropsOf(changes: readonly FieldChange[], live: StreamInfo | undefined): readonly string[] {
-  if (!live || live.state.messages === 0) return []
-  const { messages, bytes, first_ts: firstStored } = live.state
-  const ageNs = (Date.parse(String(live.ts ?? new Date().toISOString())) - Date.parse(String(firstStored))) * 1e6
-  const held: Readonly<Record<string, number>> = {
-    max_msgs: messages,
-    max_bytes: bytes,
-    max_age: ageNs,
-    // How many a subject has is not asked for; with one message at most, none has two.
-    max_msgs_per_subject: messages,
-  }
-  return changes
-    .filter(({ field, declared }) => typeof declared === 'number' && declared > 0 && (held[field] ?? 0) > declared)
-    .map(({ field }) => field)
 }
 
 function unknownStreams({ contracts, streams }: Declared, observed: Observed): readonly (Note & { kind: 'unknown' })[] {

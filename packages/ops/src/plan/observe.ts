@@ -1,4 +1,4 @@
-import { listConsumers, listStreams } from '@alarm-bus/nats-kit/admin'
+import { type CopiesWithoutReader, listConsumers, listStreams } from '@alarm-bus/nats-kit/admin'
 import type { ConsumerInfo, StreamInfo } from '@nats-io/jetstream'
 
 /** What is on the broker. */
@@ -7,6 +7,8 @@ export interface Observed {
   readonly streams: ReadonlyMap<string, StreamInfo>
   /** Durable ones alone: the others come and go with whoever made them. */
   readonly consumers: readonly ConsumerInfo[]
+  /** By the declared stream; not looked for where consumers are left out. */
+  readonly copies?: ReadonlyMap<string, readonly CopiesWithoutReader[]>
 }
 
 /**

@@ -19,8 +19,13 @@ export function lasting(change: Change): object {
   switch (change.action) {
     case 'retire':
       return { ...change, advisories: undefined }
+    case 'return':
+      return { ...change, copies: undefined }
     case 'resume':
       return { ...change, waiting: undefined }
+    case 'update':
+    case 'migrate':
+      return { ...change, ...(change.drops && { drops: change.drops.map(({ field }) => field) }) }
     default:
       return change
   }

@@ -1,3 +1,5 @@
+import type { Drop } from './drops.ts'
+
 /** One field, in the server's own names and units; null where it is not set. */
 export interface FieldUpdate {
   readonly field: string
@@ -21,7 +23,7 @@ export type Change =
       /** Told from the hash that the stream was tagged with, where it has one. */
       readonly because?: 'declared otherwise since' | 'changed by hand'
       /** Limits that are below what the stream holds: the server removes what is over them at once. */
-      readonly drops?: readonly string[]
+      readonly drops?: readonly Drop[]
     }
   /** A stream made anew with its messages, which the server cannot change. `resumes`: an earlier run was cut off. */
   | {
@@ -30,7 +32,7 @@ export type Change =
       readonly fields: readonly FieldUpdate[]
       readonly resumes?: true
       /** Limits that are below what the stream holds: what is over them is not carried over. */
-      readonly drops?: readonly string[]
+      readonly drops?: readonly Drop[]
     }
   /** A consumer made anew where it had got to, which the server cannot change. */
   | {
@@ -60,6 +62,16 @@ export type Change =
       readonly of: string
       readonly advisories: number
       readonly unlimited: readonly { readonly consumer: string; readonly maxDeliver: number }[]
+    }
+  /** Redriven messages of which the reader is gone: they become dead letters again. */
+  | {
+      readonly action: 'return'
+      /** The stream of redriven messages. */
+      readonly stream: string
+      /** The declared stream beside which it is, and the consumer that had failed. */
+      readonly of: string
+      readonly consumer: string
+      readonly copies: number
     }
   /** The server cannot change it, and there is no way that `apply` could go: it refuses the whole plan. */
   | {

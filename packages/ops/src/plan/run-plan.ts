@@ -1,4 +1,5 @@
 import { readEnvironment } from '../config.ts'
+import { lookForApply } from './apply-lock.ts'
 import { describePlan, summaryOf } from './describe-plan.ts'
 import { fail } from './fail.ts'
 import { readPlanFlags } from './flags.ts'
@@ -22,7 +23,11 @@ export async function runPlan(argv: readonly string[], to: Terminal = terminal):
     const { streamsOnly, destroy } = flags
     const config = readEnvironment(to.environment)
     await using session = await openSession(config, flags.waitMs, to)
+    using look = lookForApply(session.admin.connection.client)
     const { plan } = await session.make({ streamsOnly, destroy, ...modeOf(flags), ...replicasOf(config) })
+    const other = look.found()
+    if (other !== undefined)
+      to.complain(`ops plan: an apply is at work (${other}); what it has half done is part of this plan`)
     if (flags.out !== undefined) writePlan(flags.out, plan)
     if (flags.json) to.say(JSON.stringify(plan, null, 2))
     else {

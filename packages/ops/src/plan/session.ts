@@ -1,10 +1,10 @@
 import { contracts } from '@alarm-bus/contracts'
-import type { Connection, Logger } from '@alarm-bus/nats-kit'
-import { advisoryStreamName } from '@alarm-bus/nats-kit/admin'
+import type { Connection } from '@alarm-bus/nats-kit'
+import { advisoryStreamName, copiesWithoutReader } from '@alarm-bus/nats-kit/admin'
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream'
 import { readApps } from '../apps/read-apps.ts'
 import { type AdminConfig, UsageError } from '../config.ts'
-import { connectAdmin } from '../connect-admin.ts'
+import { connectAdmin, waitingSaid } from '../connect-admin.ts'
 import { untilAnswered } from '../until-answered.ts'
 import { type Declared, declare } from './declared.ts'
 import { makePlan } from './make-plan.ts'
@@ -41,13 +41,7 @@ export async function openSession(
   waitMs: number,
   { complain }: Pick<Terminal, 'complain'>,
 ): Promise<PlanSession> {
-  // Waiting for the broker is said.
-  const logger: Logger = {
-    debug() {},
-    info() {},
-    warn: (fields, message) => complain(`${message}: ${(fields as { error?: unknown }).error ?? ''}`),
-    error() {},
-  }
+  const logger = waitingSaid('ops', complain)
   const deadline = performance.now() + waitMs
   const opened: Connection[] = []
   const open = async (of: AdminConfig, name: 'admin' | 'migrator'): Promise<Migrator> => {
@@ -62,8 +56,12 @@ export async function openSession(
     async make(options) {
       const declared = declare(contracts, options.streamsOnly ? undefined : await readApps(), options.replicas)
       const advisories = contracts.streams.map(({ name }) => advisoryStreamName(name))
-      const streams = options.streamsOnly ? [] : [...declared.streams.map(({ name }) => name), ...advisories]
-      const observed = await untilAnswered(deadline, () => observe(admin.connection.client, streams))
+      const streams = [...declared.streams.map(({ name }) => name), ...(options.streamsOnly ? [] : advisories)]
+      const look = async (): Promise<Observed> => {
+        const seen = await observe(admin.connection.client, streams)
+        return options.streamsOnly ? seen : { ...seen, copies: await copiesOf(admin.connection) }
+      }
+      const observed = await untilAnswered(deadline, look, (why) => complain(`ops: waiting for an answer: ${why}`))
       const hasMigrator = config.auth === undefined || config.migratorAuth !== undefined
       return { plan: makePlan(declared, observed, options, hasMigrator), declared, observed }
     },
@@ -79,4 +77,9 @@ export async function openSession(
       await Promise.all(opened.map((connection) => connection.close(CLOSE_TIMEOUT_MS)))
     },
   }
+}
+
+async function copiesOf(connection: Connection): Promise<NonNullable<Observed['copies']>> {
+  const found = contracts.streams.map(async ({ name }) => [name, await copiesWithoutReader(connection, name)] as const)
+  return new Map(await Promise.all(found))
 }

@@ -1,8 +1,8 @@
-import { parseArgs } from 'node:util'
 import { contracts } from '@alarm-bus/contracts'
 import { withCompanions } from '@alarm-bus/nats-kit/admin'
 import { readApps } from '../apps/read-apps.ts'
 import { readEnvironment, UsageError } from '../config.ts'
+import { HELP_FLAG, parseFlags } from '../parse-flags.ts'
 import { fail } from '../plan/fail.ts'
 import { observe } from '../plan/observe.ts'
 import { openSession } from '../plan/session.ts'
@@ -11,16 +11,17 @@ import { untilAnswered } from '../until-answered.ts'
 import { describeStatus } from './describe-status.ts'
 import { countDeadLetters, statusOf } from './read-status.ts'
 
-const HELP = `What is on the bus, on one screen: streams, consumers and who runs, dead letters, and what is wrong now.
-Changes nothing.
+const HELP = `What is on the bus, on one screen: streams, consumers and who runs, dead
+letters, and what is wrong now. Changes nothing.
 
   pnpm ops status
 
   --json          one JSON document in place of tables
-  --wait-ms N     waits this long for the broker, in milliseconds (default 30000)
+  --wait-ms N     waits this long for the broker, in milliseconds (default
+                  30000)
 
-Exit code 0 when nothing is wrong, 2 when something is, 1 when the broker could not be asked.
-Environment: as \`pnpm ops plan\`.`
+Exit code 0 when nothing is wrong, 2 when something is, 1 when the broker could
+not be asked. Environment: as \`pnpm ops plan\`.`
 
 /** The process's exit code: 0 when nothing is wrong, 2 when something is, 1 when it cannot be told. */
 export async function runStatus(argv: readonly string[], to: Terminal = terminal): Promise<number> {
@@ -47,16 +48,10 @@ export async function runStatus(argv: readonly string[], to: Terminal = terminal
 }
 
 function readFlags(argv: readonly string[]) {
-  try {
-    const { values } = parseArgs({
-      args: [...argv],
-      options: { json: { type: 'boolean' }, help: { type: 'boolean' }, 'wait-ms': { type: 'string' } },
-    })
-    const waitMs = values['wait-ms'] ?? '30000'
-    if (!/^\d{1,9}$/.test(waitMs))
-      throw new UsageError(`--wait-ms must be a whole number of milliseconds, not ${JSON.stringify(waitMs)}`)
-    return { json: values.json ?? false, help: values.help ?? false, waitMs: Number(waitMs) }
-  } catch (error) {
-    throw new UsageError((error as Error).message, { cause: error })
-  }
+  const options = { json: { type: 'boolean' }, help: HELP_FLAG, 'wait-ms': { type: 'string' } } as const
+  const { values } = parseFlags(argv, options)
+  const waitMs = values['wait-ms'] ?? '30000'
+  if (!/^\d{1,9}$/.test(waitMs))
+    throw new UsageError(`--wait-ms must be a whole number of milliseconds, not ${JSON.stringify(waitMs)}`)
+  return { json: values.json ?? false, help: values.help ?? false, waitMs: Number(waitMs) }
 }

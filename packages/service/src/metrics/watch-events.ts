@@ -19,6 +19,11 @@ export function watchEvents(registry: Registry): (events: KitEvents) => void {
     'channel',
     'consumer',
   ])
+  const maybeMissed = counter(
+    'possibly_missed_messages_total',
+    'Messages that left a stream while nobody looked and may have been unseen.',
+    ['channel', 'consumer'],
+  )
   const conditions = gauge('watchdog', 'Whether a condition of the watchdog is on: 1 or 0.', ['condition', 'consumer'])
 
   return (events) => {
@@ -35,6 +40,7 @@ export function watchEvents(registry: Registry): (events: KitEvents) => void {
       .on('retryScheduled', ({ channel, consumer }) => retries.inc({ channel, consumer }))
       .on('deadLetterStored', ({ channel, consumer, reason }) => deadLetters.inc({ channel, consumer, reason }))
       .on('messagesMissed', ({ channel, consumer, atLeast }) => missed.inc({ channel, consumer }, atLeast))
+      .on('messagesMayBeMissed', ({ channel, consumer, atMost }) => maybeMissed.inc({ channel, consumer }, atMost))
       .on('watchdogChanged', ({ condition, consumer = '', on }) => conditions.set({ condition, consumer }, on ? 1 : 0))
   }
 }

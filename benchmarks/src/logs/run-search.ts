@@ -1,0 +1,161 @@
+import { fileURLToPath } from 'node:url'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { spawn } from 'node:child_process'
+import { startNatsServer } from '@alarm-bus/nats-server'
+import { type ServerProcess, startServer } from '../http/server-process.ts'
+import { percentile } from '../measure/statistics.ts'
+import { COMMON_ENGLISH, COMMON_KOREAN, RARE_ENGLISH, RARE_KOREAN, requestIdAt } from './alarms.ts'
+import { type DatabaseKind, makeDatabase } from './databases.ts'
+
+const APP = fileURLToPath(import.meta.resolve('log-consumer/package.json')).replace('package.json', 'src/main.ts')
+export const STORE_TASK = fileURLToPath(new URL('store-task.ts', import.meta.url))
+const ROUNDS = 20
+const QUIET_MS = 50
+/** How often `/livez` is asked meanwhile, in milliseconds. */
+const LIVEZ_EVERY_MS = 5
+
+/** What is asked for, each over all logs unless it says otherwise. */
+function queriesFor(rows: number): Readonly<Record<string, string>> {
+  const text = (value: string): string => `?text=${encodeURIComponent(value)}`
+  return {
+    'common, two Hangul letters': text(COMMON_KOREAN),
+    'common, two Latin letters': text('er'),
+    'common, a word': text(COMMON_ENGLISH),
+    'common, oldest first': `${text(COMMON_KOREAN)}&order=asc`,
+    'rare, two Hangul letters': text(RARE_KOREAN),
+    'rare, a word': text(RARE_ENGLISH),
+    'nowhere, two Hangul letters': text('뷁쀍'),
+    'nowhere, two Latin letters': text('qx'),
+    'nowhere, of common pieces': text('도온 도온'),
+    'nowhere, of common words': text(`${COMMON_ENGLISH} ${COMMON_KOREAN} ${COMMON_ENGLISH} ${COMMON_KOREAN}`),
+    'common, in a channel without logs': `${text(COMMON_KOREAN)}&channel=none`,
+    'common, of one request': `${text(COMMON_KOREAN)}&requestId=${requestIdAt(rows >> 1)}`,
+    'one request': `?requestId=${requestIdAt(rows >> 1)}`,
+    'one request that is none': '?requestId=none',
+    'one log': `/BASQUIAT_STREAM/${rows >> 1}`,
+  }
+}
+
+export interface SearchFigures {
+  readonly kind: DatabaseKind
+  readonly rows: number
+  readonly fill: { readonly perSecond: number; readonly cpuMicros: number }
+  readonly sizes: { readonly all: number; readonly index: number }
+  readonly queries: readonly QueryFigures[]
+}
+
+interface QueryFigures {
+  readonly name: string
+  readonly p50Ms: number
+  readonly p95Ms: number
+  readonly logs: number
+  /** The page says where to go on although it is not full. */
+  readonly isPart: boolean
+  /** The longest that `/livez` took meanwhile. */
+  readonly livezMs: number
+}
+
+/** Stores so many logs, and asks the real app for its first page over them. */
+export async function runSearch(
+  kind: DatabaseKind,
+  rows: number,
+  onProgress: (what: string) => void,
+): Promise<SearchFigures> {
+  await using database = await makeDatabase(kind)
+  onProgress(`logs, ${kind}: storing ${rows} logs`)
+  const fill = await storeLogs({ checkout: '.', place: database.place, rows })
+  const broker = await startNatsServer({ jetstream: true })
+  const environment = { NODE_ENV: 'test', NATS_SERVERS: broker.url, STREAMS: 'apply', LOG_CONSUMER_PORT: '0' }
+  const limits = { LOG_MAX_AGE_DAYS: '36500', LOG_MAX_MIB: '1000000' }
+  const app = await startServer(APP, { ...environment, ...limits, ...database.environment }, [])
+  try {
+    const queries: QueryFigures[] = [{ name: 'nothing, for comparison', ...(await measure(app, undefined)) }]
+    for (const [name, query] of Object.entries(queriesFor(rows))) {
+      onProgress(`logs, ${kind}: ${name}`)
+      queries.push({ name, ...(await measure(app, query)) })
+    }
+    return { kind, rows, fill, sizes: await database.sizes(), queries }
+  } finally {
+    await app.stop()
+    await broker.stop()
+  }
+}
+
+export interface StoreFigures {
+  readonly seconds: number
+  readonly perSecond: number
+  readonly cpuMicros: number
+}
+
+export async function storeLogs(options: {
+  readonly checkout: string
+  readonly place: string
+  readonly rows: number
+}): Promise<StoreFigures> {
+  const { checkout, place, rows } = options
+  const root = checkout === '.' ? fileURLToPath(new URL('../../..', import.meta.url)) : checkout
+  const child = spawn(
+    process.execPath,
+    ['--conditions=@alarm-bus/source', STORE_TASK, '--checkout', root, '--database', place, '--rows', String(rows)],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  )
+  let output = ''
+  for await (const part of child.stdout) output += String(part)
+  return JSON.parse(output) as StoreFigures
+}
+
+/** @param query undefined: nothing is asked for, so that it shows what the machine does by itself. */
+async function measure(app: ServerProcess, query: string | undefined): Promise<Omit<QueryFigures, 'name'>> {
+  const ask = async (): Promise<{ readonly logs?: readonly unknown[]; readonly next?: string | null }> => {
+    if (query === undefined) return sleep(QUIET_MS, {})
+    const response = await fetch(`${app.url}/logs${query}`)
+    if (!response.ok && response.status !== 404)
+      throw new Error(`${query}: ${response.status} ${await response.text()}`)
+    return (await response.json()) as object
+  }
+  // Once for what is not in memory yet.
+  const { logs = [], next } = await ask()
+  const livez = watchLivez(app)
+  const timesMs: number[] = []
+  for (let round = 0; round < ROUNDS; round++) {
+    const startedAt = performance.now()
+    await ask()
+    timesMs.push(performance.now() - startedAt)
+  }
+  const isPart = logs.length < 100 && typeof next === 'string'
+  const p50Ms = percentile(timesMs, 0.5)
+  return { p50Ms, p95Ms: percentile(timesMs, 0.95), logs: logs.length, isPart, livezMs: await livez.end() }
+}
+
+function watchLivez(app: ServerProcess): { end(): Promise<number> } {
+  let isOver = false
+  let longestMs = 0
+  const watching = (async () => {
+    while (!isOver) {
+      const startedAt = performance.now()
+      await (await fetch(`${app.url}/livez`)).text()
+      longestMs = Math.max(longestMs, performance.now() - startedAt)
+      await sleep(LIVEZ_EVERY_MS)
+    }
+  })()
+  return {
+    async end() {
+      isOver = true
+      await watching
+      return longestMs
+    },
+  }
+}
+
+export function searchTable({ kind, rows, fill, sizes, queries }: SearchFigures): string {
+  const mib = (bytes: number): string => `${Math.round(bytes / 2 ** 20)} MiB`
+  return [
+    `${kind}, ${rows} logs: ${mib(sizes.all)}, of them ${mib(sizes.index)} index; stored at ${Math.round(fill.perSecond)} a second, ${fill.cpuMicros.toFixed(1)} µs of the processor each`,
+    `${'first page'.padEnd(38)}${['p50 ms', 'p95 ms', 'logs', '/livez ms'].map((head) => head.padStart(11)).join('')}`,
+    ...queries.map(({ name, p50Ms, p95Ms, logs, isPart, livezMs }) => {
+      const cells = [p50Ms.toFixed(1), p95Ms.toFixed(1), `${logs}${isPart ? '+' : ''}`, livezMs.toFixed(1)]
+      return `${name.padEnd(38)}${cells.map((cell) => cell.padStart(11)).join('')}`
+    }),
+    '',
+  ].join('\n')
+}
