@@ -237,7 +237,7 @@ test('a limit below what a stream holds removes messages, so it needs its name a
 })
 
 test('a lower limit says how many messages go, how many of them who has not read, in units that people read', async () => {
-  await setUp()
+  await applyDeclared(broker, {}, [])
   await publish(40)
   const migrator = await jetstreamManager(await broker.raw('migrator'), { checkAPI: false })
   const app = await broker.raw('alarm-consumer')
