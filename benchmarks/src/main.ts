@@ -38,11 +38,12 @@ const IDLE_SCALES: Readonly<Record<'quick' | 'full', IdleScale>> = {
 const HELP = `pnpm bench [--quick] [--profile] [row …]
 pnpm bench --accounts [--quick] [--profile] [row …]
 pnpm bench --against <checkout> [--quick] [--profile] [row …]
-pnpm bench http [--quick] [--profile]
+pnpm bench http [--accounts] [--quick] [--profile]
 pnpm bench idle [--quick]
 pnpm bench logs --help
 
-Measures the kit beside the raw client and beside its peers, and with http the producer's API beside bare Fastify. Only
+Measures the kit beside the raw client and beside its peers, and with http the producer's API beside bare Fastify and
+beside the raw client behind Fastify. Only
 ratios of one run mean anything. With idle it counts what apps of 1, 10 and 100 channels ask of the broker while nothing
 is published.
 

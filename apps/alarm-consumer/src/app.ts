@@ -8,6 +8,7 @@ import {
   type ServiceLogger,
   withRequestIds,
 } from '@alarm-bus/service'
+import { createBusAlerts } from './bus-alerts/bus-alerts.ts'
 import type { AlarmConsumerConfig } from './config.ts'
 import { app } from './declaration.ts'
 import { createAlarmDelivery } from './delivery/alarm-delivery.ts'
@@ -34,23 +35,29 @@ export function createAlarmConsumer(config: AlarmConsumerConfig, logger: Service
     logger,
     pause: (reason) => observed.pause(reason, alarmToBot),
   })
+  const { on, pauseMs } = config.busAlerts
+  const alerts = on ? [createBusAlerts({ contracts, sinks: delivery.alerts, pauseMs, logger })] : []
   const observed = metrics.observe(
     createBus({
       contracts,
-      app,
+      app: { ...app, watchesBus: on },
       connection: config.connection,
       logger,
       streams: config.streams,
       responders: [alarmDeliveryResponder({ journal, records, sinks })],
       subscriber: {
         ...config.subscriber,
-        handlers: withRequestIds(metrics.handlers([{ ...alarmToBotHandler(delivery), uses: [records] }])),
+        handlers: withRequestIds(metrics.handlers([{ ...alarmToBotHandler(delivery), uses: [records, ...alerts] }])),
       },
     }),
   )
   journal.follow(observed.events)
   const bus: ServiceBus = {
     ...observed,
+    health() {
+      const { ready, checks } = observed.health()
+      return { ready, checks: [...checks, ...alerts.flatMap((each) => each.checks())] }
+    },
     async stop(timeoutMs) {
       const stopping = observed.stop(timeoutMs)
       delivery.stopWaiting()
@@ -59,7 +66,7 @@ export function createAlarmConsumer(config: AlarmConsumerConfig, logger: Service
       return report
     },
   }
-  return { http: createHttp({ config, logger, health: bus.health, metrics }), bus }
+  return { http: createHttp({ config, logger, health: () => bus.health(), metrics }), bus }
 }
 
 /** What a process that died had claimed is free when its deliveries come again, and not before: the store knows 3 s at least. */

@@ -1,10 +1,14 @@
 import { consumerConfig, readConfig, serviceConfig, versionOf } from '@alarm-bus/service'
+import { busAlertsConfig } from './bus-alerts/bus-alerts-config.ts'
 import { app } from './declaration.ts'
 import { sinksConfig } from './sinks-config.ts'
 
 export const version = versionOf(import.meta.url)
 
-const schema = serviceConfig({ app: app.name, defaultPort: 3001, version }).and(consumerConfig).and(sinksConfig)
+const schema = serviceConfig({ app: app.name, defaultPort: 3001, version })
+  .and(consumerConfig)
+  .and(sinksConfig)
+  .and(busAlertsConfig)
 
 export type AlarmConsumerConfig = ReturnType<typeof readAlarmConsumerConfig>
 

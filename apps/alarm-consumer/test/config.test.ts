@@ -141,3 +141,14 @@ test('every secret of a sink may come from a file', () => {
     ALARM_SLACK_URL_FILE: expect.stringContaining('cannot be read'),
   })
 })
+
+test('troubles of the bus are told of unless that is switched off', () => {
+  const of = (environment: Record<string, string>) =>
+    readAlarmConsumerConfig({ NODE_ENV: 'test', NATS_SERVERS: 'nats://127.0.0.1', ...environment }).busAlerts
+  expect(of({})).toEqual({ on: true, pauseMs: 300_000 })
+  expect(of({ ALARM_BUS_ALERTS: 'off', ALARM_BUS_ALERTS_PAUSE_MS: '1000' })).toEqual({ on: false, pauseMs: 1_000 })
+  expect(problems({ ALARM_BUS_ALERTS: 'no', ALARM_BUS_ALERTS_PAUSE_MS: '10' })).toEqual({
+    ALARM_BUS_ALERTS: expect.stringContaining('on, off'),
+    ALARM_BUS_ALERTS_PAUSE_MS: expect.stringContaining('1000'),
+  })
+})

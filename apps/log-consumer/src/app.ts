@@ -54,6 +54,7 @@ export async function createLogConsumer(config: LogConsumerConfig, logger: Servi
     metrics,
     database: () => store.database(),
     tail: () => store.tail,
+    recent: store.recent,
     tokens: config.tokens,
   })
   return { http, bus }

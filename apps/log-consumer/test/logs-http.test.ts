@@ -55,6 +55,7 @@ describe.each(KINDS)('GET /logs, %s', (kind) => {
       metrics: createMetrics(config),
       database: () => (asked++, store.database()),
       tail: () => store.tail,
+      recent: store.recent,
       tokens: [TOKEN, OTHER_TOKEN],
       exportIdleMs,
     })

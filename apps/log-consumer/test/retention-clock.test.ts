@@ -1,6 +1,7 @@
 import { collectLogs, waitFor } from '@alarm-bus/nats-kit/testing'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { Retention } from '../src/store/retention.ts'
+import { StoreUnavailable } from '../src/store/store-unavailable.ts'
 import { KINDS, startDatabases, type TestDatabase, type TestDatabases } from './support/databases.ts'
 import { DAY_MS, never, openStore as open, record, unlimited } from './support/records.ts'
 
@@ -79,4 +80,21 @@ test('what is held goes once something newer has come', async () => {
     what: 'the old one is gone',
   })
   await store.close()
+})
+
+test('a database that is not open yet is no failure of the retention', async () => {
+  const logs = collectLogs()
+  let asked = 0
+  const retention = new Retention(
+    () => {
+      asked++
+      throw new StoreUnavailable('the database cannot be used: not opened yet')
+    },
+    { ...unlimited, maxAgeMs: DAY_MS },
+    logs,
+  )
+  retention.start()
+  await waitFor(() => asked > 0)
+  await retention.stop()
+  expect(logs.lines).toEqual([])
 })

@@ -42,6 +42,7 @@ async function start(tokens: readonly string[] = []): Promise<Instance> {
     metrics: createMetrics(config),
     database: () => store.database(),
     tail: () => store.tail,
+    recent: store.recent,
     tokens,
   })
   const url = await http.listen({ port: 0, host: '127.0.0.1' })
@@ -203,7 +204,11 @@ describe('several instances', () => {
     await using here = await start()
     await using there = await start()
     const stream = await tail(here)
+    // It looks by itself, and does not wait until a reader asks again.
+    const { last } = await here.store.tail.range()
+    const noticed = here.store.tail.waitFor(last + 1, 600_000, never.signal)
     await there.store.save(record(1), never)
+    await noticed
     await stream.count(1)
     expect(seqsOf(stream)).toEqual([1])
   })

@@ -24,6 +24,8 @@ export interface Contender {
   readonly ask?: (message: BenchMessage) => Promise<BenchMessage>
   /** Hands every message of the stream, from the first, to `handle`, and acknowledges it when that has resolved. */
   consume(handle: Handle): Promise<Consumption>
+  /** Reads the first `count` messages of the stream in order, with no durable. Absent where a library has no such thing. */
+  readonly read?: (count: number, handle: (message: BenchMessage) => void) => Promise<void>
   /** Resolves when the broker has read everything written, acks among it. */
   flush(): Promise<void>
   close(): Promise<void>

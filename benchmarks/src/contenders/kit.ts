@@ -7,6 +7,7 @@ import {
   defineHandler,
   defineResponder,
   type Logger,
+  readChannel,
 } from '@alarm-bus/nats-kit'
 import { jetstreamManager } from '@nats-io/jetstream'
 import { benchContracts, type BenchMessage } from '../work/contracts.ts'
@@ -48,6 +49,14 @@ export const openKit: OpenContender = async (work): Promise<Contender> => {
     publish: (message: BenchMessage) => publisher.publish(channel, message),
     publishMany: (messages) => publisher.publishMany(channel, messages),
     publishStream: (messages) => publisher.publishStream(channel, messages),
+    async read(count, handle) {
+      let left = count
+      for await (const item of readChannel(connection, channel, { contracts, from: 'start' })) {
+        if (item.kind !== 'message') throw new Error(`${item.kind} in what was filled`)
+        handle(item.message)
+        if (--left === 0) break
+      }
+    },
     async consume(handle) {
       const subscriber = createSubscriber(connection, {
         contracts,

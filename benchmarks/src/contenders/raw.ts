@@ -50,6 +50,16 @@ export const openRaw: OpenContender = async (work): Promise<Contender> => {
     },
     publishMany: (messages) => publishBatch(js, target, messages),
     publishStream: (messages) => publishIngest(client, target, messages),
+    async read(count, handle) {
+      const ordered = await js.consumers.get(stream.name, { filter_subjects: channel.subject })
+      const messages = await ordered.consume({ max_messages: work.bound })
+      let left = count
+      for await (const message of messages) {
+        handle(benchSchema.parse(message.json()))
+        if (--left === 0) break
+      }
+      await messages.close()
+    },
     async consume(handle) {
       await manager.consumers.add(stream.name, consumerConfig(work, name, channel.subject))
       const messages = await open(js, work, stream.name, name)

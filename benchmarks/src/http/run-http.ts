@@ -1,16 +1,25 @@
 import { fileURLToPath } from 'node:url'
-import { startNatsServer } from '@alarm-bus/nats-server'
 import autocannon from 'autocannon'
+import { cpuSeconds } from '../measure/cpu-time.ts'
 import { median } from '../measure/statistics.ts'
+import { startHttpBroker } from './http-broker.ts'
 import { type ServerProcess, startServer } from './server-process.ts'
 
 const BARE = fileURLToPath(new URL('bare-server.ts', import.meta.url))
+const RAW = fileURLToPath(new URL('raw-server.ts', import.meta.url))
 const PRODUCER = fileURLToPath(import.meta.resolve('producer/package.json')).replace('package.json', 'src/main.ts')
 const PATH = '/channels/alarm-to-log/messages'
 const CONNECTIONS = 64
 const MESSAGE_BYTES = 256
-/** An acked, validated publish over HTTP, beside Fastify that does nothing. */
-export const HTTP_GOAL = 0.75
+/** The producer's rate over that of the raw client behind Fastify, and its processor time over bare Fastify's. */
+export const HTTP_GOALS = { rate: 2.2, processor: 1.5 } as const
+
+const CONTENDERS = {
+  bare: 'bare Fastify, nothing behind it',
+  raw: 'Fastify, zod, raw client with an id',
+  producer: 'producer',
+} as const
+type Contender = keyof typeof CONTENDERS
 
 export interface HttpScale {
   readonly rounds: number
@@ -21,58 +30,66 @@ export interface HttpScale {
 export interface HttpRound {
   readonly requestsPerSecond: number
   readonly p99Ms: number
+  /** Processor time of the server's process, in microseconds a request. */
+  readonly processorUs: number
 }
 
 export interface HttpFigures {
-  readonly bare: readonly HttpRound[]
-  readonly publish: readonly HttpRound[]
-  /** Requests a second of the producer, over those of bare Fastify: medians of one run. */
-  readonly ratio: number
+  readonly accounts: boolean
+  readonly rounds: Readonly<Record<Contender, readonly HttpRound[]>>
 }
 
 export interface HttpRunOptions {
   readonly scale: HttpScale
+  /** The broker as it ships, with an account for each app. */
+  readonly accounts: boolean
   readonly nodeOptions: readonly string[]
   readonly onProgress: (what: string) => void
 }
 
 /**
- * Both servers are processes of their own, and take turns.
+ * The servers are processes of their own, and take turns.
  *
  * @throws Error when an answer was not 202: a refused message would be a fast one.
  */
-export async function runHttp({ scale, nodeOptions, onProgress }: HttpRunOptions): Promise<HttpFigures> {
-  const broker = await startNatsServer({ jetstream: true })
+export async function runHttp({ scale, accounts, nodeOptions, onProgress }: HttpRunOptions): Promise<HttpFigures> {
+  const { server: broker, login } = await startHttpBroker(accounts)
   const servers: ServerProcess[] = []
+  const start = async (main: string, environment: Readonly<Record<string, string>>): Promise<ServerProcess> => {
+    const server = await startServer(main, environment, nodeOptions)
+    servers.push(server)
+    return server
+  }
   try {
-    const bare = await startServer(BARE, {}, nodeOptions)
-    servers.push(bare)
-    const producer = await startServer(
-      PRODUCER,
-      { NODE_ENV: 'test', NATS_SERVERS: broker.url, STREAMS: 'apply', PRODUCER_PORT: '0' },
-      nodeOptions,
-    )
-    servers.push(producer)
-    const rounds = { bare: [] as HttpRound[], publish: [] as HttpRound[] }
+    const producer = { NODE_ENV: 'test', NATS_SERVERS: broker.url, STREAMS: 'verify', PRODUCER_PORT: '0' }
+    const turns: readonly (readonly [Contender, ServerProcess])[] = [
+      ['bare', await start(BARE, {})],
+      [
+        'raw',
+        await start(RAW, {
+          RAW_SERVERS: broker.url,
+          ...(login && { RAW_USER: login.user, RAW_PASSWORD: login.password }),
+        }),
+      ],
+      ['producer', await start(PRODUCER, { ...producer, ...(login && { NATS_PRODUCER_PASSWORD: login.password }) })],
+    ]
+    const rounds: Record<Contender, HttpRound[]> = { bare: [], raw: [], producer: [] }
     for (let round = -scale.warmUps; round < scale.rounds; round++) {
-      const turns = [
-        ['bare', bare],
-        ['publish', producer],
-      ] as const
-      for (const [name, { url }] of round % 2 === 0 ? turns : turns.toReversed()) {
+      for (const [name, server] of round % 2 === 0 ? turns : turns.toReversed()) {
         onProgress(`http, ${round < 0 ? 'warm-up' : `round ${round + 1} of ${scale.rounds}`}: ${name}`)
-        const measured = await measure(url, scale.roundSeconds)
+        const measured = await measure(server, scale.roundSeconds)
         if (round >= 0) rounds[name].push(measured)
       }
     }
-    return { ...rounds, ratio: rateOf(rounds.publish) / rateOf(rounds.bare) }
+    return { accounts, rounds }
   } finally {
     await Promise.all(servers.map((server) => server.stop()))
     await broker.stop()
   }
 }
 
-async function measure(url: string, seconds: number): Promise<HttpRound> {
+async function measure({ url, pid }: ServerProcess, seconds: number): Promise<HttpRound> {
+  const before = cpuSeconds(pid)
   const result = await autocannon({
     url: `${url}${PATH}`,
     method: 'POST',
@@ -84,23 +101,33 @@ async function measure(url: string, seconds: number): Promise<HttpRound> {
   const refused = result.non2xx + result.errors + result.timeouts
   if (refused > 0)
     throw new Error(`${refused} of ${result.requests.total} requests to ${url} were not answered with 202`)
-  return { requestsPerSecond: result.requests.total / result.duration, p99Ms: result.latency.p99 }
-}
-
-function rateOf(rounds: readonly HttpRound[]): number {
-  return median(rounds.map(({ requestsPerSecond }) => requestsPerSecond))
+  const processorUs = ((cpuSeconds(pid) - before) * 1e6) / result.requests.total
+  return { requestsPerSecond: result.requests.total / result.duration, p99Ms: result.latency.p99, processorUs }
 }
 
 /** For a person. */
-export function httpTable({ bare, publish, ratio }: HttpFigures): string {
-  const line = (what: string, rounds: readonly HttpRound[]): string => {
-    const p99 = median(rounds.map(({ p99Ms }) => p99Ms))
-    return `  ${what.padEnd(34)}${rateOf(rounds).toFixed(0).padStart(8)} requests/s   p99 ${p99.toFixed(1)} ms`
-  }
+export function httpTable({ accounts, rounds }: HttpFigures): string {
+  const of = (name: Contender, figure: keyof HttpRound): number => median(rounds[name].map((round) => round[figure]))
+  const lines = (Object.keys(CONTENDERS) as Contender[]).map((name) => {
+    const rate = of(name, 'requestsPerSecond').toFixed(0).padStart(8)
+    const p99 = of(name, 'p99Ms').toFixed(1).padStart(6)
+    return `  ${CONTENDERS[name].padEnd(38)}${rate} requests/s   p99 ${p99} ms   ${of(name, 'processorUs').toFixed(1).padStart(6)} µs/request`
+  })
+  const rate = of('producer', 'requestsPerSecond') / of('raw', 'requestsPerSecond')
+  const processor = of('producer', 'processorUs') / of('bare', 'processorUs')
+  const goal = (what: string, isReached: boolean): string => `  ${what}: ${isReached ? 'reached' : 'missed'}`
+  const [own, theirs] = [of('producer', 'p99Ms'), of('raw', 'p99Ms')]
   return [
-    `http: POST, ${CONNECTIONS} connections, ${MESSAGE_BYTES} B`,
-    line('bare Fastify, nothing behind it', bare),
-    line('producer, validated and acked', publish),
-    `  ratio ${ratio.toFixed(2)}, the goal is ${HTTP_GOAL}: ${ratio >= HTTP_GOAL ? 'reached' : 'missed'}`,
+    `http: POST, ${CONNECTIONS} connections, ${MESSAGE_BYTES} B, ${accounts ? 'the configuration that ships' : 'one account'}`,
+    ...lines,
+    goal(
+      `rate ${rate.toFixed(2)} of the raw client behind Fastify, the goal is ${HTTP_GOALS.rate}`,
+      rate >= HTTP_GOALS.rate,
+    ),
+    goal(`p99 ${own.toFixed(1)} ms, the goal is at most its ${theirs.toFixed(1)} ms`, own <= theirs),
+    goal(
+      `processor time ${processor.toFixed(2)} of bare Fastify, the goal is at most ${HTTP_GOALS.processor}`,
+      processor <= HTTP_GOALS.processor,
+    ),
   ].join('\n')
 }

@@ -7,7 +7,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 export type DatabaseKind = 'sqlite' | 'postgres'
 export const DATABASE_KINDS: readonly DatabaseKind[] = ['sqlite', 'postgres']
 
-/** A database of a run's own; it goes with the run. */
+/** A database for one run. */
 export interface BenchmarkDatabase extends AsyncDisposable {
   /** What the app is told. */
   readonly environment: Readonly<Record<string, string>>
@@ -28,13 +28,27 @@ interface PostgresSupport {
   query<Row>(url: string, sql: string): Promise<Row[]>
 }
 
+/** A database of the run's own. */
 export async function makeDatabase(kind: DatabaseKind): Promise<BenchmarkDatabase> {
-  return kind === 'sqlite' ? makeSqlite() : makePostgres()
+  if (kind === 'sqlite') {
+    const folder = mkdtempSync(join(tmpdir(), 'alarm-bus-logs-'))
+    const remove = async (): Promise<void> => rmSync(folder, { recursive: true, force: true })
+    return sqliteAt(join(folder, 'logs.sqlite'), remove)
+  }
+  const { startPostgres } = await postgresSupport()
+  const server = await startPostgres()
+  return postgresAt(await server.createDatabase(), async () => server[Symbol.asyncDispose]())
 }
 
-function makeSqlite(): BenchmarkDatabase {
-  const folder = mkdtempSync(join(tmpdir(), 'alarm-bus-logs-'))
-  const place = join(folder, 'logs.sqlite')
+/** One that is there and stays. @param place a path, or an address. */
+export function databaseAt(place: string): { readonly kind: DatabaseKind; readonly database: BenchmarkDatabase } {
+  const stay = async (): Promise<void> => undefined
+  return place.startsWith('postgres')
+    ? { kind: 'postgres', database: postgresAt(place, stay) }
+    : { kind: 'sqlite', database: sqliteAt(place, stay) }
+}
+
+function sqliteAt(place: string, dispose: () => Promise<void>): BenchmarkDatabase {
   return {
     environment: { LOG_SQLITE_PATH: place },
     place,
@@ -49,18 +63,16 @@ function makeSqlite(): BenchmarkDatabase {
         database.close()
       }
     },
-    [Symbol.asyncDispose]: async () => rmSync(folder, { recursive: true, force: true }),
+    [Symbol.asyncDispose]: dispose,
   }
 }
 
-async function makePostgres(): Promise<BenchmarkDatabase> {
-  const { startPostgres, query } = (await import(pathToFileURL(SUPPORT).href)) as PostgresSupport
-  const server = await startPostgres()
-  const place = await server.createDatabase()
+function postgresAt(place: string, dispose: () => Promise<void>): BenchmarkDatabase {
   return {
     environment: { DATABASE_URL: place },
     place,
     async sizes() {
+      const { query } = await postgresSupport()
       const total = (table: string): string => `pg_total_relation_size('${table}')`
       const index = `${total('log_index')} + ${total('log_batches')} + ${total('log_segments')}`
       const [row] = await query<{ all: string; index: string }>(
@@ -69,6 +81,10 @@ async function makePostgres(): Promise<BenchmarkDatabase> {
       )
       return { all: Number(row?.all), index: Number(row?.index) }
     },
-    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: dispose,
   }
+}
+
+async function postgresSupport(): Promise<PostgresSupport> {
+  return (await import(pathToFileURL(SUPPORT).href)) as PostgresSupport
 }

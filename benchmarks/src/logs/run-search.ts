@@ -5,10 +5,10 @@ import { startNatsServer } from '@alarm-bus/nats-server'
 import { type ServerProcess, startServer } from '../http/server-process.ts'
 import { percentile } from '../measure/statistics.ts'
 import { COMMON_ENGLISH, COMMON_KOREAN, RARE_ENGLISH, RARE_KOREAN, requestIdAt } from './alarms.ts'
-import { type DatabaseKind, makeDatabase } from './databases.ts'
+import { type BenchmarkDatabase, type DatabaseKind, makeDatabase } from './databases.ts'
 
 const APP = fileURLToPath(import.meta.resolve('log-consumer/package.json')).replace('package.json', 'src/main.ts')
-export const STORE_TASK = fileURLToPath(new URL('store-task.ts', import.meta.url))
+const FILL_TASK = fileURLToPath(new URL('fill-task.ts', import.meta.url))
 const ROUNDS = 20
 const QUIET_MS = 50
 /** How often `/livez` is asked meanwhile, in milliseconds. */
@@ -39,7 +39,8 @@ function queriesFor(rows: number): Readonly<Record<string, string>> {
 export interface SearchFigures {
   readonly kind: DatabaseKind
   readonly rows: number
-  readonly fill: { readonly perSecond: number; readonly cpuMicros: number }
+  /** Undefined where it was filled before. */
+  readonly fill: FillFigures | undefined
   readonly sizes: { readonly all: number; readonly index: number }
   readonly queries: readonly QueryFigures[]
 }
@@ -55,15 +56,19 @@ interface QueryFigures {
   readonly livezMs: number
 }
 
-/** Stores so many logs, and asks the real app for its first page over them. */
-export async function runSearch(
-  kind: DatabaseKind,
-  rows: number,
-  onProgress: (what: string) => void,
-): Promise<SearchFigures> {
-  await using database = await makeDatabase(kind)
-  onProgress(`logs, ${kind}: storing ${rows} logs`)
-  const fill = await storeLogs({ checkout: '.', place: database.place, rows })
+export interface SearchOptions {
+  readonly kind: DatabaseKind
+  readonly rows: number
+  /** One that holds so many logs already; else one is made. */
+  readonly filled: BenchmarkDatabase | undefined
+  readonly onProgress: (what: string) => void
+}
+
+/** Asks the real app for its first page over so many logs. */
+export async function runSearch({ kind, rows, filled, onProgress }: SearchOptions): Promise<SearchFigures> {
+  await using database = filled ?? (await makeDatabase(kind))
+  onProgress(`logs, ${kind}: ${filled ? 'starting' : `filling in ${rows} logs`}`)
+  const fill = filled ? undefined : await fillIn(database.place, rows)
   const broker = await startNatsServer({ jetstream: true })
   const environment = { NODE_ENV: 'test', NATS_SERVERS: broker.url, STREAMS: 'apply', LOG_CONSUMER_PORT: '0' }
   const limits = { LOG_MAX_AGE_DAYS: '36500', LOG_MAX_MIB: '1000000' }
@@ -81,27 +86,20 @@ export async function runSearch(
   }
 }
 
-export interface StoreFigures {
-  readonly seconds: number
+interface FillFigures {
   readonly perSecond: number
   readonly cpuMicros: number
 }
 
-export async function storeLogs(options: {
-  readonly checkout: string
-  readonly place: string
-  readonly rows: number
-}): Promise<StoreFigures> {
-  const { checkout, place, rows } = options
-  const root = checkout === '.' ? fileURLToPath(new URL('../../..', import.meta.url)) : checkout
+async function fillIn(place: string, rows: number): Promise<FillFigures> {
   const child = spawn(
     process.execPath,
-    ['--conditions=@alarm-bus/source', STORE_TASK, '--checkout', root, '--database', place, '--rows', String(rows)],
+    ['--conditions=@alarm-bus/source', FILL_TASK, '--database', place, '--rows', String(rows)],
     { stdio: ['ignore', 'pipe', 'inherit'] },
   )
   let output = ''
   for await (const part of child.stdout) output += String(part)
-  return JSON.parse(output) as StoreFigures
+  return JSON.parse(output) as FillFigures
 }
 
 /** @param query undefined: nothing is asked for, so that it shows what the machine does by itself. */
@@ -149,8 +147,11 @@ function watchLivez(app: ServerProcess): { end(): Promise<number> } {
 
 export function searchTable({ kind, rows, fill, sizes, queries }: SearchFigures): string {
   const mib = (bytes: number): string => `${Math.round(bytes / 2 ** 20)} MiB`
+  const filled = fill
+    ? `; filled in at ${Math.round(fill.perSecond)} a second, ${fill.cpuMicros.toFixed(1)} µs of the processor each`
+    : ''
   return [
-    `${kind}, ${rows} logs: ${mib(sizes.all)}, of them ${mib(sizes.index)} index; stored at ${Math.round(fill.perSecond)} a second, ${fill.cpuMicros.toFixed(1)} µs of the processor each`,
+    `${kind}, ${rows} logs: ${mib(sizes.all)}, of them ${mib(sizes.index)} index${filled}`,
     `${'first page'.padEnd(38)}${['p50 ms', 'p95 ms', 'logs', '/livez ms'].map((head) => head.padStart(11)).join('')}`,
     ...queries.map(({ name, p50Ms, p95Ms, logs, isPart, livezMs }) => {
       const cells = [p50Ms.toFixed(1), p95Ms.toFixed(1), `${logs}${isPart ? '+' : ''}`, livezMs.toFixed(1)]

@@ -1,7 +1,7 @@
 import { consumeAllocationsRow, publishAllocationsRow } from './allocations.ts'
 import { publishManyRow, publishStreamRow } from './batches.ts'
 import { bothEndsRow, latencyRow } from './both-ends.ts'
-import { pullRow, pushRow } from './consume.ts'
+import { pullRow, pushRow, readRow } from './consume.ts'
 import { publishRow, replicatedPublishRow } from './publish.ts'
 import { requestsRow, singleRequestsRow } from './requests.ts'
 import type { Row } from './row.ts'
@@ -11,6 +11,7 @@ export const ALL_ROWS: readonly Row[] = [
   publishRow,
   pullRow,
   pushRow,
+  readRow,
   bothEndsRow,
   replicatedPublishRow,
   publishManyRow,

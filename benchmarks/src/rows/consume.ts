@@ -20,6 +20,19 @@ export const pullRow: Row = {
   work: { inFlight: 1, bound: 512, mode: 'pull', check: 'consumed' },
 }
 
+/**
+ * The kit's batched direct gets beside the client's ordered consumer, which is made again in each round. A consumer is
+ * faster by its nature: it sends while the last message is still read, and copies no headers.
+ */
+export const readRow: Row = {
+  ...shared,
+  name: 'read',
+  task: 'read',
+  title: 'read what is stored, no durable: decode, check',
+  goal: { kind: 'rate', atLeast: 0.2, orSaturated: false },
+  work: { inFlight: 1, bound: 512, mode: 'pull', check: 'consumed' },
+}
+
 export const pushRow: Row = {
   ...shared,
   name: 'push',

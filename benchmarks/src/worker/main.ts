@@ -10,6 +10,7 @@ import { startPublishManyTask } from './publish-many-task.ts'
 import { startPublishStreamTask } from './publish-stream-task.ts'
 import { startPublishTask } from './publish-task.ts'
 import { startRequestsTask } from './requests-task.ts'
+import { startReadTask } from './read-task.ts'
 import type { StartTask } from './task.ts'
 
 const TASKS: Readonly<Record<TaskName, StartTask>> = {
@@ -17,6 +18,7 @@ const TASKS: Readonly<Record<TaskName, StartTask>> = {
   'publish-many': startPublishManyTask,
   'publish-stream': startPublishStreamTask,
   consume: startConsumeTask,
+  read: startReadTask,
   'both-ends': startBothEndsTask,
   latency: startLatencyTask,
   requests: startRequestsTask,

@@ -2,7 +2,15 @@ import type { Loadable } from '../contenders/open.ts'
 import type { Work } from '../work/work.ts'
 import type { RoundResult } from './task.ts'
 
-export type TaskName = 'publish' | 'publish-many' | 'publish-stream' | 'consume' | 'both-ends' | 'latency' | 'requests'
+export type TaskName =
+  | 'publish'
+  | 'publish-many'
+  | 'publish-stream'
+  | 'consume'
+  | 'read'
+  | 'both-ends'
+  | 'latency'
+  | 'requests'
 
 /** What a contender's process is started with, as JSON in its first argument. */
 export interface Assignment {

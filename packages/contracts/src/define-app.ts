@@ -60,6 +60,11 @@ export interface AppOptions {
   readonly hears?: readonly Channel[]
   /** Whether it keeps in the stream's KV bucket which messages it handled, which takes permissions of its own. Default false. */
   readonly onceOnly?: boolean
+  /**
+   * Whether it watches the whole bus: that there are dead letters, how consumers stand, how full streams are. It takes
+   * permissions of its own, which read no message. One app of a bus may. Default false.
+   */
+  readonly watchesBus?: boolean
   /** The requests that it may send to the apps that answer them. Default none. */
   readonly asks?: readonly RequestContract[]
   /** The requests that it answers, and no other app does; its instances share them. Default none. */
@@ -81,6 +86,7 @@ export interface App {
   readonly reads: readonly Channel[]
   readonly hears: readonly Channel[]
   readonly onceOnly: boolean
+  readonly watchesBus: boolean
   readonly asks: readonly RequestContract[]
   readonly answers: readonly RequestContract[]
   readonly fanOutInstances: number
@@ -95,6 +101,7 @@ export interface App {
 export function defineApp(options: AppOptions): App {
   const { name, description, owner, publishes = [], idempotency = false, onceOnly = false } = options
   const { asks = [], answers = [], reads = [], hears = [] } = options
+  const { watchesBus = false } = options
   const { fanOutInstances = DEFAULT_FAN_OUT_INSTANCES, consuming = {} } = options
   const refuse = (why: string): never => {
     throw new ContractError(`app ${JSON.stringify(name)}: ${why}`)
@@ -138,6 +145,7 @@ export function defineApp(options: AppOptions): App {
     reads,
     hears,
     onceOnly,
+    watchesBus,
     asks,
     answers,
     fanOutInstances,

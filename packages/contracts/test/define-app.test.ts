@@ -13,7 +13,10 @@ test('a channel alone stands for one without settings, and defaults are filled i
     publishes: [],
     idempotency: false,
     handles: [{ channel: alarmToBot }, { channel: alarmToLog, maxDeliver: 7, retry }],
+    reads: [],
+    hears: [],
     onceOnly: false,
+    watchesBus: false,
     asks: [],
     answers: [],
     fanOutInstances: 3,
@@ -25,10 +28,12 @@ test.each<[Partial<AppOptions>, string]>([
   [{ name: 'An_App' }, 'kebab case'],
   [{ name: 'a'.repeat(49) }, 'kebab case'],
   [{ owner: ' ' }, 'owner is empty'],
-  [{ handles: [] }, 'it publishes nothing, handles nothing, asks nothing and answers nothing'],
+  [{ handles: [] }, 'it publishes, handles, asks, answers, reads and hears nothing'],
   [{ handles: [alarmToBot, { channel: alarmToBot }] }, '"alarm-to-bot" is declared twice'],
   [{ publishes: [alarmToLog, alarmToLog] }, '"alarm-to-log" is declared twice'],
   [{ handles: [{ channel: alarmToBot, maxDeliver: 0 }] }, 'maxDeliver must be a whole number from 1, not 0'],
+  [{ reads: [alarmToLog, alarmToLog] }, '"alarm-to-log" is declared twice'],
+  [{ hears: [alarmToLog, alarmToLog] }, '"alarm-to-log" is declared twice'],
   [{ idempotency: true }, 'declares idempotency and publishes nothing'],
   [{ handles: [], publishes: [alarmToBot], onceOnly: true }, 'declares onceOnly and handles nothing'],
   [{ consuming: { ackWaitMs: 0 } }, 'consuming.ackWaitMs must be a whole number from 1, not 0'],
@@ -37,4 +42,9 @@ test.each<[Partial<AppOptions>, string]>([
 ])('%j is refused, and says why', (options, why) => {
   expect(() => declare(options)).toThrow(ContractError)
   expect(() => declare(options)).toThrow(why)
+})
+
+test('an app may do nothing but read, and nothing but hear', () => {
+  expect(declare({ handles: [], reads: [alarmToBot] })).toMatchObject({ reads: [alarmToBot], handles: [] })
+  expect(declare({ handles: [], hears: [alarmToBot] })).toMatchObject({ hears: [alarmToBot], handles: [] })
 })

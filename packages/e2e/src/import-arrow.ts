@@ -35,7 +35,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   [OPS]: { knows: [CONTRACTS, ENVIRONMENT, KIT, SERVER] },
   '@alarm-bus/contract-tools': { knows: [CONTRACTS, KIT, OPS] },
   [GENERATORS]: { knows: [CONTRACTS] },
-  benchmarks: { knows: [CONTRACTS, KIT, SERVER, 'producer'] },
+  benchmarks: { knows: [CONTRACTS, KIT, SERVER, 'log-consumer', 'producer'] },
   '@alarm-bus/e2e': { knows: [CONTRACTS, KIT, SERVER, OPS, GENERATORS], knowsApps: true },
 }
 

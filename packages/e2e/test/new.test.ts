@@ -73,6 +73,13 @@ test(
       for (const app of ['billing', 'web-shop']) expect(services, file).toMatch(new RegExp(`^  ${app}:$`, 'm'))
     }
     expect(copy.read('observability/prometheus.yml')).toMatch(/targets: \[.*, billing:\d+, web-shop:\d+\]/)
+    // What is made from the sources is behind them, as after a merge; one command makes it again.
+    const behind = ['CHANNELS.md', 'nats.accounts.conf', 'packages/contracts/api/index.api.md']
+    const before = behind.map((file) => copy.read(file))
+    for (const file of behind) copy.append(file, '# behind\n')
+    copy.append('apps/billing/src/app.ts', '\n\n\n')
+    await inCopy('pnpm', 'fix')
+    expect(behind.map((file) => copy.read(file))).toEqual(before)
     // All of `pnpm check` that they are in: the root's tasks look at everything, the others at one package.
     const { scripts } = JSON.parse(copy.read('package.json')) as { readonly scripts: Readonly<Record<string, string>> }
     const tasks = /turbo run (.*) --continue/.exec(scripts['check'] ?? '')?.[1]?.split(' ') ?? []

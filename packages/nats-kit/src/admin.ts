@@ -36,10 +36,19 @@ export {
   redriveStreamName,
   withCompanions,
 } from './streams/companion-streams.ts'
+export {
+  ensureWatchConsumer,
+  isWatchConsumer,
+  WATCH_CONSUMER,
+  type WatchCursor,
+  watchConsumerFaults,
+  watchCursors,
+  watchSubjects,
+} from './bus-watch/watch-consumer.ts'
 export { listConsumers, listStreams } from './streams/list-all.ts'
 export { advisoryStreamName } from './streams/advisory-stream.ts'
 export { listenerSubject } from './core/listener-subjects.ts'
-export { directGetSubject, readSubjects } from './reading/read-subjects.ts'
+export { readSubjects } from './reading/read-subjects.ts'
 export { configHash } from './streams/config-hash.ts'
 export { INCARNATION_KEY, incarnationOf, isMigrating, MIGRATING_KEY, migrationName } from './streams/incarnation.ts'
 export { noteSubjects, onceBucketName, onceSubjects } from './streams/once-bucket.ts'

@@ -39,6 +39,19 @@ export { kvOnceStore, type LateOnceStore } from './once/late-once-store.ts'
 export { createMemoryOnceStore } from './once/memory-once-store.ts'
 export { onceOnly, type OnceOnlyOptions } from './once/once-only.ts'
 export type { OnceClaim, OnceKey, OnceRecord, OnceStore } from './once/once-store.ts'
+export type { WatchedConsumer, WatchedStream, WatchLook } from './bus-watch/look-at-bus.ts'
+export type { DeadLetterNotice } from './bus-watch/read-dead-letters.ts'
+export {
+  createStreamWatch,
+  type DeadLettersRead,
+  type StreamWatch,
+  type StreamWatchOptions,
+  type WatchPosition,
+} from './bus-watch/stream-watch.ts'
+export type { CursorPosition } from './bus-watch/watch-position.ts'
+export { watchName } from './bus-watch/watch-consumer.ts'
+export type { WatchLease } from './bus-watch/watch-lease.ts'
+export type { StoredRecord } from './once/conditional-records.ts'
 export type { WatchdogOptions } from './watchdog/options.ts'
 export { WatchdogCondition } from './condition.ts'
 export { ensureStreams, type EnsureStreamsOptions, type StreamMode } from './streams/ensure-streams.ts'

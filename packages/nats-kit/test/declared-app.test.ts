@@ -1,6 +1,6 @@
 import { type AppOptions, defineApp } from '@alarm-bus/contracts'
 import { expect, test } from 'vitest'
-import { type BusOptions, defineHandler, KitErrorCode, createBus } from '../src/index.ts'
+import { type BusOptions, defineHandler, defineListener, KitErrorCode, createBus } from '../src/index.ts'
 import { collectLogs, waitFor } from '../src/testing.ts'
 import { makeContracts, onEnd, startBroker } from './harness.ts'
 
@@ -46,6 +46,19 @@ test('what is not as declared is refused at start', () => {
     code,
     message: expect.stringContaining('holds ids to one message without declaring so'),
   })
+  const listener = defineListener(made.toLog, () => undefined)
+  expect(refused({ publishes: [made.toBot] }, { listeners: [listener] })).toMatchObject({
+    code,
+    message: expect.stringContaining(`hears ${made.toLog.name} without declaring so`),
+  })
+  expect(refused({ hears: [made.toBot, made.toLog] }, { listeners: [listener] })).toMatchObject({
+    code,
+    message: expect.stringContaining(`declares to hear ${made.toBot.name}, but has no listener`),
+  })
+  const bus = start({ reads: [made.toBot] }, {})
+  expect(() => bus.read(made.toLog, { from: 'start' })).toThrow(
+    expect.objectContaining({ code, message: expect.stringContaining(`does not declare that it reads`) }),
+  )
   expect(
     refused({ publishes: [made.toBot] }, { publisher: {}, connection: { servers: ['127.0.0.1:1'], name: 'other' } }),
   ).toMatchObject({ code, message: expect.stringContaining('the connection is called "other"') })

@@ -82,7 +82,11 @@ async function change(
   })
   const { mode = 'apply', replicas } = options
   const plans = await untilAnswered(deadline, () =>
-    ensureStreams(connection, options.streams, { mode, ...(replicas === undefined ? {} : { replicas }) }),
+    ensureStreams(connection, options.streams, {
+      mode,
+      watched: true,
+      ...(replicas === undefined ? {} : { replicas }),
+    }),
   )
   return plans.map(({ stream }) => {
     const applied = done.get(stream)

@@ -46,6 +46,8 @@ const schema = z
     NATS_MIGRATOR_USER: z.string().default('migrator'),
     NATS_MIGRATOR_PASSWORD: z.string().optional(),
     NATS_MIGRATOR_NKEY_SEED: nkeySeed,
+    NATS_ADMIN_CREDS_FILE: file,
+    NATS_MIGRATOR_CREDS_FILE: file,
     NATS_TLS_CA_FILE: file,
     NATS_TLS_CERT_FILE: file,
     NATS_TLS_KEY_FILE: file,
@@ -59,11 +61,14 @@ const schema = z
       context.addIssue({ code: 'custom', path: [variable], message })
     for (const user of ['ADMIN', 'MIGRATOR'] as const) {
       const variable = `NATS_${user}_PASSWORD` as const
-      if (raw[`NATS_${user}_NKEY_SEED`] !== undefined || !isDevSecret(raw[variable])) continue
+      if (hasKey(raw, user) || !isDevSecret(raw[variable])) continue
       report(variable, `is a password of the development set-up, refused ${production}`)
     }
-    if (raw.NATS_ADMIN_PASSWORD === undefined && raw.NATS_ADMIN_NKEY_SEED === undefined)
-      report('NATS_ADMIN_PASSWORD', `is not set, and no NATS_ADMIN_NKEY_SEED is; one of them is needed ${production}`)
+    if (raw.NATS_ADMIN_PASSWORD === undefined && !hasKey(raw, 'ADMIN'))
+      report(
+        'NATS_ADMIN_PASSWORD',
+        `is not set, and neither NATS_ADMIN_NKEY_SEED nor NATS_ADMIN_CREDS_FILE is; one of them is needed ${production}`,
+      )
   })
 
 /**
@@ -101,8 +106,14 @@ function parse(environment: Environment): Raw {
   throw new UsageError(`bad configuration: ${[...unread, ...unusable].join('; ')}`)
 }
 
-/** A seed goes before a password, of which `.env.example` always has one. With neither: a bare broker without users. */
+function hasKey(raw: Readonly<Record<string, unknown>>, user: 'ADMIN' | 'MIGRATOR'): boolean {
+  return raw[`NATS_${user}_NKEY_SEED`] !== undefined || raw[`NATS_${user}_CREDS_FILE`] !== undefined
+}
+
+/** Credentials and a seed go before a password, of which `.env.example` always has one. With neither: a bare broker without users. */
 function authOf(raw: Raw, user: 'ADMIN' | 'MIGRATOR'): ConnectionAuth | undefined {
+  const credsFile = raw[`NATS_${user}_CREDS_FILE`]
+  if (credsFile !== undefined) return { credsFile }
   const nkeySeed = raw[`NATS_${user}_NKEY_SEED`]
   if (nkeySeed !== undefined) return { nkeySeed }
   const password = raw[`NATS_${user}_PASSWORD`]

@@ -21,6 +21,7 @@ function grants(permission: string, subject: string): boolean {
 
 const everything = [
   ...apps,
+  defineApp({ ...declare, publishes: [alarmToLog], watchesBus: true }),
   defineApp({ ...declare, publishes: [alarmToLog], handles: [alarmToBot], onceOnly: true, fanOutInstances: 5 }),
 ]
 
@@ -50,6 +51,13 @@ test('what people write in a declaration stays a comment', () => {
   const comment = '# new-app: One. } # "two" Owner: a team.\n'
   expect(renderAccounts(permissions)['nats.accounts.conf']).toContain(`${comment}ALARM_BUS_NEW_APP {\n`)
   expect(renderAccounts(permissions, { oneAccount: true })['nats.permissions.conf']).toContain(`${comment}  {\n`)
+})
+
+test('of a bus one app watches', () => {
+  const both = ['one', 'two'].map((name) =>
+    appPermissions(defineApp({ ...declare, name, handles: [alarmToBot], watchesBus: true }), contracts),
+  )
+  expect(() => renderAccounts(both)).toThrow('one and two declare watchesBus')
 })
 
 test('no app takes the place of another user', () => {

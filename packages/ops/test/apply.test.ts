@@ -17,6 +17,9 @@ async function managerOf(broker: TestBroker): Promise<JetStreamManager> {
 /** As the set-up job of compose runs it: without the apps, asked nothing. */
 const JOB = ['apply', '--streams-only', '--yes'] as const
 
+/** For those who watch dead letters. */
+const CURSORS = ['BASQUIAT_STREAM_DLQ', 'BASQUIAT_STREAM_DLQ_SHARES'].map((stream) => `${stream}/dead-letter-watch`)
+
 test('creates, says nothing to do the second time, and shows a changed field before and after', async () => {
   await using broker = await startBroker()
   const manager = await managerOf(broker)
@@ -24,7 +27,9 @@ test('creates, says nothing to do the second time, and shows a changed field bef
   // As people run it: a process of its own.
   const first = await run(envOf(broker), ...JOB)
   expect(first).toMatchObject({ code: 0, err: '' })
-  expect(first.out).toMatch(new RegExp(`${STREAM_NAMES.map((name) => `${name}: created\n`).join('')}$`))
+  expect(first.out).toMatch(
+    new RegExp(`${[...STREAM_NAMES, ...CURSORS].map((name) => `${name}: created\n`).join('')}$`),
+  )
   expect((await manager.streams.list().next()).map(({ config }) => config.name).sort()).toEqual(STREAM_NAMES.toSorted())
 
   const second = await opsOf(broker, {}, ...JOB)
@@ -50,7 +55,7 @@ test('without a file and without --yes nobody said yes, so nothing is changed', 
   // Asked, and not answered with yes; then with it.
   const no = await opsOf(broker, { ANSWER: 'y' }, 'apply')
   expect(no).toMatchObject({ code: 1, err: 'ops apply: not confirmed; nothing was changed\n' })
-  expect(no.asked).toEqual(['12 to create. Type "yes" to do it: '])
+  expect(no.asked).toEqual(['14 to create. Type "yes" to do it: '])
   expect(await manager.streams.list().next()).toEqual([])
   expect(await opsOf(broker, { ANSWER: 'yes' }, 'apply')).toMatchObject({ code: 0 })
   expect(await manager.streams.list().next()).toHaveLength(STREAM_NAMES.length)
@@ -95,7 +100,7 @@ test('gives up on a broker that is not there after --wait-ms, and says where it 
   const url = `nats://127.0.0.1:${await freePort()}`
   const { code, err } = await runOps({ NATS_SERVERS: url }, ...JOB, '--wait-ms', '800')
   expect(code).toBe(1)
-  expect(err).toContain('NATS cannot be reached yet')
+  expect(err).toContain('waiting for the broker: ')
   expect(err).toContain(`no broker at ${url} within`)
 })
 
@@ -103,7 +108,7 @@ test('waits for a broker that comes later', async () => {
   const port = await freePort()
   const env = { NATS_SERVERS: `nats://127.0.0.1:${port}`, NATS_ADMIN_PASSWORD: authOf('admin').password }
   const running = start(env, ...JOB)
-  await waitFor(() => running.said.err.includes('cannot be reached yet'), { what: 'the first failed attempt' })
+  await waitFor(() => running.said.err.includes('waiting for the broker'), { what: 'the first failed attempt' })
   await using broker = await startBroker({ port })
   expect(broker.server.port).toBe(port)
   expect(await running.ended).toMatchObject({ code: 0, out: expect.stringContaining('BASQUIAT_STREAM: created') })

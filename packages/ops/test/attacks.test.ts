@@ -1,13 +1,14 @@
 import { readFileSync } from 'node:fs'
 import { type App, contracts } from '@alarm-bus/contracts'
+import { waitFor } from '@alarm-bus/nats-kit/testing'
 import { findNatsServer } from '@alarm-bus/nats-server'
-import type { NatsConnection } from '@nats-io/transport-node'
+import { connect, type NatsConnection } from '@nats-io/transport-node'
 import { expect, test } from 'vitest'
 import { readApps } from '../src/apps/read-apps.ts'
 import { applyStreams } from '../src/index.ts'
 import { appPermissions } from '../src/permissions/app-permissions.ts'
 import { renderAccounts } from '../src/permissions/render-accounts.ts'
-import { API_REQUESTS, attack, CHOSEN, targetsOf } from './attacks.ts'
+import { API_REQUESTS, attack, CHOSEN, headersOf, targetsOf } from './attacks.ts'
 import { authOf, startBroker, type TestBroker, type TestBrokerOptions } from './harness.ts'
 import { consumersOf } from './neighbours.ts'
 import { STREAM_NAMES } from './permissions.ts'
@@ -64,6 +65,8 @@ async function startBus(options: TestBrokerOptions = {}, withoutConsumersOf?: Ap
 async function stateFor(app: App, admin: NatsConnection): Promise<unknown> {
   const granted = grantedTo(app)
   const own = new Set(consumersOf(app).flatMap(({ durable }) => [durable, `${durable}_redrive`]))
+  // A cursor that its one reader sets as it likes, and no other app may.
+  if (app.watchesBus) own.add('dead-letter-watch')
   const ask = async <T>(subject: string, body: object): Promise<T> =>
     (await admin.request(`$JS.API.${subject}`, JSON.stringify(body))).json<T>()
   const { streams } = await ask<{ readonly streams: readonly string[] | null }>('STREAM.NAMES', {})
@@ -138,6 +141,42 @@ test.each(NAMED)(
   },
   120_000,
 )
+
+// Why publishing goes through the mapping between accounts, too (decisions/027).
+test('a user of the bus’s account that may publish its channels alone destroys nothing, and has acks stored as records of others', async () => {
+  const [app] = apps.filter(({ publishes, idempotency }) => publishes.length > 0 && idempotency) as [App]
+  const files = renderAccounts(apps.map((one) => appPermissions(one, contracts)))
+  const subjects = app.publishes.map(({ subject }) => JSON.stringify(subject)).join()
+  const rights = `publish: { allow: [${subjects}] }, subscribe: { allow: ["_INBOX_direct.>"] }`
+  const user = `users = [ { user: direct, password: direct, permissions { ${rights} } }\n`
+  const users = files['nats.permissions.conf'].replace('users = [', user)
+  await using broker = await startBus({ files: { ...files, 'nats.permissions.conf': users } })
+  const admin = await broker.raw('admin')
+  type State = Readonly<Record<string, { readonly created: string; readonly config: object; readonly theirs: unknown }>>
+  const keptOf = (state: State) =>
+    Object.entries(state).map(([name, { created, config }]) => ({ name, created, config }))
+  const before = (await stateFor(app, admin)) as State
+  const targets = targetsOf(app, apps)
+  const inboxPrefix = '_INBOX_direct'
+  const client = await connect({ servers: broker.server.url, user: 'direct', pass: 'direct', inboxPrefix })
+  const subject = app.publishes[0]?.subject ?? ''
+  for (const reply of targets) for (const body of ['', '{}']) client.publish(subject, body, { reply })
+  for (const set of headersOf(targets)) client.publish(subject, '{}', { headers: set })
+  await client.request(subject, '{}')
+  await client.close()
+  const stored = async () => {
+    const { state } = (
+      await admin.request(`$JS.API.STREAM.INFO.KV_${STREAM_NAMES[0]}_ONCE`, '{"subjects_filter":">"}')
+    ).json<{
+      readonly state: { readonly subjects: object }
+    }>()
+    return Object.keys(state.subjects).filter((one) => one.endsWith('.7'))
+  }
+  await waitFor(async () => (await stored()).length > 0, { what: 'an ack that is stored as a record' })
+  const after = (await stateFor(app, admin)) as State
+  expect(keptOf(after)).toEqual(keptOf(before))
+  expect(after).not.toEqual(before)
+}, 120_000)
 
 test.each(NAMED.filter(({ app }) => app.handles.length > 0))(
   'an ack subject of $name that names another’s consumer where a number belongs asks for nothing',

@@ -5,6 +5,7 @@ import { findNatsServer, startNatsServer } from '@alarm-bus/nats-server'
 import { connect } from '@nats-io/transport-node'
 import { describe, expect, test } from 'vitest'
 import { readApps } from '../src/apps/read-apps.ts'
+import { LIMITS } from '../src/permissions/render-accounts.ts'
 import { passwordVariable } from '../src/permissions/user-variables.ts'
 import { brokerNames, environmentOf } from './cluster-harness.ts'
 import { authOf, confPath, devEnvironment, repository, startBroker, wholeConf } from './harness.ts'
@@ -62,6 +63,17 @@ describe('nats.setup.conf', () => {
     for (const user of [...apps, 'admin', 'migrator', 'sys']) {
       expect((await broker.raw(user)).info?.headers, user).toBe(true)
     }
+  })
+
+  test('gives the bus’s account what its claims say in operator mode', () => {
+    const { streams, consumer } = LIMITS.jetStream
+    const { conn, subs, payload } = LIMITS.bus
+    expect(conf).toContain(
+      `jetstream { max_streams: ${streams}, max_consumers: ${consumer}, max_bytes_required: true }`,
+    )
+    expect(conf).toContain(
+      `limits { max_connections: ${conn}, max_subscriptions: ${subs}, max_payload: ${payload / 1_024}KB }`,
+    )
   })
 
   test('takes `always` for the sync interval, as compose gives it', async () => {

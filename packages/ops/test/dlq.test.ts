@@ -144,7 +144,7 @@ describe('pnpm ops dlq', () => {
       NATS_MIGRATOR_PASSWORD: authOf('migrator').password,
     }
     const ops = (...args: string[]) => runOps(args, operator)
-    const said = `2 messages redriven to ${consumer}, and nobody reads them`
+    const said = `2 messages redriven to ${consumer}, which has no reader`
     const prune = ['consumers', 'prune', '--apply', '--apps', 'log-consumer', '--grace', '1ms'] as const
     expect((await ops(...prune)).out).toContain(said)
     expect((await dlq(['list'])).out).toContain(said)

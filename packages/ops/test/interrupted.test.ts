@@ -1,9 +1,10 @@
+import { readFileSync } from 'node:fs'
 import { alarmToBot, contracts } from '@alarm-bus/contracts'
 import { withCompanions } from '@alarm-bus/nats-kit/admin'
 import { waitFor } from '@alarm-bus/nats-kit/testing'
 import { AckPolicy, type JetStreamManager, jetstreamManager, StorageType } from '@nats-io/jetstream'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { applyDeclared, authOf, makeConsumers, startBroker, type TestBroker } from './harness.ts'
+import { applyDeclared, authOf, makeConsumers, repository, startBroker, type TestBroker } from './harness.ts'
 import { STREAM_NAMES } from './permissions.ts'
 import { start } from './run-script.ts'
 import { startConsumer } from './traffic.ts'
@@ -219,8 +220,32 @@ test('two applies at once: the second one waits, and says for whom', async () =>
 test('two applies that begin at the same moment: both end well, and each change is made once', async () => {
   const [one, other] = await Promise.all([ops('apply', '--yes'), ops('apply', '--yes')])
   expect({ codes: [one.code, other.code], err: one.err + other.err }).toMatchObject({ codes: [0, 0] })
-  expect(`${one.out}${other.out}`.match(/: created\n/g)).toHaveLength(STREAM_NAMES.length + 6)
-  expect(one.err + other.err).toContain('waiting for another apply')
+  // With the cursors of dead letters.
+  expect(`${one.out}${other.out}`.match(/: created\n/g)).toHaveLength(STREAM_NAMES.length + 8)
+})
+
+test('a broker whose nats.admin.conf is older: the apply says that it would not notice another one', async () => {
+  await broker[Symbol.asyncDispose]()
+  const older = readFileSync(`${repository}nats.admin.conf`, 'utf8').replaceAll(/,? *"alarm-bus\.apply"/g, '')
+  broker = await startBroker({ files: { 'nats.admin.conf': older } as never })
+  const { code, err } = await ops('apply', '--yes')
+  expect({ code, err }).toEqual({
+    code: 0,
+    err: expect.stringContaining('another apply would not be noticed; renew nats.admin.conf'),
+  })
+  expect((await ops('plan')).code).toBe(0)
+})
+
+test('a broker whose nats.admin.conf is older: the cursors of dead letters are said to be missing, and all else is made', async () => {
+  await broker[Symbol.asyncDispose]()
+  const lines = readFileSync(`${repository}nats.admin.conf`, 'utf8').split('\n')
+  const older = lines.filter((line) => !line.includes('dead-letter-watch')).join('\n')
+  broker = await startBroker({ files: { 'nats.admin.conf': older } as never })
+  const { code, out } = await ops('apply', '--yes')
+  expect(code).toBe(0)
+  expect(out).toMatch(/BASQUIAT_STREAM_DLQ\/dead-letter-watch: blocked: .*reload the broker with the nats\.admin\.conf/)
+  expect(out).toContain('BASQUIAT_STREAM_DLQ: created\n')
+  expect((await ops('plan')).out).toContain('2 to create')
 })
 
 test('a consumer that somebody else paused is shown, and left alone', async () => {
@@ -236,7 +261,7 @@ test('a consumer that somebody else paused is shown, and left alone', async () =
   expect((await consumer()).paused).toBe(true)
   expect(out).toContain('nothing to do')
   expect((await ops('plan')).out).toContain(
-    `${NAME}: left alone: paused on the broker for 10 min more, by somebody else; 2 messages unread\n`,
+    `${NAME}: left alone: paused on the broker for 10 min more by another tool; 2 messages unread\n`,
   )
 })
 

@@ -21,6 +21,7 @@ export function mayDo(app: App): readonly Attempt[] {
   const handled = app.handles.map(({ channel }) => channel)
   const streams = [...new Set([...app.publishes, ...handled, ...app.reads].map(streamOf))]
   const readsFrom = new Set(handled.map(streamOf))
+  const watched = app.watchesBus ? contracts.streams.map(({ name }) => name) : []
   const claimsFor = app.idempotency ? [...new Set(app.publishes.map(streamOf))] : []
   return [
     ...publishes(app.publishes.flatMap(({ subject }) => [subject, `core.${subject}`])),
@@ -38,10 +39,11 @@ export function mayDo(app: App): readonly Attempt[] {
     ...publishes(
       [
         // Not those that hold a subject for each message: a look at all of these holds up the requests of every app.
-        ...streams,
-        ...[...readsFrom].map((stream) => `${stream}_REDRIVE`),
+        ...new Set([...streams, ...watched]),
+        ...[...new Set([...readsFrom, ...watched])].map((stream) => `${stream}_REDRIVE`),
       ].map((stream) => `$JS.API.STREAM.INFO.${stream}`),
     ),
+    ...(app.watchesBus ? contracts.streams.flatMap(({ name }) => watchAttempts(app.name, name)) : []),
     ...publishes(
       [...new Set(app.reads.map(streamOf))].flatMap((stream) => [
         `$JS.API.DIRECT.GET.${stream}`,
@@ -51,6 +53,36 @@ export function mayDo(app: App): readonly Attempt[] {
     ...publishes(app.asks.map(({ subject }) => subject)),
     ...subscribes([`_INBOX_${app.name}.>`, ...app.hears.map(({ subject }) => `core.${subject}`)]),
     ...answers(app.name, app.answers),
+  ]
+}
+
+/** Headers of dead letters by a cursor that is there, how consumers stand, its own records. */
+export function watchAttempts(app: string, stream: string): readonly Attempt[] {
+  const record = `$KV.${stream}_ONCE.${app}_watch.position`
+  return publishes([
+    ...[`${stream}_DLQ`, `${stream}_DLQ_SHARES`].flatMap((letters) => [
+      `$JS.API.CONSUMER.INFO.${letters}.dead-letter-watch`,
+      `$JS.API.CONSUMER.MSG.NEXT.${letters}.dead-letter-watch`,
+      `$JS.API.CONSUMER.RESET.${letters}.dead-letter-watch`,
+    ]),
+    `$JS.API.CONSUMER.LIST.${stream}`,
+    `$JS.API.CONSUMER.LIST.${stream}_REDRIVE`,
+    record,
+    `$JS.API.DIRECT.GET.KV_${stream}_ONCE.${record}`,
+  ])
+}
+
+/** What would show the bodies of dead letters, or end the watch: whoever makes the streams makes the cursor. */
+function pastTheWatch(stream: string): readonly string[] {
+  return [
+    `$JS.API.CONSUMER.CREATE.${stream}_DLQ.dead-letter-watch`,
+    `$JS.API.CONSUMER.CREATE.${stream}_DLQ.dead-letter-watch.dead-letter.${stream}.*.*.*`,
+    `$JS.API.CONSUMER.DURABLE.CREATE.${stream}_DLQ.dead-letter-watch`,
+    `$JS.API.CONSUMER.DELETE.${stream}_DLQ.dead-letter-watch`,
+    `$JS.API.CONSUMER.PAUSE.${stream}_DLQ.dead-letter-watch`,
+    `$JS.ACK.${stream}_DLQ.dead-letter-watch.1.1.1.1.0`,
+    `$JS.API.CONSUMER.LIST.${stream}_DLQ`,
+    `$JS.API.CONSUMER.NAMES.${stream}_DLQ`,
   ]
 }
 
@@ -83,6 +115,8 @@ export function mayNotDo(app: App, all: readonly App[]): readonly Attempt[] {
     ...publishes(STREAM_NAMES.map((stream) => `$JS.API.STREAM.INFO.${stream}`)),
     ...publishes(STREAM_NAMES.map((stream) => `$JS.API.DIRECT.GET.${stream}`)),
     ...contracts.streams.flatMap(({ name }) => publishes(pastStream(name, [app, ...others]))),
+    ...contracts.streams.flatMap(({ name }) => publishes(pastTheWatch(name))),
+    ...contracts.streams.flatMap(({ name }) => all.flatMap((one) => watchAttempts(one.name, name))),
     ...publishes(['INFO', 'STREAM.LIST', 'STREAM.NAMES', 'STREAM.INFO.ANOTHER'].map((verb) => `$JS.API.${verb}`)),
     ...publishes(['$SYS.REQ.SERVER.PING', '$SYS.REQ.ACCOUNT.ALARM_BUS.INFO', 'alarm.to.nobody']),
     // What is delivered to an app comes from the server alone.

@@ -32,6 +32,9 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true })
 })
 
+/** Streams that have a cursor for those who watch dead letters. */
+const CURSORS = ['BASQUIAT_STREAM_DLQ', 'BASQUIAT_STREAM_DLQ_SHARES']
+
 const ops = (command: string, ...flags: string[]) => opsOf(broker, {}, command, ...flags)
 const plan = async () => JSON.parse((await ops('plan', '--json')).out) as Plan
 const setUp = () => applyDeclared(broker)
@@ -49,7 +52,7 @@ test('an empty broker: every stream and consumer with its fields, exit code 2; t
     /^BASQUIAT_STREAM\/log-consumer_alarm-to-log: create\n( .*\n)+? {2}filter_subject: "alarm.to.log"\n/m,
   )
   expect(out).toContain('BASQUIAT_STREAM_REDRIVE/log-consumer_alarm-to-log_redrive: create\n')
-  expect(out).toContain('12 to create; nothing was changed, `pnpm ops apply` does it\n')
+  expect(out).toContain('14 to create; nothing was changed, `pnpm ops apply` does it\n')
   expect(await manager.streams.list().next()).toEqual([])
 
   await setUp()
@@ -58,6 +61,31 @@ test('an empty broker: every stream and consumer with its fields, exit code 2; t
   expect(notes).toEqual([])
   const done = await ops('plan')
   expect(done).toMatchObject({ code: 0, out: expect.stringContaining('nothing to do: the broker is as declared\n') })
+})
+
+test('a cursor of dead letters that is gone, or would show bodies, is made again', async () => {
+  await setUp()
+  const [letters = '', shares = ''] = CURSORS
+  await manager.consumers.delete(letters, 'dead-letter-watch')
+  const migrator = await jetstreamManager(await broker.raw('migrator'), { checkAPI: false })
+  await manager.consumers.delete(shares, 'dead-letter-watch')
+  await migrator.consumers.add(shares, {
+    durable_name: 'dead-letter-watch',
+    ack_policy: AckPolicy.None,
+    filter_subject: 'dead-letter-share.BASQUIAT_STREAM.*',
+  })
+  expect((await plan()).changes).toMatchObject([
+    { action: 'create', stream: letters, consumer: 'dead-letter-watch' },
+    {
+      action: 'update',
+      stream: shares,
+      consumer: 'dead-letter-watch',
+      fields: [{ field: 'headers_only', before: null, after: true }],
+    },
+  ])
+  expect(await ops('apply', '--streams-only', '--yes')).toMatchObject({ code: 0 })
+  expect((await manager.consumers.info(shares, 'dead-letter-watch')).config.headers_only).toBe(true)
+  expect((await plan()).changes).toEqual([])
 })
 
 test('a stream says whose it is, and whether it was changed by hand or declared otherwise', async () => {
@@ -126,6 +154,7 @@ test('apply does the plan of the file, and nothing when the broker has changed s
   expect(JSON.parse(done.out)).toMatchObject({
     applied: [
       ...STREAM_NAMES.map((stream) => ({ action: 'create', stream })),
+      ...CURSORS.map((stream) => ({ action: 'create', stream, consumer: 'dead-letter-watch' })),
       ...Array.from({ length: 6 }, () => ({ action: 'create', consumer: expect.any(String) })),
     ],
     notes: expect.arrayContaining([{ kind: 'unknown', stream: 'OTHER', messages: 0 }]),
@@ -203,6 +232,7 @@ test('a limit below what a stream holds removes messages, so it needs its name a
   const declared = declare(contracts, undefined, undefined)
   const holding = (maxMessages: number) => ({
     ...declared,
+    cursors: [],
     streams: declared.streams.map((one) => (one.name === 'BASQUIAT_STREAM' ? { ...one, max_msgs: maxMessages } : one)),
   })
   const make = async (maxMessages: number, destroy: readonly string[] = []) =>

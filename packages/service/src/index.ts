@@ -4,6 +4,7 @@ export { type ConsumerConfig, consumerConfig } from './config/consumer-config.ts
 export { ALWAYS, oneOf, secret, wholeNumber } from './config/pieces.ts'
 export { readConfig } from './config/read-config.ts'
 export { type AppIdentity, type LogLevel, type ServiceConfig, serviceConfig } from './config/service-config.ts'
+export type { LogFormat } from './log-format.ts'
 export { answerClientError } from './http/client-error.ts'
 export { createHttp, type HttpOptions } from './http/create-http.ts'
 export { createPlaces, type Place, type Places, type PlacesOptions } from './http/places.ts'

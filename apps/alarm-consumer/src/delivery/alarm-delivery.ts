@@ -1,9 +1,13 @@
-import { createMemoryOnceStore, type MessageContext, type OnceStore, type Resume } from '@alarm-bus/nats-kit'
+import { createMemoryOnceStore, type MessageContext, type OnceStore, type Resume, watchName } from '@alarm-bus/nats-kit'
 import type { ServiceLogger } from '@alarm-bus/service'
+import { app } from '../declaration.ts'
 import type { Alarm, AlarmSink } from '../sinks/alarm-sink.ts'
 import { Circuit } from './circuit.ts'
-import { deliverToAll, type Destination } from './deliver-to-all.ts'
+import { deliverToAll, type Destination, eachOnce, type SinkDelivery } from './deliver-to-all.ts'
 import type { DeliveryJournal } from './delivery-journal.ts'
+
+/** What was sent of alerts is kept with what the watch has to remember, where the app may write. */
+const ALERT_SENDER = `${watchName(app.name)}.sent`
 
 export interface AlarmDeliveryOptions {
   readonly sinks: readonly AlarmSink[]
@@ -19,6 +23,8 @@ export interface AlarmDeliveryOptions {
 /** The way from a handler to all sinks: once each, each behind a circuit of its own. */
 export interface AlarmDelivery {
   deliver(alarm: Alarm, context: MessageContext): Promise<void>
+  /** The same sinks behind the same circuits, for what is no message of a channel. */
+  readonly alerts: readonly SinkDelivery[]
   /** Alarms that wait for a sink go back to the broker; those under way go on. */
   stopWaiting(): void
   close(): Promise<void>
@@ -39,6 +45,7 @@ export function createAlarmDelivery(options: AlarmDeliveryOptions): AlarmDeliver
   }))
   return {
     deliver: deliverToAll(destinations, journal),
+    alerts: eachOnce(destinations, (sink) => `${ALERT_SENDER}.${sink}`),
     stopWaiting: () => circuits.forEach((each) => each.stop()),
     async close() {
       await Promise.all(sinks.map((sink) => sink.close()))

@@ -32,6 +32,28 @@ export interface Destination {
   send(alarm: Alarm, signal: AbortSignal): Promise<void>
 }
 
+/** One sink, to which each alarm goes once. */
+export interface SinkDelivery {
+  readonly name: string
+  /** Rejects as `AlarmSink.send`, and with `RetryLater` where the sink or another delivery asks to wait. */
+  deliver(alarm: Alarm, context: MessageContext): Promise<void>
+}
+
+/** @param recorded what stands in the consumer's place where it is recorded what was sent to a sink. */
+export function eachOnce(
+  destinations: readonly Destination[],
+  recorded: (sink: string) => string,
+): readonly SinkDelivery[] {
+  return destinations.map((destination) => ({
+    name: destination.name,
+    deliver: async (alarm, context) =>
+      onceOnly(sending(destination, alarm), destination).handle(
+        alarm as never,
+        new SinkContext(context, recorded(destination.name)),
+      ),
+  }))
+}
+
 /**
  * Hands an alarm to every sink at once.
  *
@@ -45,14 +67,7 @@ export function deliverToAll(
   journal?: DeliveryJournal,
 ): (alarm: Alarm, context: MessageContext) => Promise<void> {
   const refused = new RefusedAlarms()
-  const each = destinations.map((destination) => ({
-    name: destination.name,
-    deliver: (alarm: Alarm, context: MessageContext) =>
-      onceOnly(sending(destination, alarm), destination).handle(
-        alarm as never,
-        new SinkContext(context, recordedAs(destination.name)),
-      ),
-  }))
+  const each = eachOnce(destinations, recordedAs)
   const names = destinations.map(({ name }) => name)
   return async (alarm, context) => {
     journal?.begun(alarm, names)

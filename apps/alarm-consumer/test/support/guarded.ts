@@ -27,6 +27,8 @@ export const BUCKET = `KV_${STREAM}_ONCE`
 /** The broker on nats.setup.conf, with its users, and apps that look at its streams and change none. */
 export interface Guarded extends AsyncDisposable {
   readonly broker: NatsServer
+  /** Kills the broker and starts it again on what it had stored. */
+  restartBroker(): Promise<void>
   /** Streams with all that is beside them, as a set-up job applies them. */
   apply(): Promise<void>
   /** The app with its own user. It ends with the broker. */
@@ -36,15 +38,13 @@ export interface Guarded extends AsyncDisposable {
   publish(message: string): Promise<number>
   /** Whether the consumer has no more to deliver, and none of it again. */
   isSettled(consumer: string): Promise<boolean>
-  /** What the bucket says of an alarm and a sink, asked by the app's own user. */
-  recordOf(sink: string, seq: number): Promise<string | undefined>
+  /** What the bucket says of an alarm and a sink, asked by the app's own user. Of an alert `seq` is its slot. */
+  recordOf(sink: string, seq: number, sender?: string): Promise<string | undefined>
 }
 
 export async function startGuarded(): Promise<Guarded> {
-  const broker = await startTestBroker({
-    config: fileURLToPath(new URL('nats.setup.conf', repository)),
-    env: environment,
-  })
+  const configured = { config: fileURLToPath(new URL('nats.setup.conf', repository)), env: environment }
+  let broker = await startTestBroker(configured)
   const opened = new Map<string, Promise<Connection>>()
   const apps: AppProcess[] = []
   const as = (user: string): Promise<Connection> => {
@@ -57,10 +57,17 @@ export async function startGuarded(): Promise<Guarded> {
   const ask = async (user: string, subject: string, payload?: string) =>
     (await as(user)).client.request(subject, payload, { timeout: 5_000 })
   return {
-    broker,
+    get broker() {
+      return broker
+    },
+    async restartBroker() {
+      const { port, storeDir } = broker
+      await broker.kill()
+      broker = await startTestBroker({ ...configured, port, storeDir })
+    },
     as,
     async apply() {
-      await ensureStreams(await as('admin'), contracts.streams, { mode: 'apply' })
+      await ensureStreams(await as('admin'), contracts.streams, { mode: 'apply', watched: true })
     },
     start(sinks) {
       const started = startConsumer(broker.url, {
@@ -84,8 +91,8 @@ export async function startGuarded(): Promise<Guarded> {
       const info = (await ask('admin', `$JS.API.CONSUMER.INFO.${STREAM}.${consumer}`)).json<Record<string, number>>()
       return info['num_pending'] === 0 && info['num_ack_pending'] === 0
     },
-    async recordOf(sink, seq) {
-      const subjects = { subjects_filter: `$KV.*.${CONSUMER}.${sink}.${seq}.*` }
+    async recordOf(sink, seq, sender = CONSUMER) {
+      const subjects = { subjects_filter: `$KV.*.${sender}.${sink}.${seq}.*` }
       const { state } = (await ask('admin', `$JS.API.STREAM.INFO.${BUCKET}`, JSON.stringify(subjects))).json<{
         state: { subjects?: Record<string, number> }
       }>()

@@ -73,6 +73,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
         .addColumn('id', id, (column) => column.primaryKey())
         .addColumn('entries', 'integer', (column) => column.notNull())
         .addColumn('bytes', 'bigint', (column) => column.notNull())
+        .addColumn('unlimited', 'integer', (column) => column.notNull().defaultTo(0))
         .addColumn('min_ms', 'bigint', (column) => column.notNull())
         .addColumn('min_stream', 'text', (column) => column.notNull())
         .addColumn('min_seq', 'bigint', (column) => column.notNull())

@@ -50,6 +50,8 @@ export interface SegmentRow {
   readonly entries: number
   /** What its parts take, about. */
   readonly bytes: number
+  /** Rows whose texts have more tokens than are indexed. */
+  readonly unlimited: number
   readonly min_ms: number
   readonly min_stream: string
   readonly min_seq: number

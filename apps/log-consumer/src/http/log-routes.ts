@@ -8,6 +8,7 @@ import { findOne } from '../query/find-one.ts'
 import { readPage } from '../query/read-page.ts'
 import type { Scan } from '../query/scan-logs.ts'
 import type { LogEntry } from '../store/log-row.ts'
+import type { RecentRows } from '../store/recent-rows.ts'
 import type { LiveTail } from '../tail/live-tail.ts'
 import { requireBearer } from './bearer.ts'
 import { badQuery, checked, queryIssue } from './checked-query.ts'
@@ -19,6 +20,7 @@ export interface LogRoutesOptions {
   /** @throws StoreUnavailable while there is none. */
   readonly database: () => Database
   readonly tail: () => LiveTail
+  readonly recent: RecentRows
   /** Whoever has one may read. Empty: everybody may. */
   readonly tokens: readonly string[]
   /** An export that nobody has read from for so long gives way to anybody, in milliseconds; 5 s by default. */
@@ -36,6 +38,7 @@ export async function logRoutes(http: FastifyInstance, options: LogRoutesOptions
   await http.register(accepts)
   http.decorateRequest('reader', undefined)
   if (options.tokens.length > 0) http.addHook('onRequest', requireBearer(options.tokens))
+  const { recent } = options
   const readers = createReaders(http, options.exportIdleMs)
   // A HEAD would read all that it does not send.
   http.get('/logs', { exposeHeadRoute: false }, async (request, reply) => {
@@ -49,17 +52,17 @@ export async function logRoutes(http: FastifyInstance, options: LogRoutesOptions
       order: query.order ?? query.cursor?.order ?? 'desc',
       ...(query.cursor && { after: query.cursor.key }),
     }
-    if (format === 'json') return readPage(options.database(), scan, limitOf(query), signal)
+    if (format === 'json') return readPage(options.database(), scan, limitOf(query), signal, recent)
     const { type } = WRITERS[format]
-    const steps = findLogs(options.database(), scan, signal)
+    const steps = findLogs(options.database(), scan, signal, recent)
     const text = await exportLogs(WRITERS[format], steps, query.limit ?? Number.POSITIVE_INFINITY, place.moved)
     return reply.type(type).header('content-disposition', `attachment; filename="logs.${format}"`).send(text)
   })
-  oneLogRoute(http, readers, options.database)
+  oneLogRoute(http, readers, options)
   streamRoute(http, readers, options.tail)
 }
 
-function oneLogRoute(http: FastifyInstance, readers: Readers, database: () => Database): void {
+function oneLogRoute(http: FastifyInstance, readers: Readers, { database, recent }: LogRoutesOptions): void {
   http.get<{ Params: { readonly stream: string; readonly seq: string } }>(
     '/logs/:stream/:seq',
     { exposeHeadRoute: false },
@@ -68,7 +71,7 @@ function oneLogRoute(http: FastifyInstance, readers: Readers, database: () => Da
       const { signal } = readers.enter('pages', request, reply)
       protect(reply)
       const isPossible = /^(0|[1-9]\d{0,15})$/.test(seq) && Number.isSafeInteger(Number(seq)) && !/\p{C}/u.test(stream)
-      const found = isPossible ? await findOne(database(), { stream, seq: Number(seq) }, signal) : undefined
+      const found = isPossible ? await findOne(database(), { stream, seq: Number(seq) }, signal, recent) : undefined
       if (found) return found
       throw new Problem({
         status: 404,

@@ -22,7 +22,7 @@ export class ByteWriter {
     this.#bytes[this.#length++] = rest
   }
 
-  /** A whole number of either sign, small where it is near 0. */
+  /** A whole number of either sign, up to 2^52 from 0, small where it is near 0. */
   difference(value: number): void {
     this.number(value < 0 ? -value * 2 - 1 : value * 2)
   }

@@ -8,8 +8,8 @@ import { BOUNDS_SLOT, BUCKET_TOKENS, bucketOf, partId } from './slots.ts'
 import { ANY_TEXT, channelToken, logToken, messageToken, requestToken, wantedTokens } from './tokens.ts'
 
 /** Tokens of a text that are read in every segment, and those that are read where these leave something. */
-const FIRST_TOKENS = 2
-const MORE_TOKENS = 5
+const FIRST_TOKENS = 1
+const MORE_TOKENS = 6
 
 /** What the rows that are asked for have in the index. */
 interface Wanted {
@@ -61,14 +61,13 @@ class Finder implements CandidateFinder {
     const { all, texts } = this.#wanted
     // Until something is known of how common they are, all of them are read.
     const first = this.#isSorted ? FIRST_TOKENS : Number.POSITIVE_INFINITY
-    const anyText = texts.length > 0 ? [ANY_TEXT] : []
     const heads = texts.map((tokens) => tokens.slice(0, first))
-    const read = await this.#read(segments, [...all, ...anyText, ...heads.flat()], false)
+    const read = await this.#read(segments, [...all, ...heads.flat()], false)
     const left = segments.flatMap((segment) => {
       const rowsOf = (token: number): RowSet | undefined => postingOf(read, segment, token)
       const forms = heads.map((tokens) => inAll(segment, tokens, rowsOf))
       const base = inAll(segment, all, rowsOf)
-      const unlimited = texts.length > 0 ? rowsOf(ANY_TEXT) : undefined
+      const unlimited = segment.unlimited > 0 ? rowsOf(ANY_TEXT) : undefined
       if (!this.#isSorted) this.#sort(rowsOf)
       return isEmpty(joined(base, forms, unlimited)) ? [] : [{ segment, base, forms, unlimited }]
     })
@@ -86,11 +85,10 @@ class Finder implements CandidateFinder {
   }
 
   #read(segments: readonly SegmentRow[], tokens: readonly number[], withBounds: boolean) {
-    const slots = new Set([...tokens.map(bucketOf), ...(withBounds ? [BOUNDS_SLOT] : [])])
-    return readParts(
-      this.#database,
-      segments.flatMap(({ id }) => [...slots].map((slot) => partId(id, slot))),
-    )
+    const slots = [...new Set([...tokens.map(bucketOf), ...(withBounds ? [BOUNDS_SLOT] : [])])]
+    const idsOf = ({ id, unlimited }: SegmentRow): readonly number[] =>
+      [...slots, ...(unlimited > 0 ? [bucketOf(ANY_TEXT)] : [])].map((slot) => partId(id, slot))
+    return readParts(this.#database, segments.flatMap(idsOf))
   }
 
   /** The rarest first, as they are in the first segment. */

@@ -3,7 +3,7 @@ import type { Database } from '../database/database.ts'
 import type { SegmentRow, Tables } from '../database/tables.ts'
 import type { LogKey } from '../store/log-row.ts'
 import { decodeKeys } from './keys.ts'
-import type { Part } from './segment-builder.ts'
+import type { Part, SegmentBuilder } from './segment-builder.ts'
 import { partId, SLOTS } from './slots.ts'
 
 /** Parts that one statement writes. */
@@ -89,7 +89,7 @@ export async function readParts(database: Database, ids: readonly number[]): Pro
 /** Adds a segment within a transaction. Fails where another instance has added one at the same time. */
 export async function addSegment(
   transaction: Kysely<Tables>,
-  keys: readonly LogKey[],
+  { keys, unlimited }: Pick<SegmentBuilder, 'keys' | 'unlimited'>,
   parts: readonly Part[],
 ): Promise<void> {
   const [first, last] = [keys[0], keys.at(-1)]
@@ -105,6 +105,7 @@ export async function addSegment(
       id,
       entries: keys.length,
       bytes: parts.reduce((sum, { data }) => sum + data.length + PART_OVERHEAD_BYTES, 0),
+      unlimited,
       min_ms: first.stored_at_ms,
       min_stream: first.stream,
       min_seq: first.seq,

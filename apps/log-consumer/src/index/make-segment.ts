@@ -147,7 +147,7 @@ async function store(
   signal.throwIfAborted()
   try {
     await kysely.transaction().execute(async (transaction) => {
-      await addSegment(transaction, builder.keys, parts)
+      await addSegment(transaction, builder, parts)
       // Last, since saves wait for that row from here to the commit.
       const { numUpdatedRows } = await claim(transaction)
       if (numUpdatedRows !== 1n) throw new OvertakenError('another instance has indexed these rows')

@@ -2,9 +2,10 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { sql } from 'kysely'
 import type { Database } from '../database/database.ts'
 import type { LogRow, SegmentRow } from '../database/tables.ts'
-import { conditionsOf } from '../query/filter.ts'
+import { conditionsOf, matcherOf } from '../query/filter.ts'
 import { keysOnTheWay, type Scan, type ScanStep } from '../query/scan-logs.ts'
 import { type LogKey, toEntry } from '../store/log-row.ts'
+import type { RecentRows } from '../store/recent-rows.ts'
 import { type CandidateFinder, candidateFinder, type Candidates } from './candidates.ts'
 import { KeySource } from './key-source.ts'
 import { compareIn, compareKeys, decodeKeys } from './keys.ts'
@@ -12,10 +13,10 @@ import { batchesAfter, firstKey, lastKey, readParts, segmentsOf, stateOf, sumAft
 import { membersOf, SEGMENT_ROWS } from './postings.ts'
 import { BLOCK_ROWS, blockSlot, partId } from './slots.ts'
 
-/** Rows that are not indexed yet are all looked at; with more than this a scan is faster. */
+/** Rows that are not indexed yet are all looked at, most of them in memory; with more than this a scan is faster. */
 const MAX_UNINDEXED = 4 * SEGMENT_ROWS
 /** Segments that are looked into together: few at first, since a page may be full soon. */
-const MAX_OPENED = 64
+const MAX_OPENED = 256
 /** Rows that are looked at together: few at first, likewise. */
 const FIRST_ROWS = 128
 const MAX_ROWS = 2_048
@@ -31,11 +32,13 @@ const STEP_COST = 10_000
  * Goes through the logs that fit a filter in the order of their keys, as a scan does, but looks only at rows that the
  * index names. Rows that are not in it yet are all looked at. What is found and what is not is the same.
  *
+ * @param recent spares reading what it has.
  * @returns undefined where the index says nothing of what is asked for, or is too far behind.
  */
 export async function searchLogs(
   database: Database,
   scan: Scan,
+  recent: RecentRows | undefined,
 ): Promise<((signal: AbortSignal) => AsyncGenerator<ScanStep>) | undefined> {
   const finder = candidateFinder(database, scan)
   if (!finder) return undefined
@@ -45,7 +48,8 @@ export async function searchLogs(
   if ((await sumAfter(database.kysely, indexedBatch)).entries > MAX_UNINDEXED) return undefined
   const batches = await batchesAfter(database.kysely, indexedBatch, MAX_UNINDEXED)
   const search = new Search(database, scan, finder, segments)
-  search.addKeys(batches.flatMap(({ keys }) => keys))
+  const matches = matcherOf(scan)
+  search.addKeys(batches.flatMap(({ no, keys }) => recent?.get(no)?.filter(matches) ?? keys))
   if (unindexed) search.addUnindexed(unindexed)
   return (signal) => search.steps(signal)
 }
@@ -146,7 +150,7 @@ class Search {
   /** Looks into the next segments. */
   async #open(): Promise<void> {
     const segments = this.#unopened.splice(-this.#opening).toReversed()
-    this.#opening = Math.min(MAX_OPENED, this.#opening * 2)
+    this.#opening = Math.min(MAX_OPENED, this.#opening * 4)
     this.#cost += segments.length * SEGMENT_COST
     const found = (await this.#finder.find(segments)).map((candidates) => ({
       candidates,

@@ -34,6 +34,7 @@ export class SegmentBuilder {
   #tokens = new Uint32Array(65_536)
   #rows = new Uint16Array(65_536)
   #pairs = 0
+  #unlimited = 0
   /** Pairs of each bucket. */
   readonly #counts = new Uint32Array(BUCKETS)
 
@@ -45,8 +46,9 @@ export class SegmentBuilder {
     return this.#keys
   }
 
-  get isFull(): boolean {
-    return this.#keys.length === SEGMENT_ROWS
+  /** Rows whose texts have more tokens than are indexed. */
+  get unlimited(): number {
+    return this.#unlimited
   }
 
   /** Rows come in the order of their keys. */
@@ -64,6 +66,7 @@ export class SegmentBuilder {
     if (this.#pairs - before === MAX_ROW_TOKENS) {
       // Its tokens stay; they do no harm.
       this.#pair(ANY_TEXT, place)
+      this.#unlimited++
     }
   }
 

@@ -1,5 +1,6 @@
 import type { Database } from '../database/database.ts'
 import type { LogEntry, LogKey } from '../store/log-row.ts'
+import type { RecentRows } from '../store/recent-rows.ts'
 import { findLogs } from './find-logs.ts'
 
 /**
@@ -12,8 +13,9 @@ export async function findOne(
   database: Database,
   log: Pick<LogKey, 'stream' | 'seq'>,
   signal: AbortSignal,
+  recent?: RecentRows,
 ): Promise<LogEntry | undefined> {
-  for await (const { entries } of findLogs(database, { order: 'desc', log }, signal)) {
+  for await (const { entries } of findLogs(database, { order: 'desc', log }, signal, recent)) {
     const [found] = entries
     if (found) return found.entry
   }

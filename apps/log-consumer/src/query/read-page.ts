@@ -1,5 +1,6 @@
 import type { Database } from '../database/database.ts'
 import type { LogEntry } from '../store/log-row.ts'
+import type { RecentRows } from '../store/recent-rows.ts'
 import { encodeCursor } from './cursor.ts'
 import { findLogs } from './find-logs.ts'
 import type { Scan, ScanStep } from './scan-logs.ts'
@@ -23,13 +24,19 @@ const MAX_PAGE_CHARACTERS = 2 * 1_024 * 1_024
  *
  * @throws StoreUnavailable, and the signal's reason when it aborts.
  */
-export async function readPage(database: Database, scan: Scan, limit: number, signal: AbortSignal): Promise<LogPage> {
+export async function readPage(
+  database: Database,
+  scan: Scan,
+  limit: number,
+  signal: AbortSignal,
+  recent?: RecentRows,
+): Promise<LogPage> {
   const { order } = scan
   const found: ScanStep['entries'][number][] = []
   let seen = 0
   const endsAt = performance.now() + MAX_PAGE_MS
   let characters = 0
-  for await (const { entries, reached, looked } of findLogs(database, scan, signal)) {
+  for await (const { entries, reached, looked } of findLogs(database, scan, signal, recent)) {
     for (const one of entries) {
       const last = found.at(-1)
       // There is one more than the page may have: so it is known whether there is a next page.

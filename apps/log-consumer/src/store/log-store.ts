@@ -31,6 +31,8 @@ export interface LogStore extends AlarmStore {
   database(): Database
   /** Logs as they are stored. */
   readonly tail: LiveTail
+  /** What this instance has stored last. */
+  readonly recent: RecentRows
   check(): HealthCheck
   /** Resolves with the reason when waiting for the database cannot help. */
   readonly failed: Promise<KitError>
@@ -87,6 +89,7 @@ export async function openLogStore(options: LogStoreOptions): Promise<LogStore> 
     save: (record, { signal }) => commits.add(record, signal),
     database: () => keeper.get(),
     tail,
+    recent,
     check: () => keeper.check(),
     failed: keeper.failed,
     async close() {

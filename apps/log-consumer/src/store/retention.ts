@@ -3,6 +3,7 @@ import { errorText, type Logger } from '@alarm-bus/nats-kit'
 import type { Database } from '../database/database.ts'
 import { removeOldBatches, removeOldSegments } from '../index/remove-old.ts'
 import { newestOf, removeOldest, usageOf } from './remove-oldest.ts'
+import { StoreUnavailable } from './store-unavailable.ts'
 
 /** How much is kept. Past either limit the oldest goes. */
 export interface Limits {
@@ -46,14 +47,14 @@ export class Retention {
 
   async #run(): Promise<void> {
     const { signal } = this.#stop
-    while (!signal.aborted) {
+    for (; !signal.aborted; await sleep(EVERY_MS, undefined, { signal, ref: false }).catch(() => undefined)) {
       try {
         await this.round()
       } catch (error) {
-        // Whether the database is well is the keeper's to say.
+        // Whether the database is there is the keeper's to say.
+        if (error instanceof StoreUnavailable) continue
         this.#logger.warn({ event: 'retentionFailed', error: errorText(error) }, 'old logs could not be removed')
       }
-      await sleep(EVERY_MS, undefined, { signal, ref: false }).catch(() => undefined)
     }
   }
 

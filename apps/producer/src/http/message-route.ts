@@ -1,5 +1,5 @@
 import type { Channel, Contracts } from '@alarm-bus/contracts'
-import { Problem } from '@alarm-bus/service'
+import { Problem, REQUEST_ID_HEADER } from '@alarm-bus/service'
 import type { FastifyInstance } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
@@ -51,8 +51,14 @@ function messageRoute(http: FastifyInstance, channel: Channel, ask: Ask): void {
         503: problemResponse('None knows it, and not all answered; which and why is in the problem. Try again.'),
       },
     },
-    handler: async (request) => answered(await messageOutcome(ask, channel, request.params.id)),
+    handler: async (request) =>
+      answered(await messageOutcome(withRequestId(ask, request.id), channel, request.params.id)),
   })
+}
+
+/** So that what the apps log of it can be found. */
+function withRequestId(ask: Ask, requestId: string): Ask {
+  return (request, input) => ask(request, input, { headers: { [REQUEST_ID_HEADER]: requestId } })
 }
 
 function answered(said: MessageOutcome): MessageOutcome {

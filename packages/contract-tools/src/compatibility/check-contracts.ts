@@ -68,7 +68,12 @@ export function usersOf(channel: string, apps: readonly App[]): Pick<CheckedChan
   const names = (those: readonly App[]): readonly string[] => those.map(({ name }) => name)
   return {
     publishedBy: names(apps.filter(({ publishes }) => has(publishes))),
-    handledBy: names(apps.filter(({ handles }) => has(handles.map((handled) => handled.channel)))),
+    // Who reads or hears a channel meets its messages as who handles it does.
+    handledBy: names(
+      apps.filter(({ handles, reads, hears }) =>
+        has([...handles.map((handled) => handled.channel), ...reads, ...hears]),
+      ),
+    ),
   }
 }
 

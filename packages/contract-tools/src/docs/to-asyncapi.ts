@@ -43,6 +43,9 @@ export function toAsyncApi({ contracts, apps, version }: DocumentedBus): JsonObj
             `${app.name}_handles_${handled.channel.name}`,
             receiveOperation(app, handled),
           ]),
+          ...(['reads', 'hears'] as const).flatMap((does) =>
+            app[does].map((channel) => [`${app.name}_${does}_${channel.name}`, lookOperation(app, does, channel)]),
+          ),
         ]),
       ),
       ...ofRequests.operations,
@@ -143,6 +146,19 @@ function sendOperation(app: App, channel: Channel): JsonObject {
     action: 'send',
     channel: { $ref: `#/channels/${channel.name}` },
     title: `${app.name} publishes ${channel.name}`,
+    summary: app.description,
+    tags: [{ name: app.name }],
+    messages: [{ $ref: `#/channels/${channel.name}/messages/${channel.name}` }],
+    'x-owner': app.owner,
+  }
+}
+
+/** What an app is given beside what it handles, without a consumer of its own. */
+function lookOperation(app: App, does: 'reads' | 'hears', channel: Channel): JsonObject {
+  return {
+    action: 'receive',
+    channel: { $ref: `#/channels/${channel.name}` },
+    title: `${app.name} ${does} ${channel.name}`,
     summary: app.description,
     tags: [{ name: app.name }],
     messages: [{ $ref: `#/channels/${channel.name}/messages/${channel.name}` }],

@@ -56,6 +56,10 @@ function section(contracts: Contracts, channel: Channel, apps: readonly App[]): 
         .filter((handled) => handled.channel === channel)
         .map((handled) => `- \`${app.name}\` (${app.owner}): ${describeRetry(handled)}`),
     ),
+    ...apps.flatMap(({ name, owner, reads, hears }) => [
+      ...(reads.includes(channel) ? [`- \`${name}\` (${owner}) reads what is stored.`] : []),
+      ...(hears.includes(channel) ? [`- \`${name}\` (${owner}) hears what is published at most once.`] : []),
+    ]),
     ...(example === undefined ? [] : ['', '```json', JSON.stringify(example), '```']),
     '',
     '```json',

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { DOCUMENT_PATHS, makeDocuments } from '../../src/docs/make-documents.ts'
 import { parseDocument } from '../../src/docs/parse-document.ts'
 import { toAsyncApi } from '../../src/docs/to-asyncapi.ts'
+import { usersOf } from '../../src/compatibility/check-contracts.ts'
 import { busWith } from './bus.ts'
 
 const simple = z.object({ text: z.string().max(9).describe('What it says.') }).meta({ examples: [{ text: 'hi' }] })
@@ -31,6 +32,18 @@ test('who sends and who receives, with consumer, retries and stream', async () =
   expect(parsed.operations().filterByReceive()).toHaveLength(1)
   expect(parsed.messages()[0]?.payload()?.properties()?.['text']?.description()).toBe('What it says.')
   expect(parsed.messages()[0]?.examples()[0]?.payload()).toEqual({ text: 'hi' })
+})
+
+test('who reads and who hears is documented, and breaks like who handles', async () => {
+  const bus = busWith(simple, (channel) => ({ handles: [], reads: [channel], hears: [channel] }))
+  const document = toAsyncApi(bus) as Record<string, any>
+  for (const does of ['reads', 'hears'])
+    expect(document['operations'][`reader_${does}_a-thing`]).toMatchObject({ action: 'receive' })
+  await parseDocument(document)
+  const catalogue = String((await makeDocuments(bus)).get(DOCUMENT_PATHS.catalogue))
+  expect(catalogue).toContain('- `reader` (readers) reads what is stored.')
+  expect(catalogue).toContain('- `reader` (readers) hears what is published at most once.')
+  expect(usersOf('a-thing', bus.apps)).toEqual({ publishedBy: ['sender'], handledBy: ['reader'] })
 })
 
 test('definitions and recursion are found from the document’s root', async () => {

@@ -13,7 +13,7 @@ import type { DiscardOptions, PrunedConsumer, RedriveReport } from '@alarm-bus/n
 import { type NatsServer, waitFor } from '@alarm-bus/nats-kit/testing'
 import { jetstreamManager } from '@nats-io/jetstream'
 import { expect } from 'vitest'
-import { logger, posted, server, slowDisk, slowPeople, told, written } from './surroundings.ts'
+import { inserted, logger, posted, server, slowDisk, slowPeople, told, written } from './surroundings.ts'
 
 /** What is asked after a block, and which of the names in scope it asks about. */
 interface Example<Scope> {
@@ -122,6 +122,35 @@ async function retriedWithCare({
   expect(retry?.fields['delayMs']).toBeGreaterThanOrEqual(400)
   expect(retry?.fields['delayMs']).toBeLessThanOrEqual(500)
   expect(more).toEqual([])
+}
+
+async function handledInBulk({
+  connection,
+  inBulk,
+}: {
+  connection: Connection
+  inBulk: MessageHandler
+}): Promise<void> {
+  const bus = createBus({
+    contracts,
+    logger,
+    connection: { servers: [server], name: 'bulk-app' },
+    subscriber: { handlers: [inBulk] },
+  })
+  closers.push(() => bus.stop(2_000))
+  await bus.start()
+  await settled(connection, 'bulk-app_alarm-to-log')
+  const { state } = await (await managerOf(connection)).streams.info('BASQUIAT_STREAM', { subjects_filter: '>' })
+  expect(inserted.flat()).toHaveLength(state.subjects?.['alarm.to.log'] ?? 0)
+  expect(Math.max(...inserted.map(({ length }) => length))).toBeGreaterThan(1)
+  expect(await bus.stop(10_000)).toEqual({ clean: true, abandoned: [] })
+}
+
+async function read({ reader, found }: { reader: Bus; found: readonly string[] }): Promise<void> {
+  closers.push(() => reader.stop(2_000))
+  expect(found).toEqual(inserted.flat().map(({ text }) => text))
+  await waitFor(() => posted.includes('now or never'), { what: 'the listener to hear' })
+  expect(found).not.toContain('now or never')
 }
 
 async function watched({ bus }: { bus: Bus }): Promise<void> {
@@ -235,9 +264,11 @@ export const examples = {
   'Publishing 2': example(['connection', 'count'], publishedMany),
   'Subscribing 1': example(['connection', 'publisher', 'subscriber'], subscribed),
   'Subscribing 2': example(['connection', 'publisher', 'careful'], retriedWithCare),
-  'Subscribing 3': example(['bus'], watched),
+  'Subscribing 3': example(['connection', 'inBulk'], handledInBulk),
+  'Subscribing 4': example(['bus'], watched),
   'When something goes wrong 1': example(['connection', 'report', 'old', 'orphans'], redriven),
   'When something goes wrong 2': example(['connection', 'publisher', 'tellOnce'], handledOnce),
+  'Reading and hearing 1': example(['reader', 'found'], read),
   'Asking and answering 1': example(['roster', 'caller', 'person', 'refused'], asked),
   'Changing a channel 1': example(['versions'], handledAsTheNewest),
   'Your own tests 1': example(['broker'], testedOnABroker),

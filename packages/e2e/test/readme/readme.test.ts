@@ -13,7 +13,7 @@ const blocks = typescriptBlocks('README.md')
 const PACKAGE = `${repository}packages/e2e`
 
 /** What the blocks use without an import, as a reader's own code. */
-const SURROUNDINGS = ['handled', 'logger', 'post', 'server', 'tellSlowly', 'tellTheBot', 'writeDown']
+const SURROUNDINGS = ['handled', 'insertAll', 'logger', 'post', 'server', 'tellSlowly', 'tellTheBot', 'writeDown']
 
 /** All blocks in their order as one program, each followed by its check; only the broker's address is another. */
 function programOf(): string {

@@ -57,4 +57,11 @@ export async function post(message: string, { signal }: { readonly signal: Abort
   posted.push(message)
 }
 
+export const inserted: { readonly seq: number; readonly text: string }[][] = []
+
+/** A table that takes many rows at a time. */
+export async function insertAll(rows: readonly { readonly seq: number; readonly text: string }[]): Promise<void> {
+  inserted.push([...rows])
+}
+
 export const handled: readonly string[] = ['by the app under test']

@@ -5,7 +5,7 @@ import { isOfDeclaration } from './consumer-beginning.ts'
 import { canUse, describeDifference, differences, type FieldDifference, isAnotherInstances } from './consumer-fields.ts'
 import type { Logger } from '../logger.ts'
 import type { ShapeRight } from './shape-right.ts'
-import { unanswered } from '../streams/ensure-streams.ts'
+import { unanswered } from '../streams/unanswered.ts'
 
 /** Another instance made the consumer meanwhile. */
 const CONSUMER_EXISTS: ReadonlySet<number> = new Set([JetStreamCode.ConsumerExists, JetStreamCode.ConsumerNameTaken])

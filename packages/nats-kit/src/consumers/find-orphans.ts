@@ -1,5 +1,6 @@
 import type { Contracts } from '@alarm-bus/contracts'
 import type { ConsumerInfo } from '@nats-io/jetstream'
+import { isWatchConsumer } from '../bus-watch/watch-consumer.ts'
 import type { Connection } from '../connection/connection.ts'
 import { withCompanions } from '../streams/companion-streams.ts'
 import { listConsumers } from '../streams/list-all.ts'
@@ -56,6 +57,8 @@ export async function findOrphans(
   const orphans: Orphan[] = []
   for (const { name } of contracts.streams.flatMap((stream) => withCompanions(stream))) {
     for (const info of await listConsumers(connection.client, name)) {
+      // No app's: it belongs to the stream, as its companions do.
+      if (isWatchConsumer({ stream: name, consumer: info.name })) continue
       const orphan = orphanOf(info, knownApps, options)
       if (orphan) orphans.push(orphan)
     }

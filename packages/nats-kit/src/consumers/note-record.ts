@@ -5,7 +5,7 @@ import { HeaderName } from '../codec/headers.ts'
 import type { Connection } from '../connection/connection.ts'
 import { KitError, KitErrorCode } from '../errors.ts'
 import { type JetStreamFailure, JetStreamCode } from '../jetstream-codes.ts'
-import { unanswered } from '../streams/ensure-streams.ts'
+import { unanswered } from '../streams/unanswered.ts'
 import { noteLookupSubject, noteSubject } from '../streams/once-bucket.ts'
 
 export type Notes = Readonly<Record<string, string>>

@@ -2,7 +2,7 @@ import type { Contracts } from '@alarm-bus/contracts'
 import { JetStreamApiError, type JetStreamManager, jetstreamManager } from '@nats-io/jetstream'
 import type { Connection } from '../connection/connection.ts'
 import { JetStreamCode } from '../jetstream-codes.ts'
-import { unanswered } from '../streams/ensure-streams.ts'
+import { unanswered } from '../streams/unanswered.ts'
 import { findOrphans, type FindOrphansOptions, type Orphan, orphanOf, OrphanReason } from './find-orphans.ts'
 
 export interface PruneOptions extends FindOrphansOptions {

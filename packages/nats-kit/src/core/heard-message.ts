@@ -1,4 +1,4 @@
-import { type Channel, InvalidMessage, type MessageOf } from '@alarm-bus/contracts'
+import type { Channel, InvalidMessage, MessageOf } from '@alarm-bus/contracts'
 import type { Msg } from '@nats-io/transport-node'
 import { firstValue, type HeaderBlock, readHeaderBlock } from '../codec/header-block.ts'
 import { HeaderName } from '../codec/headers.ts'

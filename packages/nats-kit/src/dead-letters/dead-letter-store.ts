@@ -15,7 +15,7 @@ import {
   deadLetterSharesStreamName,
   deadLetterStreamName,
 } from '../streams/companion-streams.ts'
-import { unanswered } from '../streams/ensure-streams.ts'
+import { unanswered } from '../streams/unanswered.ts'
 import { type DeadLetterEntry, readDeadLetter, SHARES_FROM, type StoredDeadLetter } from './dead-letter-entry.ts'
 
 const GONE: ReadonlySet<number> = new Set([JetStreamCode.MessageNotFound, JetStreamCode.SequenceNotFound])

@@ -34,6 +34,15 @@ test('the signal aborts whether it was asked for before or after', () => {
   expect(after.signal.aborted).toBe(true)
 })
 
+test('every listener is told when the message is taken back, as of a handler within another', () => {
+  const told: string[] = []
+  const envelope = new Envelope({ reply: FIRST_SHAPE, subject: 's' } as Msg, SCOPE)
+  envelope.onTakenBack(() => told.push('outer'))
+  envelope.onTakenBack(() => told.push('inner'))
+  envelope.takeBack()
+  expect(told).toEqual(['outer', 'inner'])
+})
+
 const received = (headerBlock: string | Uint8Array, body = ''): Msg => {
   const block = Buffer.from(headerBlock as never)
   const stored = { _msg: { hdr: block.length }, _rdata: Buffer.concat([block, Buffer.from(body)]) }

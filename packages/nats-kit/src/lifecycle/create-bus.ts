@@ -67,6 +67,7 @@ export function createBus(options: BusOptions): Bus {
     mode: 'apply',
     ...options.streams,
     ...onlyUsed(options, settings),
+    watched: app?.watchesBus === true,
   })
   const publisher = options.publisher && createJetStreamPublisher(connection, { ...options.publisher, ...published })
   const corePublisher = options.publisher && createCorePublisher(connection, published)

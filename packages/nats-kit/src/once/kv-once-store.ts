@@ -1,19 +1,15 @@
 import { nuid } from '@nats-io/transport-node'
 import { wholeMs } from '../checked-options.ts'
-import { EncodedHeaders, HeaderName, headerLine } from '../codec/headers.ts'
 import type { Connection } from '../connection/connection.ts'
 import { errorText, KitError, KitErrorCode } from '../errors.ts'
-import { JetStreamCode } from '../jetstream-codes.ts'
-import { StoredSender } from '../publish/stored-sender.ts'
-import { onceLookupSubject, onceSubject } from '../streams/once-bucket.ts'
+import { onceSubject } from '../streams/once-bucket.ts'
+import { ConditionalRecords } from './conditional-records.ts'
 import type { OnceClaim, OnceKey, OnceStore } from './once-store.ts'
 
-const NOT_FOUND = 404
 const DONE = 'done'
 const FREE = 'free'
 /** The shortest time to live that the server knows. */
 const FREE_TTL_SECONDS = 1
-const MAX_LOOKUP_MS = 5_000
 
 interface Stored {
   readonly value: string
@@ -47,48 +43,14 @@ export function checkedLeaseMs({ leaseMs = 30_000 }: KvOnceStoreOptions): number
 export function createKvOnceStore(connection: Connection, options: KvOnceStoreOptions = {}): OnceStore {
   const leaseMs = checkedLeaseMs(options)
   const { maxInFlight = 1_024, budgetMs = 15_000 } = options
-  const sender = new StoredSender(connection, { maxInFlight, budgetMs })
-  const lookupTimeoutMs = Math.min(MAX_LOOKUP_MS, budgetMs)
+  const records = new ConditionalRecords(connection, { maxInFlight, budgetMs })
   const renewals = new Set<NodeJS.Timeout>()
   const leaseSeconds = Math.ceil(leaseMs / 1_000)
 
-  /** Writes on the condition that the subject's last message is that one. @returns the new sequence, undefined when it is not. */
-  const put = async (
-    subject: string,
-    value: string,
-    lastSeq: number,
-    ttlSeconds?: number,
-  ): Promise<number | undefined> => {
-    const headers =
-      headerLine(HeaderName.ExpectedLastSubjectSequence, lastSeq) +
-      // A repeated attempt of the sender's is a duplicate, and not somebody else's message.
-      headerLine(HeaderName.MessageId, nuid.next()) +
-      (ttlSeconds === undefined ? '' : headerLine(HeaderName.Ttl, `${ttlSeconds}s`))
-    try {
-      return (await sender.send(subject, new EncodedHeaders(headers), Buffer.from(value, 'latin1'))).seq
-    } catch (error) {
-      if (KitError.is(error) && error.brokerCode === JetStreamCode.WrongLastSequence) return undefined
-      throw error
-    }
-  }
-
+  /** What is on the subject; what expired is free. */
   const read = async (stream: string, subject: string): Promise<Stored> => {
-    try {
-      const lookup = onceLookupSubject(stream, subject)
-      const message = await connection.client.request(lookup, undefined, { timeout: lookupTimeoutMs })
-      if (message.headers?.code === NOT_FOUND) return { value: FREE, seq: 0, at: new Date(0) }
-      return {
-        value: message.string(),
-        seq: Number(message.headers?.get('Nats-Sequence')),
-        at: new Date(message.headers?.get('Nats-Time-Stamp') ?? 0),
-      }
-    } catch (error) {
-      throw new KitError(
-        KitErrorCode.BrokerUnavailable,
-        `whether a message was handled cannot be read now: ${errorText(error)}`,
-        { cause: error },
-      )
-    }
+    const { value = FREE, seq, at } = await records.read(stream, subject)
+    return { value, seq, at }
   }
 
   /** The claim at that sequence: renewed until it is given up. One write at a time, since each names the one before. */
@@ -97,7 +59,7 @@ export function createKvOnceStore(connection: Connection, options: KvOnceStoreOp
     let last: Promise<unknown> = Promise.resolve()
     const write = (next: string, ttlSeconds?: number): Promise<void> => {
       const written = last.then(async () => {
-        if (seq !== undefined) seq = await put(subject, next, seq, ttlSeconds)
+        if (seq !== undefined) seq = await records.put(subject, next, seq, ttlSeconds)
       })
       last = written.catch(() => undefined)
       return written
@@ -134,12 +96,12 @@ export function createKvOnceStore(connection: Connection, options: KvOnceStoreOp
     async claim(key) {
       const subject = onceSubject(key)
       const value = `running ${nuid.next()}`
-      const first = await put(subject, value, 0, leaseSeconds)
+      const first = await records.put(subject, value, 0, leaseSeconds)
       if (first !== undefined) return hold(key, subject, value, first)
       const held = await read(key.stream, subject)
       if (held.value === DONE) return 'done'
       if (held.value !== FREE) return 'running'
-      const seq = await put(subject, value, held.seq, leaseSeconds)
+      const seq = await records.put(subject, value, held.seq, leaseSeconds)
       return seq === undefined ? 'running' : hold(key, subject, value, seq)
     },
     async look(key) {
@@ -148,7 +110,7 @@ export function createKvOnceStore(connection: Connection, options: KvOnceStoreOp
     },
     async close() {
       for (const renewal of renewals) clearInterval(renewal)
-      await sender.close()
+      await records.close()
     },
   }
 }

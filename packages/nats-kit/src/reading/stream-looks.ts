@@ -3,7 +3,7 @@ import { JetStreamApiError, type JetStreamManager, jetstreamManager } from '@nat
 import type { Connection } from '../connection/connection.ts'
 import { errorText, KitError, KitErrorCode } from '../errors.ts'
 import { JetStreamCode } from '../jetstream-codes.ts'
-import { unanswered } from '../streams/ensure-streams.ts'
+import { unanswered } from '../streams/unanswered.ts'
 import { incarnationOf } from '../streams/incarnation.ts'
 
 /** A stream that is gone for longer is not being migrated. */

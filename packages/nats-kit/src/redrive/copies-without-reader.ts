@@ -2,7 +2,7 @@ import { JetStreamApiError, jetstreamManager } from '@nats-io/jetstream'
 import type { Connection } from '../connection/connection.ts'
 import { JetStreamCode } from '../jetstream-codes.ts'
 import { redriveConsumerName, redriveFilter, redriveStreamName } from '../streams/companion-streams.ts'
-import { unanswered } from '../streams/ensure-streams.ts'
+import { unanswered } from '../streams/unanswered.ts'
 import { listConsumers } from '../streams/list-all.ts'
 
 /** Messages that were redriven to a consumer whose reader was removed before it read them. */

@@ -107,8 +107,8 @@ export class ResponderRunner {
       this.#refused('invalid_request', `does not fit: ${issuesText(input.issues)}`)
       return this.#answerError(call, 'invalid_request')
     }
-    // The first input of a process is slow to check.
-    if (!call.mayBegin) return this.#refused('expired', 'was checked until nobody waited for it any more')
+    // It may have waited for a place, and the first input of a process is slow to check.
+    if (!call.mayBegin) return this.#refused('expired', 'had its turn when nobody waited for it any more')
     this.#running.add(call)
     let result: unknown
     try {
@@ -166,7 +166,11 @@ export class ResponderRunner {
   /** The caller is told that, and no more. */
   #internal(call: RequestCall, why: string): void {
     const { name } = this.#responder.request
-    this.#connection.logger.error({ event: 'responderFailed', request: name, error: why }, `request ${name} failed`)
+    const requestId = call.header(HeaderName.RequestId)
+    this.#connection.logger.error(
+      { event: 'responderFailed', request: name, ...(requestId !== undefined && { requestId }), error: why },
+      `request ${name} failed`,
+    )
     if (this.#isAwaited(call)) this.#answerError(call, 'internal')
   }
 
@@ -199,8 +203,7 @@ export class ResponderRunner {
     while (this.#running.size < this.#concurrency) {
       const next = this.#waiting.shift()
       if (!next) break
-      if (next.mayBegin) this.#begin(next)
-      else this.#refused('expired', 'waited here until nobody waited for it any more')
+      this.#begin(next)
     }
     if (this.#running.size === 0) this.#idle?.()
   }

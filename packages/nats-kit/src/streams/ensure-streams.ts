@@ -1,13 +1,15 @@
 import type { Stream } from '@alarm-bus/contracts'
 import { JetStreamApiError, type JetStreamManager, jetstreamManager, type StreamInfo } from '@nats-io/jetstream'
 import type { Connection } from '../connection/connection.ts'
-import { errorText, KitError, KitErrorCode } from '../errors.ts'
+import { KitError, KitErrorCode } from '../errors.ts'
 import { JetStreamCode } from '../jetstream-codes.ts'
+import { ensureWatchConsumer, WATCH_CONSUMER, watchCursors } from '../bus-watch/watch-consumer.ts'
 import { withCompanions } from './companion-streams.ts'
 import { isMigrating, migrationName } from './incarnation.ts'
 import { describeChange, type FieldChange, type StreamPlan } from './plan.ts'
 import type { DeclaredStreamConfig } from './to-stream-config.ts'
 import { probeStream } from './probe-stream.ts'
+import { unanswered } from './unanswered.ts'
 import { isUndeclared } from './undeclared-fields.ts'
 import { widenStream } from './widen-stream.ts'
 
@@ -33,6 +35,11 @@ export interface EnsureStreamsOptions {
   readonly probes?: Readonly<Record<string, string>>
   /** At least so many copies of each stream. Not given: new streams get their declaration's, existing ones keep theirs. */
   readonly replicas?: number
+  /**
+   * Whether somebody watches the dead letters, through a consumer beside them, which is made as well. With `verify` it is
+   * not looked for: the watch says what it lacks, and nothing else waits for it. Default false.
+   */
+  readonly watched?: boolean
   /** What to run when a stream is missing or differs; part of the error. */
   readonly hint?: string
 }
@@ -61,8 +68,17 @@ export async function ensureStreams(
       if (probe === undefined) plans.push(await ensureStream(connection, manager, declared, options))
       else plans.push(await probed(connection, declared.name, probe, options))
     }
+    if (options.watched && options.mode !== 'verify') await ensureWatched(connection, manager, stream)
   }
   return plans
+}
+
+async function ensureWatched({ logger }: Connection, manager: JetStreamManager, stream: Stream): Promise<void> {
+  for (const cursor of watchCursors(stream)) {
+    if ((await ensureWatchConsumer(manager, cursor)) === 'none') continue
+    const detail = { event: 'watchConsumerCreated', stream: cursor.stream, consumer: WATCH_CONSUMER }
+    logger.info(detail, 'consumer for the watch of dead letters created')
+  }
 }
 
 async function probed(
@@ -205,17 +221,6 @@ async function change(
     }
     throw unanswered(`stream ${declared.name} cannot be changed`, error)
   }
-}
-
-/** An administration request that got no answer: lacking permission, or no JetStream behind the connection. */
-export function unanswered(what: string, error: unknown): KitError {
-  const text = errorText(error)
-  const denied = /permissions violation/i.test(text)
-  return new KitError(
-    denied ? KitErrorCode.PermissionDenied : KitErrorCode.BrokerUnavailable,
-    denied ? `${what}: this app's user may not (${text})` : `${what}: ${text}`,
-    { cause: error },
-  )
 }
 
 function migrating(stream: string, what: string): KitError {

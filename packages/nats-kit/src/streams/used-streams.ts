@@ -14,6 +14,8 @@ export interface StreamUse {
   readonly handles: readonly Channel[]
   /** The channels that it reads without handling them. Default none. */
   readonly reads?: readonly Channel[]
+  /** Whether it watches every stream of the bus. Default false. */
+  readonly watchesBus?: boolean
 }
 
 /** The names of the streams that an app looks up, in the order of the declaration. Their subjects are few. */
@@ -22,7 +24,11 @@ export function usedStreams(contracts: Contracts, use: StreamUse): readonly stri
     const publishes = use.publishes.some((channel) => channels.includes(channel))
     const handles = use.handles.some((channel) => channels.includes(channel))
     const reads = use.reads?.some((channel) => channels.includes(channel)) === true
-    return [...(publishes || handles || reads ? [name] : []), ...(handles ? [redriveStreamName(name)] : [])]
+    const watches = use.watchesBus === true
+    return [
+      ...(publishes || handles || reads || watches ? [name] : []),
+      ...(handles || watches ? [redriveStreamName(name)] : []),
+    ]
   })
 }
 

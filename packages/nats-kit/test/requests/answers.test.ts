@@ -91,10 +91,12 @@ describe('an error', () => {
   ])('that %s is internal, and its text stays with the responder', async (_, handle) => {
     const { requester, division, answer } = await setScene(broker.current)
     const { connection } = await answer(handle)
-    const error = await failure(requester.request(division, { a: 7, b: 0 }))
+    const headers = { 'Request-Id': 'r-7' }
+    const error = await failure(requester.request(division, { a: 7, b: 0 }, { headers }))
     expect(remoteErrorOf(division, error)).toEqual({ code: 'internal', detail: undefined })
     expect(JSON.stringify([error.message, error.remote, error.cause])).not.toContain('1234')
-    expect(connection.logs.lines.filter(({ fields }) => fields['event'] === 'responderFailed')).toHaveLength(1)
+    const failed = connection.logs.lines.filter(({ fields }) => fields['event'] === 'responderFailed')
+    expect(failed.map(({ fields }) => fields['requestId'])).toEqual(['r-7'])
   })
 
   test('whose detail does not fit is internal', async () => {

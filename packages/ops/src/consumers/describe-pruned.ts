@@ -22,5 +22,5 @@ function describeAge(ms: number): string {
 
 /** Messages that were sent to a consumer and lie there, and what to do. */
 export function describeCopies({ consumer, copies }: CopiesWithoutReader): string {
-  return `${showMessages(copies)} redriven to ${consumer}, and nobody reads them: start its app, or \`pnpm ops apply\` makes dead letters of them again`
+  return `${showMessages(copies)} redriven to ${consumer}, which has no reader: start its app, or \`pnpm ops apply\` makes dead letters of them again`
 }

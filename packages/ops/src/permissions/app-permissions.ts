@@ -1,4 +1,4 @@
-import type { App, Contracts, HandledChannel } from '@alarm-bus/contracts'
+import type { App, Contracts, HandledChannel, Stream } from '@alarm-bus/contracts'
 import { instanceConsumerName, sharedConsumerName } from '@alarm-bus/nats-kit'
 import {
   channelSubjects,
@@ -15,6 +15,7 @@ import {
   responderSubscription,
   streamLookupSubject,
   usedStreams,
+  watchSubjects,
 } from '@alarm-bus/nats-kit/admin'
 
 /** Subjects that belong together, and what for. */
@@ -47,6 +48,7 @@ export function appPermissions(app: App, contracts: Contracts, options: Permissi
     publish: [
       ...publishing(app, contracts),
       ...app.handles.flatMap((handled) => handling(app, handled, contracts, options)),
+      ...(app.watchesBus ? contracts.streams.map((stream) => watching(app, stream)) : []),
       ...reading(app, contracts),
       ...app.asks.map((request) => ({
         what: `Request ${request.name}.`,
@@ -63,6 +65,14 @@ export function appPermissions(app: App, contracts: Contracts, options: Permissi
       ...app.hears.map(listenerSubject),
       ...app.answers.map((request) => responderSubscription(app, request)),
     ],
+  }
+}
+
+/** That there are dead letters, and how consumers stand: no message's body, and nothing that removes or settles one. */
+function watching(app: App, stream: Stream): SubjectGroup {
+  return {
+    what: `${stream.name} watched: headers of dead letters, consumers.`,
+    subjects: watchSubjects(stream, app.name),
   }
 }
 

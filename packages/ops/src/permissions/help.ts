@@ -14,6 +14,10 @@ export const HELP = `What each app may do on the broker, made from what it decla
   --one-account  all apps in one account, where they make their own
                  consumers: faster, and an app's stolen
                  credentials are an administrator's
+  --jwt          for a broker in operator mode: nats.setup.conf with signed
+                 claims, creds/NAME.creds for each user, and keys/, which sign
+                 and are kept. Run it again after a change; the broker reads it
+                 at SIGHUP
   --out FOLDER   elsewhere than beside nats.setup.conf
 
 Needs no broker. Exit code 0, or 1 when something failed or differs.`

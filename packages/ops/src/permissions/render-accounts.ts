@@ -13,14 +13,21 @@ export interface RenderOptions {
   readonly oneAccount?: boolean
 }
 
-const BUS = 'ALARM_BUS'
+export const BUS = 'ALARM_BUS'
 /** Nobody hears it. */
-const NOBODY = 'alarm-bus.nobody'
-/**
- * Of one app, all its instances together. Each connection may have `max_pending` (nats.setup.conf) wait in the broker's
- * memory, so their number bounds what an app can take of that.
- */
-const LIMITS = 'limits { max_connections: 64, max_subscriptions: 5000, max_payload: 256KB }'
+export const NOBODY = 'alarm-bus.nobody'
+/** In the words of an account's claims. */
+export const LIMITS = {
+  /**
+   * Of one app, all its instances together. Each connection may have `max_pending` (nats.setup.conf) wait in the broker's
+   * memory, so their number bounds what an app can take of that.
+   */
+  app: { conn: 64, subs: 5_000, payload: 256 * 1_024 },
+  /** As nats.setup.conf has them, for a broker in operator mode. */
+  bus: { conn: 500, subs: 10_000, payload: 256 * 1_024 },
+  jetStream: { streams: 16, consumer: 100, max_bytes_required: true },
+}
+const APP_LIMITS = `limits { max_connections: ${LIMITS.app.conn}, max_subscriptions: ${LIMITS.app.subs}, max_payload: ${LIMITS.app.payload / 1_024}KB }`
 
 const MADE = '# Made by `pnpm ops permissions`; do not edit. nats.setup.conf includes it.\n#\n'
 const DECLARED = `
@@ -38,11 +45,16 @@ const DECLARED = `
  * learns a subject of the other's.
  *
  * @throws Error for an app that is called like another user of the broker, and for a request that is not answered by
- * exactly one app, and for two apps that each publish and hear a channel.
+ * exactly one app, for two apps that each publish and hear a channel, and for a second one that watches the bus.
  */
 export function renderAccounts(permissions: readonly AppPermissions[], options: RenderOptions = {}): BrokerFiles {
   const { kind = 'password', oneAccount = false } = options
   assertAnswered(permissions)
+  const watching = permissions.filter(({ app }) => app.watchesBus).map(({ app }) => app.name)
+  if (watching.length > 1)
+    throw new Error(
+      `one app may watch the bus, since its readers share a cursor; ${watching.join(' and ')} declare watchesBus`,
+    )
   if (oneAccount) {
     const users = permissions.flatMap((one) => [whose(one), ...appUser(one, kind)])
     return {
@@ -73,17 +85,19 @@ function exportsOf(permissions: readonly AppPermissions[]): readonly string[] {
   const askedBy = new Map<string, Set<string>>()
   for (const { app, publish } of permissions) {
     for (const subject of publish.flatMap(({ subjects, request }) => (request === undefined ? subjects : []))) {
-      askedBy.set(subject, (askedBy.get(subject) ?? new Set()).add(nameOf(app.name)))
+      askedBy.set(subject, (askedBy.get(subject) ?? new Set()).add(accountName(app.name)))
     }
   }
   return [
     exported(
       'service',
       NOBODY,
-      permissions.map(({ app }) => nameOf(app.name)),
+      permissions.map(({ app }) => accountName(app.name)),
     ),
     ...[...askedBy].map(([subject, accounts]) => exported('service', subject, [...accounts])),
-    ...permissions.filter(isDelivered).map(({ app }) => exported('stream', deliveriesOf(app.name), [nameOf(app.name)])),
+    ...permissions
+      .filter(isDelivered)
+      .map(({ app }) => exported('stream', deliveriesOf(app.name), [accountName(app.name)])),
   ]
 }
 
@@ -93,7 +107,7 @@ function exported(what: 'service' | 'stream', subject: string, accounts: readonl
 }
 
 /** A pull request and a batched direct get are answered by as many messages as they ask for. */
-function isAnsweredByMany(subject: string): boolean {
+export function isAnsweredByMany(subject: string): boolean {
   return subject.startsWith('$JS.API.CONSUMER.MSG.NEXT.') || /^\$JS\.API\.DIRECT\.GET\.[^.]+$/.test(subject)
 }
 
@@ -105,16 +119,16 @@ function accountOf(one: AppPermissions, all: readonly AppPermissions[], kind: Us
     const askers = all.filter((other) => other.app.asks.some((asked) => asked.name === name))
     // An export that names no account is everybody's.
     if (askers.length === 0) return []
-    const accounts = askers.map((asker) => nameOf(asker.app.name))
+    const accounts = askers.map((asker) => accountName(asker.app.name))
     return [exported('service', subject, accounts)]
   })
-  const said = heardFrom(app, all).map(({ subject, apps }) => exported('stream', subject, apps.map(nameOf)))
+  const said = heardFrom(app, all).map(({ subject, apps }) => exported('stream', subject, apps.map(accountName)))
   const heard = heardBy(app, all).flatMap(({ subject, apps }) =>
-    apps.map((other) => imported('stream', subject, nameOf(other))),
+    apps.map((other) => imported('stream', subject, accountName(other))),
   )
   return [
-    `${nameOf(app.name)} {`,
-    `  ${LIMITS}`,
+    `${accountName(app.name)} {`,
+    `  ${APP_LIMITS}`,
     ...indented(2, list('users', appUser(one, kind))),
     ...(answers.length + said.length === 0
       ? []
@@ -131,7 +145,7 @@ function accountOf(one: AppPermissions, all: readonly AppPermissions[], kind: Us
         '# This account has no JetStream. Without an import of this name the server would answer each request with that.',
         `{ service: { account: ${BUS}, subject: ${JSON.stringify(NOBODY)} }, to: "$JS.API.INFO" }`,
         ...groupLines(publish, (subject, { request }) =>
-          imported('service', subject, request === undefined ? BUS : nameOf(answererOf(all, request).name)),
+          imported('service', subject, request === undefined ? BUS : accountName(answererOf(all, request).name)),
         ),
         ...(isDelivered(one)
           ? ['# What its push consumers are delivered.', imported('stream', deliveriesOf(app.name))]
@@ -143,7 +157,7 @@ function accountOf(one: AppPermissions, all: readonly AppPermissions[], kind: Us
   ]
 }
 
-function isDelivered({ app }: AppPermissions): boolean {
+export function isDelivered({ app }: AppPermissions): boolean {
   return app.handles.length > 0
 }
 
@@ -153,7 +167,7 @@ function deliveriesOf(app: string): string {
 }
 
 /** `ALARM_BUS_LOG_CONSUMER`. */
-function nameOf(app: string): string {
+export function accountName(app: string): string {
   return `${BUS}_${app.toUpperCase().replaceAll('-', '_')}`
 }
 

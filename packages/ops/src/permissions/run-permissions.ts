@@ -8,6 +8,7 @@ import { appPermissions, type AppPermissions } from './app-permissions.ts'
 import { differenceOf } from './difference.ts'
 import { type PermissionsCommand, readCommand } from './flags.ts'
 import { HELP } from './help.ts'
+import { writeOperator } from './write-operator.ts'
 import { type BrokerFiles, renderAccounts } from './render-accounts.ts'
 
 /** Lines of a difference that are shown; a renamed channel touches hundreds. */
@@ -26,6 +27,10 @@ export async function runPermissions(argv: readonly string[], output: Output = c
     const all = (await readApps()).map((app) => appPermissions(app, contracts, options))
     if (command.json || command.app !== undefined) {
       print(command.app === undefined ? all : [find(all, command.app)], command.json, output)
+      return 0
+    }
+    if (command.jwt) {
+      await writeOperator(all, command.out as string, output)
       return 0
     }
     const kind = command.nkeys ? 'nkey' : 'password'

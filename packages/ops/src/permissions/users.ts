@@ -6,7 +6,7 @@ import { nkeyVariable, passwordVariable } from './user-variables.ts'
 export type UserKind = 'password' | 'nkey'
 
 /** For people and jobs: what they may do is written by hand, in a file of their own. */
-const OPERATORS = ['admin', 'migrator']
+export const OPERATORS = ['admin', 'migrator']
 /** Users of the broker that are no app's. */
 const TAKEN = [...OPERATORS, 'sys']
 

@@ -1,5 +1,10 @@
 import { errorText, KitError, KitErrorCode } from '@alarm-bus/nats-kit'
-import type { DeclaredStreamConfig } from '@alarm-bus/nats-kit/admin'
+import {
+  type DeclaredStreamConfig,
+  ensureWatchConsumer,
+  isWatchConsumer,
+  type WatchCursor,
+} from '@alarm-bus/nats-kit/admin'
 import { JetStreamApiError } from '@nats-io/jetstream'
 import { changeConsumer } from './change-consumer.ts'
 import { UsageError } from '../config.ts'
@@ -76,9 +81,27 @@ export async function applyPlan(
     if (patience.isInterrupted)
       throw new PlanError('interrupted', `interrupted before ${nameOf(change)}; ${AGAIN} to do what is left`)
     try {
-      onDone(change, await apply(change))
+      if (isCursor(change)) await makeCursor(change)
+      else onDone(change, await apply(change))
     } catch (error) {
       throw failureOf(change, error)
+    }
+  }
+
+  /** A broker with an older nats.admin.conf lacks the right, and nothing else waits for the cursor. */
+  async function makeCursor(change: Change & { readonly action: 'create' | 'update' }): Promise<void> {
+    const { stream, consumer, fields } = change
+    const cursor = declared.cursors?.find((one) => one.stream === stream)
+    try {
+      await ensureWatchConsumer(manager, cursor as WatchCursor)
+      onDone(change)
+    } catch (error) {
+      if (!KitError.is(error, KitErrorCode.PermissionDenied)) throw error
+      const wayOut = 'reload the broker with the nats.admin.conf of this release, then apply once more'
+      onDone(
+        { action: 'blocked', stream, fields, wayOut, ...(consumer !== undefined && { consumer }) },
+        `${error.message}; ${wayOut}`,
+      )
     }
   }
 
@@ -153,4 +176,11 @@ function failureOf(change: Change, error: unknown): unknown {
     })
   const what = `the broker went away before it was known to be done (${change.action}: ${errorText(error)})`
   return new KitError(KitErrorCode.BrokerUnavailable, `${name}: ${what}; ${AGAIN}`, { cause: error })
+}
+
+/** Of dead letters, for whoever watches them: it belongs to no app. */
+function isCursor(change: Change): change is Change & { readonly action: 'create' | 'update' } {
+  if (change.action !== 'create' && change.action !== 'update') return false
+  const { stream, consumer } = change
+  return consumer !== undefined && isWatchConsumer({ stream, consumer })
 }

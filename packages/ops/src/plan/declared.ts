@@ -3,6 +3,8 @@ import {
   type DeclaredConsumer,
   declaredConsumers,
   type DeclaredStreamConfig,
+  type WatchCursor,
+  watchCursors,
   withCompanions,
 } from '@alarm-bus/nats-kit/admin'
 
@@ -10,6 +12,8 @@ import {
 export interface Declared {
   readonly contracts: Contracts
   readonly streams: readonly DeclaredStreamConfig[]
+  /** Through which dead letters are watched. Default none. */
+  readonly cursors?: readonly WatchCursor[]
   /** Not given: nobody asked for them. */
   readonly consumers?: readonly DeclaredConsumer[]
 }
@@ -23,6 +27,7 @@ export function declare(
   return {
     contracts,
     streams: contracts.streams.flatMap((stream) => withCompanions(stream, replicas)),
+    cursors: contracts.streams.flatMap(watchCursors),
     ...(apps && { consumers: apps.flatMap((app) => declaredConsumers(app, contracts)) }),
   }
 }

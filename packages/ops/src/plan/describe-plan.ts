@@ -72,7 +72,7 @@ function describeChange(change: Change): readonly string[] {
       ]
     case 'return':
       return [
-        `${name}: return: ${showMessages(change.copies)} redriven to it, and nobody reads them; they become dead letters again`,
+        `${name}: return: ${showMessages(change.copies)} redriven to it, and it has no reader; they become dead letters again`,
       ]
     case 'blocked':
       return [`${name}: cannot be changed`, ...change.fields.map(describeField), `  way out: ${change.wayOut}`]
@@ -100,7 +100,7 @@ function describeNote(note: Note): readonly string[] {
       ]
     case 'paused':
       return [
-        `${name}: left alone: paused on the broker for ${Math.ceil(note.forMs / 60_000)} min more, by somebody else; ${showMessages(note.waiting)} unread`,
+        `${name}: left alone: paused on the broker for ${Math.ceil(note.forMs / 60_000)} min more by another tool; ${showMessages(note.waiting)} unread`,
       ]
     case 'nothing_to_destroy':
       return [

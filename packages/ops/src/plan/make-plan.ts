@@ -14,6 +14,7 @@ import type { Observed } from './observe.ts'
 import { type Change, destroys, type FieldUpdate, nameOf, type Note, type Plan, type PlanOptions } from './plan.ts'
 import { advisoryStreamsOf, planAdvisories } from './plan-advisories.ts'
 import { planConsumers } from './plan-consumers.ts'
+import { planWatches } from './plan-watches.ts'
 import { lasting, sealOf } from './plan-seal.ts'
 
 /** What it takes to make the broker what is declared. Changes nothing. */
@@ -30,6 +31,7 @@ export function makePlan(
   const doomed = unknown.filter((note) => options.destroy.includes(nameOf(note)))
   const changes: Change[] = [
     ...declared.streams.flatMap((one) => streamChange(one, observed, options)),
+    ...planWatches(declared.cursors ?? [], observed),
     // What is retired changes consumers as well, and is done before they are held to what is declared.
     ...advisories.changes,
     ...(consumers?.changes ?? []),

@@ -1,4 +1,10 @@
-import { advisoryStreamName, type DeclaredConsumer, migrationName, OF_DECLARATION_KEY } from '@alarm-bus/nats-kit/admin'
+import {
+  advisoryStreamName,
+  type DeclaredConsumer,
+  isWatchConsumer,
+  migrationName,
+  OF_DECLARATION_KEY,
+} from '@alarm-bus/nats-kit/admin'
 import type { ConsumerConfig, ConsumerInfo } from '@nats-io/jetstream'
 import type { Observed } from './observe.ts'
 import { isDrained, undrained } from './drain-consumer.ts'
@@ -62,6 +68,7 @@ export function planConsumers(
   const known = new Set(declared.flatMap(({ stream, name }) => [`${stream}/${name}`, `${stream}/${movingName(name)}`]))
   const unknown = consumers
     .filter((live) => !known.has(`${live.stream_name}/${live.name}`))
+    .filter(({ stream_name: stream, name: consumer }) => !isWatchConsumer({ stream, consumer }))
     .map((live) => ({
       kind: 'unknown' as const,
       stream: live.stream_name,

@@ -12,6 +12,7 @@ export type Change =
   | {
       readonly action: 'create'
       readonly stream: string
+      /** Of an app, or the cursor through which dead letters are watched. */
       readonly consumer?: string
       readonly fields: readonly FieldUpdate[]
     }

@@ -1,0 +1,71 @@
+import { alarmDelivery, contracts } from '@alarm-bus/contracts'
+import {
+  connect,
+  type Connection,
+  createRequester,
+  createResponders,
+  defineResponder,
+  KitError,
+  KitErrorCode,
+} from '@alarm-bus/nats-kit'
+import { collectLogs, waitFor } from '@alarm-bus/nats-kit/testing'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type Cluster, startCluster } from './cluster-harness.ts'
+import { authOf } from './harness.ts'
+
+const ASKED = { channel: 'alarm-to-bot', id: 'a' }
+
+let cluster: Cluster
+const opened: (() => Promise<unknown>)[] = []
+beforeAll(async () => {
+  cluster = await startCluster()
+}, 150_000)
+afterAll(async () => {
+  for (const close of opened.reverse()) await close()
+  await cluster?.[Symbol.asyncDispose]()
+})
+
+async function openAt(node: number, name: string): Promise<Connection> {
+  const connection = await connect(
+    { servers: [cluster.servers[node] as string], name, auth: authOf(name), tls: cluster.tls },
+    { logger: collectLogs() },
+  )
+  opened.push(() => connection.close(2_000))
+  return connection
+}
+
+test('a request goes from account to account over brokers, and that nobody answers is told at once', async () => {
+  const requester = createRequester(await openAt(0, 'producer'), { contracts })
+  opened.push(async () => requester.close())
+  const ask = () => requester.request(alarmDelivery, ASKED, { timeoutMs: 20_000 })
+  const codeOf = (): Promise<unknown> => ask().catch((error: unknown) => KitError.is(error) && error.code)
+  expect(await codeOf()).toBe(KitErrorCode.NoResponder)
+  const started = await Promise.all(
+    [1, 2].map(async (node) => {
+      const responders = createResponders(await openAt(node, 'alarm-consumer'), {
+        contracts,
+        responders: [
+          defineResponder(alarmDelivery, () => ({
+            state: 'delivered',
+            sinks: [{ name: String(node), state: 'sent' }],
+          })),
+        ],
+      })
+      opened.push(() => responders.stop(2_000))
+      responders.start()
+      return responders
+    }),
+  )
+  const answeredBy = new Set<string | undefined>()
+  // That a broker has a subscription is known to the others a moment later.
+  await waitFor(
+    async () => {
+      const answer = await ask().catch(() => undefined)
+      if (answer) answeredBy.add(answer.sinks[0]?.name)
+      return answeredBy.size === 2
+    },
+    { what: 'both instances to answer', deadlineMs: 30_000 },
+  )
+  for (const responders of started) expect(await responders.stop(5_000)).toBe(0)
+  await waitFor(async () => (await codeOf()) === KitErrorCode.NoResponder, { what: 'nobody to be there' })
+}, 120_000)
