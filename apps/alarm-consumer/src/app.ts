@@ -70,6 +70,6 @@ export function createAlarmConsumer(config: AlarmConsumerConfig, logger: Service
 }
 
 /** What a process that died had claimed is free when its deliveries come again, and not before: the store knows 3 s at least. */
-function recordsOptions({ subscriber: { ackWaitMs = 30_000 } }: AlarmConsumerConfig) {
+function recordsOptions({ subscriber: { ackWaitMs = app.consuming.ackWaitMs ?? 30_000 } }: AlarmConsumerConfig) {
   return { leaseMs: Math.max(3_000, ackWaitMs), budgetMs: RECORD_BUDGET_MS }
 }

@@ -11,6 +11,8 @@ import { createLogHttp } from './http/log-http.ts'
 import { alarmLoggedResponder } from './responders/alarm-logged.ts'
 import { openLogStore } from './store/log-store.ts'
 
+/** The kit's, where neither the environment nor the declaration says another. */
+const DEFAULT_CONCURRENCY = 16
 /** Of a handler at once, besides those of `CONCURRENCY`: the redriven one. */
 const REDRIVEN = 1
 
@@ -26,7 +28,8 @@ export async function createLogConsumer(config: LogConsumerConfig, logger: Servi
     database: await openDatabase(storage),
     logger,
     limits: config.limits,
-    maxQueued: app.handles.length * ((subscriber.concurrency ?? 0) + REDRIVEN),
+    maxQueued:
+      app.handles.length * ((subscriber.concurrency ?? app.consuming.concurrency ?? DEFAULT_CONCURRENCY) + REDRIVEN),
   })
   const metrics = createMetrics(config)
   const observed = metrics.observe(

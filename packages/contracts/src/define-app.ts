@@ -9,6 +9,22 @@ const MAX_APP_NAME_CHARACTERS = 48
 const DEFAULT_FAN_OUT_INSTANCES = 3
 const MAX_FAN_OUT_INSTANCES = 32
 
+/**
+ * How an app consumes, as far as its consumers on the broker are made of it. What is not said is the kit's default; a
+ * deployment that runs the app otherwise (`MODE`, `DELIVERY`, `ACK_WAIT_MS`, `CONCURRENCY`) has to say it here, since
+ * `pnpm ops apply` makes the consumers of what is declared.
+ */
+export interface Consuming {
+  /** Default `pull`. */
+  readonly mode?: 'pull' | 'push'
+  /** Default `queue-group`: one consumer a channel. With `fan-out` each of `fanOutInstances` has its own. */
+  readonly delivery?: 'queue-group' | 'fan-out'
+  /** In milliseconds. Default 30,000. */
+  readonly ackWaitMs?: number
+  /** Default 16. */
+  readonly concurrency?: number
+}
+
 /** A channel that an app handles, and what the teams may know of how. */
 export interface HandledChannel {
   readonly channel: Channel
@@ -16,6 +32,8 @@ export interface HandledChannel {
   readonly maxDeliver?: number
   /** Waits between deliveries. Default: the subscriber's. */
   readonly retry?: Partial<RetryPolicy>
+  /** Where its consumer begins when it is made: with all that is stored, or with what comes then. Default `all`. */
+  readonly startAt?: 'all' | 'new'
 }
 
 export interface AppOptions {
@@ -53,6 +71,8 @@ export interface AppOptions {
   readonly answers?: readonly RequestContract[]
   /** How many instances may run with `DELIVERY=fan-out`, numbered from 0. Default 3. */
   readonly fanOutInstances?: number
+  /** How it consumes, where that is not the default. */
+  readonly consuming?: Consuming
 }
 
 /** What an app says of itself: permissions, documents and checks are made from it. Plain data. */
@@ -70,6 +90,7 @@ export interface App {
   readonly asks: readonly RequestContract[]
   readonly answers: readonly RequestContract[]
   readonly fanOutInstances: number
+  readonly consuming: Consuming
 }
 
 /**
@@ -81,7 +102,7 @@ export function defineApp(options: AppOptions): App {
   const { name, description, owner, publishes = [], idempotency = false, onceOnly = false } = options
   const { asks = [], answers = [], reads = [], hears = [] } = options
   const { watchesBus = false } = options
-  const { fanOutInstances = DEFAULT_FAN_OUT_INSTANCES } = options
+  const { fanOutInstances = DEFAULT_FAN_OUT_INSTANCES, consuming = {} } = options
   const refuse = (why: string): never => {
     throw new ContractError(`app ${JSON.stringify(name)}: ${why}`)
   }
@@ -107,6 +128,13 @@ export function defineApp(options: AppOptions): App {
     if (maxDeliver !== undefined && (!Number.isSafeInteger(maxDeliver) || maxDeliver < 1))
       refuse(`channel ${JSON.stringify(channel.name)}: maxDeliver must be a whole number from 1, not ${maxDeliver}`)
   }
+  for (const field of ['ackWaitMs', 'concurrency'] as const) {
+    const value = consuming[field]
+    if (value !== undefined && (!Number.isSafeInteger(value) || value < 1))
+      refuse(`consuming.${field} must be a whole number from 1, not ${value}`)
+  }
+  if (consuming.delivery === 'fan-out' && fanOutInstances === 0)
+    refuse('it declares delivery "fan-out" and no instance; set fanOutInstances')
   return Object.freeze({
     name,
     description,
@@ -121,6 +149,7 @@ export function defineApp(options: AppOptions): App {
     asks,
     answers,
     fanOutInstances,
+    consuming,
   })
 }
 

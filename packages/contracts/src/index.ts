@@ -4,7 +4,7 @@ export { appVariable } from './app-variable.ts'
 export { type CheckedMessage, checkReceived, checkToPublish, InvalidMessage, parseReceived } from './check-message.ts'
 export { ContractError } from './contract-error.ts'
 export { contracts } from './contracts.ts'
-export { type App, type AppOptions, defineApp, type HandledChannel } from './define-app.ts'
+export { type App, type AppOptions, type Consuming, defineApp, type HandledChannel } from './define-app.ts'
 export {
   type Channel,
   type ChannelOptions,

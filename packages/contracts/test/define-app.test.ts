@@ -20,6 +20,7 @@ test('a channel alone stands for one without settings, and defaults are filled i
     asks: [],
     answers: [],
     fanOutInstances: 3,
+    consuming: {},
   })
 })
 
@@ -35,6 +36,8 @@ test.each<[Partial<AppOptions>, string]>([
   [{ hears: [alarmToLog, alarmToLog] }, '"alarm-to-log" is declared twice'],
   [{ idempotency: true }, 'declares idempotency and publishes nothing'],
   [{ handles: [], publishes: [alarmToBot], onceOnly: true }, 'declares onceOnly and handles nothing'],
+  [{ consuming: { ackWaitMs: 0 } }, 'consuming.ackWaitMs must be a whole number from 1, not 0'],
+  [{ consuming: { delivery: 'fan-out' }, fanOutInstances: 0 }, 'declares delivery "fan-out" and no instance'],
   [{ fanOutInstances: 1.5 }, 'fanOutInstances must be a whole number from 0 to 32, not 1.5'],
 ])('%j is refused, and says why', (options, why) => {
   expect(() => declare(options)).toThrow(ContractError)

@@ -18,6 +18,7 @@ export {
 export { copiesWithoutReader, type CopiesWithoutReader } from './redrive/copies-without-reader.ts'
 export { originalOfCopy } from './redrive/redriven-message.ts'
 export { RedriveHeader } from './dead-letters/redrive-headers.ts'
+export { OF_DECLARATION_KEY } from './consumers/consumer-beginning.ts'
 export { type ConsumerPlace, consumerSubjects } from './consumers/consumer-subjects.ts'
 export { type DeclaredConsumer, declaredConsumers } from './consumers/declared-consumers.ts'
 export { findOrphans, type FindOrphansOptions, type Orphan, OrphanReason } from './consumers/find-orphans.ts'
@@ -30,6 +31,7 @@ export {
   deadLetterStreamName,
   deadLetterSubject,
   idempotencyStreamName,
+  redriveConsumerName,
   redriveFilter,
   redriveStreamName,
   withCompanions,
@@ -49,7 +51,7 @@ export { listenerSubject } from './core/listener-subjects.ts'
 export { readSubjects } from './reading/read-subjects.ts'
 export { configHash } from './streams/config-hash.ts'
 export { INCARNATION_KEY, incarnationOf, isMigrating, MIGRATING_KEY, migrationName } from './streams/incarnation.ts'
-export { onceBucketName, onceSubjects } from './streams/once-bucket.ts'
+export { noteSubjects, onceBucketName, onceSubjects } from './streams/once-bucket.ts'
 export { describeChange, type FieldChange, planStream, type PlanOptions, type StreamPlan } from './streams/plan.ts'
 export { taggedHash } from './streams/stream-tag.ts'
 export type { DeclaredStreamConfig } from './streams/to-stream-config.ts'

@@ -1,5 +1,6 @@
 import { type ConsumerConfig, jetstream } from '@nats-io/jetstream'
 import { describe, expect, test } from 'vitest'
+import { noted } from '../src/consumers/note-record.ts'
 import { deadLetterStreamName } from '../src/admin.ts'
 import { createSubscriber, defineHandler, type KitEventMap, type SubscriberOptions } from '../src/index.ts'
 import { waitFor } from '../src/testing.ts'
@@ -161,12 +162,12 @@ describe.each(['pull', 'push'] as const)('a filter that is edited on the broker 
   })
 
   test('and the app is restarted before it looked: what was passed over is handled all the same', async () => {
-    const { start, publish, toBot, toLog, edit, handled, said, info, stream } = await setUp()
+    const { start, publish, toBot, toLog, edit, handled, said, info, stream, connection } = await setUp()
     const seldom = { mode, watchdog: { lookMs: 50, idleLookMs: 50, noteEveryMs: 50 } }
     const first = await start(seldom)
     await publish(toBot, ...range('before', 10))
     await waitFor(() => handled.length === 10)
-    await waitFor(async () => (await info()).config.metadata?.['alarm-bus.position'] !== undefined)
+    await waitFor(async () => (await noted(connection, await info())).notes['alarm-bus.position'] !== undefined)
     await first.stop(2_000)
     await edit({ filter_subject: toLog.subject })
     await publish(toBot, ...range('during', 10))

@@ -1,6 +1,7 @@
 import { defineContracts, defineStream } from '@alarm-bus/contracts'
 import { DeliverPolicy } from '@nats-io/jetstream'
 import { describe, expect, test } from 'vitest'
+import { noted } from '../src/consumers/note-record.ts'
 import {
   createSubscriber,
   defineHandler,
@@ -51,7 +52,7 @@ async function setUp(channels: 1 | 2) {
   const ready = (subscriber: ReturnType<typeof start>) => waitFor(() => subscriber.checks().every(({ ok }) => ok))
   const jsm = await manager(connection)
   const position = async () =>
-    (await jsm.consumers.info(stream.name, 'app_to-bot')).config.metadata?.['alarm-bus.position']
+    (await noted(connection, await jsm.consumers.info(stream.name, 'app_to-bot'))).notes['alarm-bus.position']
   return { ...made, stream, connection, missed, maybe, handled, publish, start, ready, jsm, position }
 }
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { noted } from '../src/consumers/note-record.ts'
 import {
   createSubscriber,
   DeadLetter,
@@ -82,7 +83,7 @@ describe.each(['by its channel', 'redriven'] as const)('a message that came %s',
     expect(counts[0]).toBeGreaterThan(LIMITS.maxUnsettled + 1)
     await waitFor(async () => (await made.info()).num_ack_pending === 0)
     // Nothing is left of the note that it was run under.
-    await waitFor(async () => (await made.info()).config.metadata?.['alarm-bus.trials'] === '[]')
+    await waitFor(async () => (await noted(made.connection, await made.info())).notes['alarm-bus.trials'] === '[]')
     expect(await made.list()).toEqual([])
   })
 

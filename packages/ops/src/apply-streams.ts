@@ -1,4 +1,4 @@
-import type { Stream } from '@alarm-bus/contracts'
+import type { App, Consuming, Contracts, Stream } from '@alarm-bus/contracts'
 import {
   type Connection,
   type ConnectionAuth,
@@ -6,7 +6,12 @@ import {
   ensureStreams,
   type FieldChange,
 } from '@alarm-bus/nats-kit'
+import { declaredConsumers } from '@alarm-bus/nats-kit/admin'
+import { jetstreamManager } from '@nats-io/jetstream'
 import { connectAdmin } from './connect-admin.ts'
+import { changeConsumer } from './plan/change-consumer.ts'
+import { observe } from './plan/observe.ts'
+import { planConsumers } from './plan/plan-consumers.ts'
 import type { FieldUpdate } from './plan/plan.ts'
 import { untilAnswered } from './until-answered.ts'
 
@@ -19,11 +24,18 @@ export interface AppliedStream {
 
 export interface ApplyStreamsOptions {
   readonly streams: readonly Stream[]
+  /** Whose consumers are made as well, in the streams of these contracts. */
+  readonly consumers?: {
+    readonly apps: readonly App[]
+    readonly contracts: Contracts
+    /** How they are deployed, where it is not as they declare. */
+    readonly deployed?: Consuming
+  }
   /** `nats://host:port`, without credentials. */
   readonly servers: readonly string[]
   readonly auth?: ConnectionAuth
   readonly tls?: ConnectionTls
-  /** `apply` (default) creates and updates; `create` makes a difference an error. */
+  /** `apply` (default) creates and updates; `create` makes a difference of a stream an error. */
   readonly mode?: 'apply' | 'create'
   /** Copies of each stream. Not given: new streams get their declaration's, existing ones keep theirs. */
   readonly replicas?: number
@@ -34,6 +46,7 @@ export interface ApplyStreamsOptions {
 }
 
 const CLOSE_TIMEOUT_MS = 2_000
+const REQUEST_TIMEOUT_MS = 5_000
 
 /**
  * Makes the broker's streams the declared ones, each with the kit's own beside it, without a plan that anybody looks at:
@@ -47,7 +60,9 @@ export async function applyStreams(options: ApplyStreamsOptions): Promise<readon
   const deadline = performance.now() + waitMs
   const connection = await connectAdmin(options, waitMs)
   try {
-    return await change(connection, deadline, options)
+    const applied = await change(connection, deadline, options)
+    if (options.consumers) await applyConsumers(connection, options.consumers, options.mode)
+    return applied
   } finally {
     await connection.close(CLOSE_TIMEOUT_MS)
   }
@@ -80,6 +95,22 @@ async function change(
     options.onApplied?.(untouched)
     return untouched
   })
+}
+
+/** One that would have to be moved stays as it is: that takes a plan, and somebody who looks at it. */
+async function applyConsumers(
+  { client }: Connection,
+  { apps, contracts, deployed }: NonNullable<ApplyStreamsOptions['consumers']>,
+  mode: ApplyStreamsOptions['mode'] = 'apply',
+): Promise<void> {
+  const manager = await jetstreamManager(client, { checkAPI: false, timeout: REQUEST_TIMEOUT_MS })
+  const declared = apps.flatMap((app) => declaredConsumers(app, contracts, deployed))
+  const observed = await observe(client, [...new Set(declared.map(({ stream }) => stream))])
+  for (const change of planConsumers(declared, observed, undefined).changes) {
+    const { consumer } = change as { readonly consumer?: string }
+    const isDone = change.action === 'create' || (change.action === 'update' && mode === 'apply')
+    if (consumer !== undefined && isDone) await changeConsumer(manager, { ...change, consumer }, declared, undefined)
+  }
 }
 
 function toUpdate({ field, live, declared }: FieldChange): FieldUpdate {

@@ -9,10 +9,12 @@ import { readApps } from '../src/apps/read-apps.ts'
 import { applyStreams } from '../src/index.ts'
 import { appPermissions } from '../src/permissions/app-permissions.ts'
 import { type BrokerFiles, renderAccounts } from '../src/permissions/render-accounts.ts'
-import { authOf, devEnvironment, repository } from './harness.ts'
+import { applyDeclared, authOf, devEnvironment, repository } from './harness.ts'
 import { startConsumer } from './traffic.ts'
 
-const permissions = (await readApps()).map((app) => appPermissions(app, contracts))
+const apps = await readApps()
+const before = apps.map((app) => appPermissions(app, contracts, { shapesConsumers: true }))
+const permissions = apps.map((app) => appPermissions(app, contracts))
 
 function put(folder: string, files: BrokerFiles): void {
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text)
@@ -28,7 +30,7 @@ test.each(['pull', 'push'] as const)(
     // One that names a directory is started from a copy, which does not change.
     const setup = readFileSync(join(repository, 'nats.setup.conf'), 'utf8').replace(/^ *store_dir: .*$/m, '')
     writeFileSync(join(folder, 'nats.setup.conf'), setup)
-    put(folder, renderAccounts(permissions, { oneAccount: true }))
+    put(folder, renderAccounts(before, { oneAccount: true }))
     let reloads = 0
     const onLog = (line: string): void => void (line.includes('Reloaded server configuration') && reloads++)
     const server = await startTestBroker({
@@ -39,6 +41,7 @@ test.each(['pull', 'push'] as const)(
     })
     onTestFinished(() => server.stop())
     const servers = [server.url]
+    // As it was: the app makes its consumers.
     await applyStreams({ servers, auth: authOf('admin'), streams: contracts.streams })
     const consumer = startConsumer({ servers }, 'alarm-consumer', [alarmToBot], { mode })
     await waitFor(() => consumer.bus.health().ready, { what: 'the consumer to be ready' })
@@ -57,6 +60,8 @@ test.each(['pull', 'push'] as const)(
     })()
     await waitFor(() => stored.length > 100, { what: 'messages in one account' })
 
+    // `pnpm ops apply` makes what is missing, then the apps may shape nothing any more.
+    await applyDeclared({ server })
     put(folder, renderAccounts(permissions))
     // An account that a reload brings along has its imports from the next one on.
     for (const reload of [1, 2]) {
@@ -64,8 +69,8 @@ test.each(['pull', 'push'] as const)(
       await waitFor(() => reloads === reload, { what: `reload ${reload}` })
     }
     await waitFor(() => states.includes('connected'), { what: 'the producer in its own account', deadlineMs: 30_000 })
-    const before = stored.length
-    await waitFor(() => stored.length > before + 100, { what: 'messages from its own account', deadlineMs: 30_000 })
+    const reloaded = stored.length
+    await waitFor(() => stored.length > reloaded + 100, { what: 'messages from its own account', deadlineMs: 30_000 })
     writing = false
     await writer
     await waitFor(() => consumer.bus.health().ready, { what: 'the consumer in its own account', deadlineMs: 30_000 })

@@ -49,6 +49,14 @@ describe('the admin’s user', () => {
     expect(await refused(await broker.raw('admin'), '_INBOX_admin', allowed)).toEqual([])
   })
 
+  test('makes the consumers of apps, each held to a subject', async () => {
+    const allowed: readonly Attempt[] = [
+      { publish: '$JS.API.CONSUMER.CREATE.BASQUIAT_STREAM.alarm-consumer_alarm-to-bot.alarm.to.bot' },
+      { publish: '$JS.API.CONSUMER.CREATE.BASQUIAT_STREAM_REDRIVE.alarm-consumer_alarm-to-bot_redrive.redrive.x.y.>' },
+    ]
+    expect(await refused(await broker.raw('admin'), '_INBOX_admin', allowed)).toEqual([])
+  })
+
   test('removes consumers of any app', async () => {
     const allowed: readonly Attempt[] = [
       { publish: '$JS.API.CONSUMER.DELETE.BASQUIAT_STREAM.gone-app_alarm-to-bot' },
@@ -72,9 +80,10 @@ describe('the admin’s user', () => {
       })),
       { publish: '$JS.API.DIRECT.GET.BASQUIAT_STREAM_IDEMPOTENCY' },
       ...consumerPowers('alarm-consumer_alarm-to-bot').filter(
-        (attempt) => !('publish' in attempt && /\.(LIST|NAMES|DELETE)\./.test(attempt.publish)),
+        (attempt) =>
+          !('publish' in attempt && /\.(LIST|NAMES|DELETE)\.|\.CONSUMER\.CREATE\.\S+?\.\S+?\./.test(attempt.publish)),
       ),
-      ...consumerSubjects('alarm-consumer_alarm-to-bot', 'alarm.to.bot').filter(
+      ...consumerSubjects('alarm-consumer_alarm-to-bot').filter(
         (attempt) => !('publish' in attempt && /\.(INFO|DELETE)\./.test(attempt.publish)),
       ),
       { publish: 'alarm.to.bot' },

@@ -55,7 +55,7 @@ test('without a file and without --yes nobody said yes, so nothing is changed', 
   // Asked, and not answered with yes; then with it.
   const no = await opsOf(broker, { ANSWER: 'y' }, 'apply')
   expect(no).toMatchObject({ code: 1, err: 'ops apply: not confirmed; nothing was changed\n' })
-  expect(no.asked).toEqual(['8 to create. Type "yes" to do it: '])
+  expect(no.asked).toEqual(['14 to create. Type "yes" to do it: '])
   expect(await manager.streams.list().next()).toEqual([])
   expect(await opsOf(broker, { ANSWER: 'yes' }, 'apply')).toMatchObject({ code: 0 })
   expect(await manager.streams.list().next()).toHaveLength(STREAM_NAMES.length)
@@ -140,7 +140,7 @@ test('says everything that is wrong with flags and environment', async () => {
 
 test('copies are the deployment’s: left alone unless STREAM_REPLICAS says how many', async () => {
   await using broker = await startBroker()
-  await opsOf(broker, {}, ...JOB)
+  await opsOf(broker, {}, 'apply', '--yes')
   const plan = async (env = {}) => JSON.parse((await opsOf(broker, env, 'plan', '--json')).out)
   expect((await plan()).changes).toEqual([])
   expect((await plan({ STREAM_REPLICAS: '3' })).changes).toEqual(

@@ -41,7 +41,7 @@ test('three brokers in three zones, and the streams in each of them, as the job 
     expect(varz).toMatchObject({ server_name: brokerNames[i], tags: [zones[i]] })
     expect(varz['jetstream'].config.unique_tag).toBe('az:')
   }
-  const { code, out, err } = await runOps(['apply', '--streams-only', '--yes'], {
+  const { code, out, err } = await runOps(['apply', '--yes'], {
     NATS_SERVERS: cluster.servers.join(),
     NATS_TLS_CA_FILE: cluster.tls.caFile,
     NATS_ADMIN_PASSWORD: authOf('admin').password,

@@ -3,8 +3,7 @@ import { defineHandler, createBus } from '@alarm-bus/nats-kit'
 import { collectLogs, waitFor } from '@alarm-bus/nats-kit/testing'
 import { AckPolicy, jetstreamManager } from '@nats-io/jetstream'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { applyStreams } from '../src/index.ts'
-import { authOf, startBroker, type TestBroker } from './harness.ts'
+import { applyDeclared, authOf, startBroker, type TestBroker } from './harness.ts'
 import { runOps } from './run-ops.ts'
 import type { Ran } from './run-script.ts'
 
@@ -12,7 +11,7 @@ let broker: TestBroker
 
 beforeEach(async () => {
   broker = await startBroker()
-  await applyStreams({ servers: [broker.server.url], auth: authOf('admin'), streams: contracts.streams })
+  await applyDeclared(broker, {}, [])
 })
 afterEach(() => broker[Symbol.asyncDispose]())
 
@@ -24,7 +23,7 @@ function consumers(flags: readonly string[], env: Readonly<Record<string, string
 
 /** A consumer of that app's, made with the rights of the one that may. */
 async function leave(app: string): Promise<void> {
-  const manager = await jetstreamManager(await broker.raw('alarm-consumer'), { checkAPI: false })
+  const manager = await jetstreamManager(await broker.raw('migrator'), { checkAPI: false })
   await manager.consumers.add('BASQUIAT_STREAM', {
     durable_name: 'alarm-consumer_alarm-to-bot_0',
     filter_subject: 'alarm.to.bot',
@@ -56,6 +55,7 @@ test('a consumer of an app that is gone is shown, and removed with --apply', asy
 })
 
 test('a running app keeps its consumers, even when it is forgotten in --apps', async () => {
+  await applyDeclared(broker, {}, ['alarm-consumer'])
   const bus = createBus({
     contracts,
     logger: collectLogs(),

@@ -5,10 +5,9 @@ import { collectLogs, waitFor } from '@alarm-bus/nats-kit/testing'
 import { jetstreamManager } from '@nats-io/jetstream'
 import { headers } from '@nats-io/transport-node'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { applyStreams } from '../src/index.ts'
 import { Patience } from '../src/plan/patience.ts'
 import { returnCopies } from '../src/plan/return-copies.ts'
-import { authOf, startBroker, type TestBroker } from './harness.ts'
+import { applyDeclared, authOf, startBroker, type TestBroker } from './harness.ts'
 import { runOps } from './run-ops.ts'
 import { freePort, type Ran } from './run-script.ts'
 
@@ -19,7 +18,7 @@ const stops: (() => Promise<unknown>)[] = []
 
 beforeEach(async () => {
   broker = await startBroker()
-  await applyStreams({ servers: [broker.server.url], auth: authOf('admin'), streams: contracts.streams })
+  await applyDeclared(broker)
 })
 afterEach(async () => {
   for (const stop of stops.splice(0)) await stop()

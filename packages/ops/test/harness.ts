@@ -3,7 +3,12 @@ import { fileURLToPath } from 'node:url'
 import { parseEnv } from 'node:util'
 import { connect as connectKit, type Connection } from '@alarm-bus/nats-kit'
 import { collectLogs, type NatsServer, startTestBroker } from '@alarm-bus/nats-kit/testing'
+import { declaredConsumers } from '@alarm-bus/nats-kit/admin'
+import type { JetStreamManager } from '@nats-io/jetstream'
 import { connect, type NatsConnection } from '@nats-io/transport-node'
+import { type Consuming, contracts } from '@alarm-bus/contracts'
+import { readApps } from '../src/apps/read-apps.ts'
+import { applyStreams } from '../src/index.ts'
 import type { BrokerFiles } from '../src/permissions/render-accounts.ts'
 import { passwordVariable } from '../src/permissions/user-variables.ts'
 
@@ -41,6 +46,29 @@ export interface TestBroker extends AsyncDisposable {
   raw(user: User): Promise<NatsConnection>
   /** A connection of the kit. */
   kit(user: User): Promise<Connection>
+}
+
+/** The consumers that the apps declare, where the streams are not as they are declared. */
+export async function makeConsumers({ consumers }: JetStreamManager, only?: readonly string[]): Promise<void> {
+  const apps = (await readApps()).filter(({ name }) => only?.includes(name) ?? true)
+  for (const { stream, wanted, made } of apps.flatMap((app) => declaredConsumers(app, contracts)))
+    if (wanted !== 'no') await consumers.add(stream, made.pull)
+}
+
+/** Streams and consumers as they are declared. */
+export async function applyDeclared(
+  { server }: { readonly server: Pick<NatsServer, 'url'> },
+  deployed: Consuming = {},
+  /** The apps whose consumers are made. Default all. */
+  only?: readonly string[],
+): Promise<void> {
+  const apps = (await readApps()).filter(({ name }) => only?.includes(name) ?? true)
+  await applyStreams({
+    servers: [server.url],
+    auth: authOf('admin'),
+    streams: contracts.streams,
+    consumers: { apps, contracts, deployed },
+  })
 }
 
 export interface TestBrokerOptions {

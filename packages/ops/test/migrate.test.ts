@@ -11,7 +11,7 @@ import { renderAccounts } from '../src/permissions/render-accounts.ts'
 import { declare } from '../src/plan/declared.ts'
 import { migrateStream } from '../src/plan/migrate-stream.ts'
 import { Patience } from '../src/plan/patience.ts'
-import { authOf, startBroker, type TestBroker, type TestBrokerOptions } from './harness.ts'
+import { authOf, makeConsumers, startBroker, type TestBroker, type TestBrokerOptions } from './harness.ts'
 import { opsOf } from './in-process.ts'
 import { STREAM_NAMES } from './permissions.ts'
 import { repeated, startConsumer, startPublisher } from './traffic.ts'
@@ -25,7 +25,7 @@ let manager: JetStreamManager
 const PLACES = {
   'one account': {
     files: renderAccounts(
-      (await readApps()).map((app) => appPermissions(app, contracts)),
+      (await readApps()).map((app) => appPermissions(app, contracts, { shapesConsumers: true })),
       { oneAccount: true },
     ),
   },
@@ -35,7 +35,7 @@ const PLACES = {
 beforeEach(() => setUp())
 afterEach(() => broker[Symbol.asyncDispose]())
 
-async function setUp(options: TestBrokerOptions = {}): Promise<void> {
+async function setUp(options: TestBrokerOptions = {}, hasConsumers = true): Promise<void> {
   broker = await startBroker(options)
   manager = await jetstreamManager(await broker.raw('admin'))
   // As it should be, but in memory: what the server cannot change.
@@ -43,6 +43,7 @@ async function setUp(options: TestBrokerOptions = {}): Promise<void> {
   const small = { max_bytes: 40 * 1024 * 1024, storage: StorageType.Memory }
   await manager.streams.add({ ...declared, name: STREAM, ...small })
   for (const companion of companions) await manager.streams.add(companion)
+  if (hasConsumers) await makeConsumers(manager)
 }
 
 const apply = (...flags: string[]) =>
@@ -223,6 +224,8 @@ test('one that was cut off when all was back keeps what came in since', async ()
 })
 
 test('while a stream says that it is migrated, an app makes no consumer on it', async () => {
+  await broker[Symbol.asyncDispose]()
+  await setUp(PLACES['one account'], false)
   const { metadata } = (await manager.streams.info(STREAM)).config
   await manager.streams.update(STREAM, { metadata: { ...metadata, [MIGRATING_KEY]: 'elsewhere' } })
   const alarms = startConsumer(broker, 'alarm-consumer', [alarmToBot])

@@ -4,7 +4,7 @@ import { AckPolicy, DeliverPolicy, type JetStreamManager, jetstreamManager } fro
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { applyStreams } from '../src/index.ts'
 import type { Plan } from '../src/plan/plan.ts'
-import { authOf, startBroker, type TestBroker } from './harness.ts'
+import { applyDeclared, authOf, startBroker, type TestBroker } from './harness.ts'
 import { opsOf } from './in-process.ts'
 import { repeated, startConsumer, startPublisher } from './traffic.ts'
 
@@ -25,15 +25,17 @@ beforeEach(async () => {
 afterEach(() => broker[Symbol.asyncDispose]())
 
 const move = (...flags: string[]) => opsOf(broker, {}, 'apply', '--yes', '--allow-destroy', '--destroy', NAME, ...flags)
-const consumers = async () => (await manager.consumers.list(STREAM).next()).map(({ name }) => name)
+const consumers = async () =>
+  (await manager.consumers.list(STREAM).next()).map(({ name }) => name).filter((name) => name.startsWith(CONSUMER))
 
 test('from pull to push with a publisher and the consumer going: nothing lost, nothing handled twice', async () => {
+  await applyDeclared(broker, {}, ['alarm-consumer'])
   const publisher = startPublisher(broker, alarmToBot)
   const before = startConsumer(broker, 'alarm-consumer', [alarmToBot])
   await waitFor(() => before.handled.length > 50)
 
   const planned = JSON.parse((await opsOf(broker, {}, 'plan', '--mode', 'push', '--json')).out) as Plan
-  expect(planned.changes).toEqual([
+  expect(planned.changes.filter(({ action }) => action === 'move')).toEqual([
     {
       action: 'move',
       stream: STREAM,
@@ -41,6 +43,7 @@ test('from pull to push with a publisher and the consumer going: nothing lost, n
       fields: [
         { field: 'deliver_subject', before: null, after: `_INBOX_alarm-consumer.push.${CONSUMER}` },
         { field: 'deliver_group', before: null, after: CONSUMER },
+        { field: 'max_ack_pending', before: expect.any(Number), after: 16 },
       ],
     },
   ])

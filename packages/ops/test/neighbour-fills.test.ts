@@ -46,7 +46,8 @@ async function startBus(
 ): Promise<{ readonly broker: TestBroker; readonly manager: JetStreamManager }> {
   const broker = await startBroker()
   onTestFinished(() => broker[Symbol.asyncDispose]())
-  await applyStreams({ servers: [broker.server.url], auth: authOf('admin'), streams })
+  const consumers = { apps: await readApps(), contracts }
+  await applyStreams({ servers: [broker.server.url], auth: authOf('admin'), streams, consumers })
   return { broker, manager: await jetstreamManager(await broker.raw('admin'), { checkAPI: false }) }
 }
 

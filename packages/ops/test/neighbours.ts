@@ -31,8 +31,9 @@ export function mayDo(app: App): readonly Attempt[] {
         `$JS.API.DIRECT.GET.${stream}_IDEMPOTENCY.idempotency.${stream}.abc`,
       ]),
     ),
-    ...consumersOf(app).flatMap(({ durable, channel, stream }) => [
-      ...consumerSubjects(durable, channel.subject, stream),
+    ...consumersOf(app).flatMap(({ durable, stream }) => [
+      ...consumerSubjects(durable, stream),
+      ...noteAttempts(durable, stream),
       ...(app.onceOnly ? onceAttempts(durable, stream) : []),
     ]),
     ...publishes(
@@ -90,6 +91,12 @@ export function onceAttempts(durable: string, stream: string): readonly Attempt[
   return publishes([record, `$JS.API.DIRECT.GET.KV_${stream}_ONCE.${record}`])
 }
 
+/** What is noted of a consumer, and of the one beside it. */
+export function noteAttempts(durable: string, stream: string): readonly Attempt[] {
+  const records = [durable, `${durable}_redrive`].map((name) => `$KV.${stream}_ONCE.${name}.notes`)
+  return publishes(records.flatMap((record) => [record, `$JS.API.DIRECT.GET.KV_${stream}_ONCE.${record}`]))
+}
+
 /** All that is next to what an app may do: what others may, what is beyond its own, what nobody may. */
 export function mayNotDo(app: App, all: readonly App[]): readonly Attempt[] {
   const others = all.filter(({ name }) => name !== app.name)
@@ -97,8 +104,12 @@ export function mayNotDo(app: App, all: readonly App[]): readonly Attempt[] {
   const attempts = [
     ...others.flatMap(mayDo),
     ...contracts.channels.flatMap(({ subject }) => publishes([subject, `core.${subject}`])),
-    ...all.flatMap(consumersOf).flatMap(({ durable, stream }) => consumerPowers(durable, stream)),
-    ...all.flatMap(consumersOf).flatMap(({ durable, stream }) => onceAttempts(durable, stream)),
+    ...all
+      .flatMap(consumersOf)
+      .flatMap(({ durable, stream, channel }) => consumerPowers(durable, stream, channel.subject)),
+    ...all
+      .flatMap(consumersOf)
+      .flatMap(({ durable, stream }) => [...onceAttempts(durable, stream), ...noteAttempts(durable, stream)]),
     ...beyond(app),
     ...STREAM_POWERS,
     ...publishes(STREAM_NAMES.map((stream) => `$JS.API.STREAM.INFO.${stream}`)),
@@ -131,11 +142,9 @@ function beyond(app: App): readonly Attempt[] {
   const unhandled = contracts.channels.filter(({ name }) => !handled.has(name))
   return [
     ...app.handles.flatMap(({ channel }) =>
-      consumerSubjects(`${app.name}_${channel.name}_${app.fanOutInstances}`, channel.subject, streamOf(channel)),
+      consumerSubjects(`${app.name}_${channel.name}_${app.fanOutInstances}`, streamOf(channel)),
     ),
-    ...unhandled.flatMap((channel) =>
-      consumerSubjects(`${app.name}_${channel.name}`, channel.subject, streamOf(channel)),
-    ),
+    ...unhandled.flatMap((channel) => consumerSubjects(`${app.name}_${channel.name}`, streamOf(channel))),
     ...consumersOf(app).flatMap(({ durable, channel, stream }) => {
       const create = '$JS.API.CONSUMER.CREATE'
       const filters = ['>', ...contracts.channels.filter((one) => one !== channel).map(({ subject }) => subject)]

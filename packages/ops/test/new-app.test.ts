@@ -25,7 +25,8 @@ test('a new app has its user by its declaration, remembers what it handled, and 
   const env = { NATS_NEW_APP_PASSWORD: 'dev-only-new-app' }
   await using broker = await startBroker({ files, env })
   const servers = [broker.server.url]
-  await applyStreams({ servers, auth: authOf('admin'), streams: contracts.streams })
+  const { streams } = contracts
+  await applyStreams({ servers, auth: authOf('admin'), streams, consumers: { apps: [app], contracts } })
 
   const handled: string[] = []
   const logger = collectLogs()

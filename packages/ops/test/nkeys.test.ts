@@ -53,7 +53,8 @@ beforeAll(async () => {
   const env = Object.fromEntries(users.map((user) => [nkeyVariable(user), keys.get(user)?.publicKey as string]))
   broker = await startBroker({ files, env })
   const { seed } = keys.get('admin') as Key
-  await applyStreams({ servers: [broker.server.url], auth: { nkeySeed: seed }, streams: contracts.streams })
+  const consumers = { apps: await readApps(), contracts }
+  await applyStreams({ servers: [broker.server.url], auth: { nkeySeed: seed }, streams: contracts.streams, consumers })
 })
 afterAll(async () => {
   await broker?.[Symbol.asyncDispose]()

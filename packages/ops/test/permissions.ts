@@ -64,20 +64,19 @@ export const STREAM_POWERS: readonly Attempt[] = STREAM_NAMES.flatMap((stream) =
  * What one consumer of a channel is used with: itself, going back in it, its dead letters with their parts, and what is
  * redriven to it. Spelled here once more, as the broker sees it: what is generated is held against it.
  */
-export function consumerSubjects(durable: string, subject: string, stream = 'BASQUIAT_STREAM'): readonly Attempt[] {
+export function consumerSubjects(durable: string, stream = 'BASQUIAT_STREAM'): readonly Attempt[] {
   return [
-    ...handling(stream, durable, subject),
+    ...handling(stream, durable),
     `$JS.API.CONSUMER.RESET.${stream}.${durable}`,
     `dead-letter.${stream}.${durable}.17.1700000000000000000`,
     `dead-letter.${stream}.${durable}.17.1700000000000000000.1`,
     `dead-letter-share.${stream}.${durable}`,
-    ...handling(`${stream}_REDRIVE`, `${durable}_redrive`, `redrive.${stream}.${durable}.>`),
+    ...handling(`${stream}_REDRIVE`, `${durable}_redrive`),
   ].map((publish) => ({ publish }))
 }
 
-function handling(stream: string, durable: string, filter: string): readonly string[] {
+function handling(stream: string, durable: string): readonly string[] {
   return [
-    `$JS.API.CONSUMER.CREATE.${stream}.${durable}.${filter}`,
     `$JS.API.CONSUMER.INFO.${stream}.${durable}`,
     `$JS.API.CONSUMER.MSG.NEXT.${stream}.${durable}`,
     `$JS.ACK.${stream}.${durable}.1.1.1.1.0`,
@@ -86,11 +85,17 @@ function handling(stream: string, durable: string, filter: string): readonly str
 }
 
 /** What no app may do with a consumer, its own among them. */
-export function consumerPowers(durable: string, stream = 'BASQUIAT_STREAM'): readonly Attempt[] {
+export function consumerPowers(
+  durable: string,
+  stream = 'BASQUIAT_STREAM',
+  subject = 'alarm.to.bot',
+): readonly Attempt[] {
   return [
     `$JS.API.CONSUMER.DELETE.${stream}.${durable}`,
     `$JS.API.CONSUMER.DELETE.${stream}_REDRIVE.${durable}_redrive`,
     `$JS.API.CONSUMER.PAUSE.${stream}.${durable}`,
+    `$JS.API.CONSUMER.CREATE.${stream}.${durable}.${subject}`,
+    `$JS.API.CONSUMER.CREATE.${stream}_REDRIVE.${durable}_redrive.redrive.${stream}.${durable}.>`,
     `$JS.API.CONSUMER.DURABLE.CREATE.${stream}.${durable}`,
     `$JS.API.CONSUMER.CREATE.${stream}.${durable}`,
     `$JS.API.CONSUMER.CREATE.${stream}`,

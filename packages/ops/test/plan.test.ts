@@ -8,14 +8,13 @@ import { type DeclaredStreamConfig, withCompanions } from '@alarm-bus/nats-kit/a
 import { collectLogs, waitFor } from '@alarm-bus/nats-kit/testing'
 import { AckPolicy, type JetStreamManager, jetstreamManager, StorageType } from '@nats-io/jetstream'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { applyStreams } from '../src/index.ts'
 import { checkConfirmed } from '../src/plan/apply-plan.ts'
 import { declare } from '../src/plan/declared.ts'
 import { describePlan } from '../src/plan/describe-plan.ts'
 import { makePlan } from '../src/plan/make-plan.ts'
 import { observe } from '../src/plan/observe.ts'
 import type { Plan } from '../src/plan/plan.ts'
-import { authOf, startBroker, type TestBroker } from './harness.ts'
+import { applyDeclared, authOf, startBroker, type TestBroker } from './harness.ts'
 import { STREAM_NAMES } from './permissions.ts'
 import { opsOf } from './in-process.ts'
 
@@ -38,25 +37,28 @@ const CURSORS = ['BASQUIAT_STREAM_DLQ', 'BASQUIAT_STREAM_DLQ_SHARES']
 
 const ops = (command: string, ...flags: string[]) => opsOf(broker, {}, command, ...flags)
 const plan = async () => JSON.parse((await ops('plan', '--json')).out) as Plan
-const setUp = () => applyStreams({ servers: [broker.server.url], auth: authOf('admin'), streams: contracts.streams })
+const setUp = () => applyDeclared(broker)
 const publish = async (count: number) => {
   const client = await broker.raw('producer')
   for (let n = 0; n < count; n++) await client.request('alarm.to.bot', JSON.stringify({ message: `alarm ${n}` }))
 }
 
-test('an empty broker: every stream with its fields, who makes the consumers, exit code 2; then 0', async () => {
+test('an empty broker: every stream and consumer with its fields, exit code 2; then 0', async () => {
   const { code, out } = await ops('plan')
   expect(code).toBe(2)
   for (const name of STREAM_NAMES) expect(out).toContain(`${name}: create\n`)
   expect(out).toContain('  max_msgs: 100,000\n')
-  expect(out).toContain('BASQUIAT_STREAM/log-consumer_alarm-to-log: made by log-consumer when it starts\n')
-  expect(out).toContain('8 to create; nothing was changed, `pnpm ops apply` does it\n')
+  expect(out).toMatch(
+    /^BASQUIAT_STREAM\/log-consumer_alarm-to-log: create\n( .*\n)+? {2}filter_subject: "alarm.to.log"\n/m,
+  )
+  expect(out).toContain('BASQUIAT_STREAM_REDRIVE/log-consumer_alarm-to-log_redrive: create\n')
+  expect(out).toContain('14 to create; nothing was changed, `pnpm ops apply` does it\n')
   expect(await manager.streams.list().next()).toEqual([])
 
   await setUp()
   const { changes, notes } = await plan()
   expect(changes).toEqual([])
-  expect(notes.map(({ kind }) => kind)).toEqual(Array.from({ length: 6 }, () => 'made_by_app'))
+  expect(notes).toEqual([])
   const done = await ops('plan')
   expect(done).toMatchObject({ code: 0, out: expect.stringContaining('nothing to do: the broker is as declared\n') })
 })
@@ -126,11 +128,10 @@ test('an app in mode verify does not mind a tag of another release', async () =>
   try {
     await waitFor(() => bus.health().ready)
     // And a running app's consumers are what its declaration says.
-    const { changes, notes } = await plan()
+    const { changes } = await plan()
     expect(changes).toMatchObject([
       { action: 'update', fields: [{ field: 'metadata.alarm-bus.owner', after: 'alarms' }] },
     ])
-    expect(notes.filter((note) => 'app' in note && note.app === 'alarm-consumer')).toEqual([])
     const { config } = await manager.consumers.info('BASQUIAT_STREAM', 'alarm-consumer_alarm-to-bot')
     expect(config.metadata).toMatchObject({ 'alarm-bus.app': 'alarm-consumer', 'alarm-bus.config': expect.any(String) })
   } finally {
@@ -154,6 +155,7 @@ test('apply does the plan of the file, and nothing when the broker has changed s
     applied: [
       ...STREAM_NAMES.map((stream) => ({ action: 'create', stream })),
       ...CURSORS.map((stream) => ({ action: 'create', stream, consumer: 'dead-letter-watch' })),
+      ...Array.from({ length: 6 }, () => ({ action: 'create', consumer: expect.any(String) })),
     ],
     notes: expect.arrayContaining([{ kind: 'unknown', stream: 'OTHER', messages: 0 }]),
   })
@@ -265,7 +267,7 @@ test('a limit below what a stream holds removes messages, so it needs its name a
 })
 
 test('a lower limit says how many messages go, how many of them who has not read, in units that people read', async () => {
-  await setUp()
+  await applyDeclared(broker, {}, [])
   await publish(40)
   const migrator = await jetstreamManager(await broker.raw('migrator'), { checkAPI: false })
   const app = await broker.raw('alarm-consumer')

@@ -12,7 +12,15 @@ import { applyStreams } from '../src/index.ts'
 import type { Plan } from '../src/plan/plan.ts'
 import { retireAdvisories } from '../src/plan/retire-advisories.ts'
 import { Patience } from '../src/plan/patience.ts'
-import { authOf, repository, startBroker, type TestBroker, type TestBrokerOptions, oneAccount } from './harness.ts'
+import {
+  applyDeclared,
+  authOf,
+  repository,
+  startBroker,
+  type TestBroker,
+  type TestBrokerOptions,
+  oneAccount,
+} from './harness.ts'
 import { opsOf } from './in-process.ts'
 
 const STREAM = 'BASQUIAT_STREAM'
@@ -43,6 +51,7 @@ async function setUp(options: TestBrokerOptions = {}): Promise<void> {
   app = await broker.raw(APP)
   await applyStreams({ servers: [broker.server.url], auth: authOf('admin'), streams: contracts.streams })
   await makeOldForm()
+  await applyDeclared(broker)
 }
 
 /** As kits before 1.0 made it: a stream of advisories, a consumer with a bound of the server's, and one that reads. */
@@ -275,7 +284,7 @@ test('without the apps’ declarations it is left, and a stream of that name tha
   await givenUp('given up')
   const job = await ops('apply', '--streams-only', '--yes')
   expect(job.code).toBe(0)
-  const note = `${ADVISORIES}: left alone: of a kit before 1.0, with 1 advisories; without --streams-only it is retired\n`
+  const note = `${ADVISORIES}: left alone: of a kit before 1.0, with 1 advisories; with the migrator’s password, and without --streams-only, it is retired\n`
   expect((await ops('plan', '--streams-only')).out).toContain(note)
   expect(await streams()).toContain(ADVISORIES)
 

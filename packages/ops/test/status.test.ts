@@ -3,10 +3,9 @@ import { createBus, createJetStreamPublisher, DeadLetter, defineHandler } from '
 import { collectLogs, waitFor } from '@alarm-bus/nats-kit/testing'
 import { jetstreamManager } from '@nats-io/jetstream'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { applyStreams } from '../src/index.ts'
 import { describeStatus } from '../src/status/describe-status.ts'
 import type { Status } from '../src/status/status.ts'
-import { authOf, startBroker, type TestBroker } from './harness.ts'
+import { applyDeclared, authOf, startBroker, type TestBroker } from './harness.ts'
 import { opsOf } from './in-process.ts'
 import { runOps } from './run-ops.ts'
 
@@ -48,7 +47,7 @@ test('says what is missing, who runs, what waits, and the command for each dead 
   expect(empty).toMatchObject({ code: 2, streams: [], consumers: [] })
   expect(empty.problems).toContainEqual({ what: 'stream BASQUIAT_STREAM is missing', command: 'pnpm ops plan' })
 
-  await applyStreams({ servers: [broker.server.url], auth: authOf('admin'), streams: contracts.streams })
+  await applyDeclared(broker, {}, ['alarm-consumer'])
   const bus = await startApp('alarm-consumer', (text) => {
     if (text === 'bad') throw new DeadLetter('no such chat')
   })
@@ -70,7 +69,7 @@ test('says what is missing, who runs, what waits, and the command for each dead 
     publishers: [{ app: 'producer', channels: ['alarm-to-bot', 'alarm-to-log'] }],
   })
   expect(seen.problems).toEqual([
-    { what: 'log-consumer has no consumer for alarm-to-bot, alarm-to-log: it was never started' },
+    { what: 'log-consumer has no consumer for alarm-to-bot, alarm-to-log', command: 'pnpm ops apply' },
     {
       what: `2 dead letters of ${CONSUMER}`,
       command: `pnpm ops dlq list --stream BASQUIAT_STREAM --consumer ${CONSUMER}`,

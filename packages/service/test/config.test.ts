@@ -45,7 +45,8 @@ test('an empty environment gives the documented defaults, without credentials', 
     connection: { name: 'alarm-consumer', version: '1.2.3', servers: ['nats://127.0.0.1:4222'] },
     streams: { mode: 'verify', hint: 'run: pnpm ops apply' },
     shutdownTimeoutMs: 10_000,
-    subscriber: { delivery: 'queue-group', mode: 'pull', concurrency: 16, maxDeliver: 3, ackWaitMs: 30_000 },
+    // How it consumes besides is the declaration's, or the kit's.
+    subscriber: { maxDeliver: 3 },
   }
   expect(read({})).toEqual(defaults)
   expect(read({ NATS_SERVERS: '', NATS_PASSWORD: ' ', STREAMS: '', ALARM_CONSUMER_PORT: '' })).toEqual(defaults)

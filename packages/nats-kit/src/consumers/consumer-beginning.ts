@@ -7,6 +7,16 @@ import { startOf } from '../watchdog/consumer-identity.ts'
  */
 const SETTLED_BEFORE_KEY = 'alarm-bus.settled-before'
 
+/** The key of one that `pnpm ops apply` holds to its declaration: it knows of no app's progress, and what it leaves is left. */
+export const OF_DECLARATION_KEY = 'alarm-bus.of-declaration'
+
+/** Noted with a consumer that is made of its declaration, to begin with all that is stored. */
+export const OF_DECLARATION: Readonly<Record<string, string>> = { [OF_DECLARATION_KEY]: 'all' }
+
+export function isOfDeclaration({ metadata }: Partial<ConsumerConfig>): boolean {
+  return metadata?.[OF_DECLARATION_KEY] !== undefined
+}
+
 /** The same consumer with another beginning. */
 export function beginningAt(config: Partial<ConsumerConfig>, sequence: number): Partial<ConsumerConfig> {
   const { opt_start_time: _, ...rest } = config

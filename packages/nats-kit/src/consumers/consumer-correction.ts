@@ -1,7 +1,7 @@
 import type { ConsumerConfig, ConsumerInfo, JetStreamManager } from '@nats-io/jetstream'
 import { WatchdogCondition } from '../condition.ts'
 import type { Connection } from '../connection/connection.ts'
-import { KitError } from '../errors.ts'
+import { KitError, KitErrorCode } from '../errors.ts'
 import type { ConsumerWatch } from '../watchdog/consumer-watch.ts'
 import { describeDifference, type FieldDifference } from './consumer-fields.ts'
 import type { ConsumerSpec } from './consumer-spec.ts'
@@ -30,14 +30,14 @@ export class ConsumerCorrection {
   }
 
   /**
-   * @param noteOf what is noted in the metadata with a change.
+   * @param onChange waited for before anything is changed.
    * @returns the consumer with what differs put right; undefined where that cannot be done.
    */
   async corrected(
     manager: JetStreamManager,
     live: ConsumerInfo,
     declared: Partial<ConsumerConfig>,
-    noteOf: () => Promise<Record<string, string>>,
+    onChange: () => Promise<unknown>,
   ): Promise<ConsumerInfo | undefined> {
     const judged = judgeRunning(declared, live)
     const { leave } = judged
@@ -51,9 +51,9 @@ export class ConsumerCorrection {
     }
     const changes = repair.map(describeDifference)
     const isContent = repair.some(({ effect }) => effect === 'content')
-    const wanted = { ...declared, metadata: { ...declared.metadata, ...(await noteOf()) } }
     try {
-      const info = await correctConsumer(manager, this.#spec.stream, wanted, live, repair)
+      await onChange()
+      const info = await correctConsumer(manager, this.#spec.stream, declared, live, repair)
       this.#noteServersOwn(judgeRunning(declared, info).repair)
       this.#connection.logger[isContent ? 'error' : 'warn'](
         { event: 'consumerRepaired', stream: this.#spec.stream, consumer: this.#spec.name, changes },
@@ -63,7 +63,9 @@ export class ConsumerCorrection {
       this.#nameDifferences(leave)
       return info
     } catch (error) {
-      const why = `${changes.join(', ')}: ${KitError.from(error).message}`
+      const denied = KitError.is(error, KitErrorCode.PermissionDenied)
+      const reason = denied ? 'this app’s user may not change it; run `pnpm ops apply`' : KitError.from(error).message
+      const why = `${changes.join(', ')}: ${reason}`
       const condition = isContent ? WatchdogCondition.ConsumerUnfit : WatchdogCondition.ConsumerDiffers
       this.#watch.set(condition, true, `the consumer was changed and cannot be put right: ${why}`)
       return isContent ? undefined : live

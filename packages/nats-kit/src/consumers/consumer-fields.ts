@@ -13,6 +13,8 @@ interface FieldRule {
   readonly tolerated?: true
   /** Instances of an app may declare different ones, for instance while a release is rolled out. */
   readonly perRelease?: true
+  /** A durable without it is as good: an administrator made it to stay. */
+  readonly mayBeUnset?: true
   /** What the server shows where nothing was set. */
   readonly unset?: unknown
 }
@@ -34,7 +36,7 @@ const RULES = {
   priority_timeout: { effect: 'pace' },
   ack_wait: { effect: 'pace', perRelease: true },
   max_ack_pending: { effect: 'pace', perRelease: true },
-  inactive_threshold: { effect: 'pace', perRelease: true },
+  inactive_threshold: { effect: 'pace', perRelease: true, mayBeUnset: true },
   idle_heartbeat: { effect: 'pace', perRelease: true },
   max_deliver: { effect: 'pace' },
   backoff: { effect: 'pace' },
@@ -68,9 +70,32 @@ export function differences(
   const wanted = declared as Partial<Record<ConsumerField, unknown>>
   const found = live as Partial<Record<ConsumerField, unknown>>
   return (Object.entries(RULES) as [ConsumerField, FieldRule][])
-    .filter(([field, { unset }]) => normal(wanted[field], unset) !== normal(found[field], unset))
+    .filter(([field, { unset, mayBeUnset }]) => {
+      const live = normal(found[field], unset)
+      if (mayBeUnset && live === null && declared.durable_name !== undefined) return false
+      return normal(wanted[field], unset) !== live
+    })
     .map(([field, rule]) => ({ ...rule, field, live: found[field], declared: wanted[field] }))
     .sort((a, b) => Number(b.effect === 'content') - Number(a.effect === 'content'))
+}
+
+/** What an app can work with although it would have made it otherwise. */
+const USABLE: ReadonlySet<ConsumerField> = new Set([
+  // The server shows the limit of its account here.
+  'max_batch',
+  'max_ack_pending',
+  'inactive_threshold',
+  'sample_freq',
+  'rate_limit_bps',
+])
+
+/** Whether an app can work with a consumer that differs so, where it may not change it. */
+export function canUse({ field, live, declared }: FieldDifference, config: Partial<ConsumerConfig>): boolean {
+  // Sooner, and what is with a handler would be delivered to another.
+  if (field === 'ack_wait') return Number(live) >= Number(declared)
+  // The broker's bound is the only one on what it sends.
+  if (field === 'max_ack_pending' && config.deliver_subject !== undefined) return Number(live) <= Number(declared)
+  return USABLE.has(field)
 }
 
 /** How much of a value a log line or a check shows: another tool may have set a list of thousands. */

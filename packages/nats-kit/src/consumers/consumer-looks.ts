@@ -17,11 +17,13 @@ import { toConsumerConfig } from './consumer-config.ts'
 import { ConsumerCorrection } from './consumer-correction.ts'
 import { ConsumerProgress } from './consumer-progress.ts'
 import type { ConsumerSpec } from './consumer-spec.ts'
+import { noted, type NotedConsumer, notedLately } from './note-record.ts'
 import { consumerError, ensureConsumer, findConsumer, judgeRunning } from './ensure-consumer.ts'
 import { GoingBack } from './going-back.ts'
 import { InstanceMemory } from './instance-memory.ts'
 import { sayBacklog, withinLimit } from './make-consumer.ts'
 import type { SubscriberSettings } from './options.ts'
+import { ShapeRight } from './shape-right.ts'
 
 const REQUEST_TIMEOUT_MS = 5_000
 const REMOVE_TIMEOUT_MS = 2_000
@@ -33,7 +35,7 @@ export interface LookedAt {
   /** The consumer, or its stream, is not there. */
   gone(detail: string): void
   /** The consumer as it is, before it delivers. */
-  began(info: ConsumerInfo): void
+  began(info: NotedConsumer): void
 }
 
 /**
@@ -50,6 +52,7 @@ export class ConsumerLooks {
   readonly #correction: ConsumerCorrection
   readonly #goingBack: GoingBack
   readonly #of: LookedAt
+  readonly #right = new ShapeRight()
   /** One look or start at a time: each compares with what the one before has left. */
   #last: Promise<unknown> = Promise.resolve()
   #manager: Promise<JetStreamManager> | undefined
@@ -77,7 +80,7 @@ export class ConsumerLooks {
     this.#correction = new ConsumerCorrection(connection, spec, watch)
     this.#goingBack = new GoingBack(connection, spec, watch, this.#progress)
     const isKept = settings.lifetime === 'durable' && !spec.workQueue
-    this.#memory = isKept ? new InstanceMemory(spec) : undefined
+    this.#memory = isKept ? new InstanceMemory(connection, spec) : undefined
     this.#expires = isKept && settings.delivery === 'fan-out'
   }
 
@@ -106,9 +109,9 @@ export class ConsumerLooks {
       const carried = returned && noteText({ ...returned, position: { ...returned.position, deliveries: 0 } })
       const isAfter = isKnown && typeof startAt === 'object' && 'sequence' in startAt
       const onNew = { ...carried, ...(isAfter && settledBeforeNote(startAt.sequence)) }
-      const noteOf = (live: ConsumerInfo) => this.#goingBack.filterNote(live, stream)
+      const onChange = (live: ConsumerInfo) => this.#goingBack.noteFilter(live, stream)
       const made = await withinLimit(this.#settings, declared, (wanted) =>
-        ensureConsumer(manager, this.#spec.stream, wanted, logger, noteOf, onNew),
+        ensureConsumer(manager, this.#spec.stream, wanted, logger, this.#right, onChange, onNew),
       )
       if (made.created) this.#goingBack.over()
       if (made.created && isNew) {
@@ -117,7 +120,8 @@ export class ConsumerLooks {
       }
       this.#declared = made.config
       const fresh = () => this.#stream(manager)
-      const info = made.created ? made.info : await this.#goingBack.corrected(manager, made.info, made.config, fresh)
+      const live = await noted(this.#connection, await this.#skipped(manager, made.info))
+      const info = made.created ? live : await this.#goingBack.corrected(manager, live, made.config, fresh)
       this.#progress.remember(info, this.#incarnation, before)
       this.#correction.onStart(made.config, info)
       this.#of.began(info)
@@ -158,7 +162,7 @@ export class ConsumerLooks {
   async end(): Promise<void> {
     if (this.#declared === undefined || this.#connection.state !== 'connected') return
     await this.#alone(async (manager) => {
-      const info = await findConsumer(manager, this.#spec.stream, this.#spec.name)
+      const info = await this.#find(manager)
       // One that was edited or moved meanwhile is put right by the next start, which needs the note of before.
       if (!info || judgeRunning(this.#declared ?? {}, info).repair.length > 0) return
       if (await this.#progress.isMovedOn(info, () => this.#stream(manager))) return
@@ -189,19 +193,21 @@ export class ConsumerLooks {
 
   async #look(manager: JetStreamManager): Promise<boolean> {
     const before = streamLooksOf(this.#connection).last(this.#spec.stream)
-    const found = await findConsumer(manager, this.#spec.stream, this.#spec.name)
-    if (!found) {
+    const live = await findConsumer(manager, this.#spec.stream, this.#spec.name)
+    if (!live) {
       this.#of.gone('the consumer was deleted')
       return true
     }
+    const found = await this.#skipped(manager, live)
     const declared = this.#declared ?? {}
     const fresh = () => this.#stream(manager)
     const corrected = await this.#correction.corrected(manager, found, declared, async () =>
-      this.#goingBack.filterNote(found, await fresh()),
+      this.#goingBack.noteFilter(found, await fresh()),
     )
     // Numbers under another filter are another consumer's.
     if (!corrected) return true
-    const info = await this.#goingBack.corrected(manager, corrected, declared, fresh)
+    const known = await notedLately(this.#connection, corrected)
+    const info = await this.#goingBack.corrected(manager, known, declared, fresh)
     this.#progress.remember(info, this.#incarnation, before)
     const busy = await this.#watch.onLook(manager, info, this.#of.reason())
     if (performance.now() - this.#keptAt > this.#settings.watchdog.noteEveryMs) await this.#keep(manager)
@@ -215,7 +221,7 @@ export class ConsumerLooks {
    */
   async #recall(manager: JetStreamManager, stream: StreamInfo): Promise<PositionNote | undefined> {
     if (!this.#memory) return undefined
-    const found = await findConsumer(manager, this.#spec.stream, this.#spec.name)
+    const found = await this.#find(manager)
     // Who deletes a consumer that instances share, and that does not expire, wants it to begin as if it were new.
     if (!found && !this.#expires) return undefined
     const note = await this.#memory.recall(manager, found, stream)
@@ -224,6 +230,23 @@ export class ConsumerLooks {
     // Of the consumer that it is noted with next.
     const { streamCreated, position, settledUpTo = 0 } = note
     return { streamCreated, position, settledUpTo }
+  }
+
+  /** The consumer past what was settled, where `pnpm ops apply` made it again, which knows nothing of that. */
+  async #skipped(manager: JetStreamManager, info: ConsumerInfo): Promise<ConsumerInfo> {
+    const sequence = this.#progress.skipTo(info, this.#incarnation)
+    if (sequence === undefined) return info
+    const reset = await manager.consumers.reset(info.stream_name, info.name, sequence)
+    this.#connection.logger.info(
+      { event: 'consumerMadeAgain', stream: info.stream_name, consumer: info.name, sequence },
+      'the consumer was made again; it goes on after what was settled',
+    )
+    return reset
+  }
+
+  async #find(manager: JetStreamManager): Promise<NotedConsumer | undefined> {
+    const info = await findConsumer(manager, this.#spec.stream, this.#spec.name)
+    return info && noted(this.#connection, info)
   }
 
   async #stream(manager: JetStreamManager): Promise<StreamInfo> {

@@ -1,11 +1,12 @@
-import type { ConsumerInfo, StreamInfo } from '@nats-io/jetstream'
+import { type ConsumerInfo, DeliverPolicy, type StreamInfo } from '@nats-io/jetstream'
 import { incarnationOf } from '../streams/incarnation.ts'
 import { goneOf } from '../watchdog/missed-messages.ts'
 import { type ConsumerIdentity, identityOf, startOf } from '../watchdog/consumer-identity.ts'
-import { beginsAfterSettled } from './consumer-beginning.ts'
+import { beginsAfterSettled, isOfDeclaration } from './consumer-beginning.ts'
 import type { ConsumerSpec } from './consumer-spec.ts'
 import type { SubscriberSettings } from './options.ts'
 import type { PositionNote } from '../watchdog/position-note.ts'
+import type { NotedConsumer } from './note-record.ts'
 import { resumeAt } from './passed-over.ts'
 import type { StartAt } from '../handling/start-at.ts'
 
@@ -34,7 +35,7 @@ export class ConsumerProgress {
   }
 
   /** @param before the stream as it was found before the consumer, if it was. */
-  remember(info: ConsumerInfo, incarnation: string, before: StreamInfo | undefined): void {
+  remember(info: NotedConsumer, incarnation: string, before: StreamInfo | undefined): void {
     const floor = info.ack_floor.stream_seq
     const at = resumeAt(info, incarnation)
     this.#seen = {
@@ -76,7 +77,7 @@ export class ConsumerProgress {
    *
    * @param stream read after the consumer, for a consumer that is under suspicion only.
    */
-  async isMovedOn(info: ConsumerInfo, stream: () => Promise<StreamInfo>): Promise<boolean> {
+  async isMovedOn(info: NotedConsumer, stream: () => Promise<StreamInfo>): Promise<boolean> {
     const seen = this.#seen
     if (!seen || info.ack_floor.stream_seq <= seen.settledUpTo) return false
     const suspicion = suspicionOf(seen, info)
@@ -84,6 +85,18 @@ export class ConsumerProgress {
     const found = await stream()
     if (incarnationOf(found) !== seen.incarnation) return false
     return suspicion === 'moved' || goneOf(found) === seen.gone
+  }
+
+  /**
+   * From where a consumer has to deliver that was made of its declaration, in place of one that this process has seen:
+   * undefined where it is to be left as it is, also one that another tool made in order to have messages again.
+   */
+  skipTo({ created, config, delivered }: ConsumerInfo, incarnation: string): number | undefined {
+    const seen = this.#seen
+    if (seen?.incarnation !== incarnation || seen.settledUpTo === 0 || this.#spec.workQueue) return undefined
+    const isAgain = seen.consumer !== undefined && seen.consumer.created !== String(created)
+    const isNew = delivered.consumer_seq === 0 && config.deliver_policy === DeliverPolicy.All && isOfDeclaration(config)
+    return isAgain && isNew ? seen.settledUpTo + 1 : undefined
   }
 
   /**
@@ -103,7 +116,7 @@ export class ConsumerProgress {
   }
 }
 
-function suspicionOf(seen: Seen, info: ConsumerInfo): 'none' | 'moved' | 'unless messages left' {
+function suspicionOf(seen: Seen, info: NotedConsumer): 'none' | 'moved' | 'unless messages left' {
   const { created, wentBack } = identityOf(info)
   if (seen.consumer !== undefined && seen.consumer.created !== created) {
     const beginning = startOf(info.config) ?? Number.POSITIVE_INFINITY

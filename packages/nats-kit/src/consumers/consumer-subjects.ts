@@ -20,28 +20,37 @@ const API_PREFIX = '$JS.API.CONSUMER'
  * Every subject that the kit publishes on for one handler's consumer, as permissions name them: the consumer itself, its
  * dead letters, the reader of what is redriven to it. The filter is the last part of the request that makes a consumer, so
  * whoever has these can read nothing else.
+ *
+ * @param shapes whether the app makes and changes its consumers itself (default), or somebody else does. Who may can have
+ * one deliver onto requests of the API, another consumer's among them: see decisions/029.
  */
-export function consumerSubjects({ stream, name, filterSubject }: ConsumerPlace): readonly string[] {
+export function consumerSubjects(
+  { stream, name, filterSubject }: ConsumerPlace,
+  { shapes = true }: { readonly shapes?: boolean } = {},
+): readonly string[] {
   return [
-    ...handlingSubjects({ stream, name, filterSubject }),
+    ...handlingSubjects({ stream, name, filterSubject }, shapes),
     // Going back to what it passed over when another tool had changed its filter, or moved it.
     resetSubject(stream, name),
     deadLetterSubject(stream, name, '*', '*'),
     deadLetterPartSubject(stream, name, '*', '*', '*'),
     deadLetterShareSubject(stream, name),
-    ...handlingSubjects({
-      stream: redriveStreamName(stream),
-      name: redriveConsumerName(name),
-      filterSubject: redriveFilter(stream, name),
-    }),
+    ...handlingSubjects(
+      {
+        stream: redriveStreamName(stream),
+        name: redriveConsumerName(name),
+        filterSubject: redriveFilter(stream, name),
+      },
+      shapes,
+    ),
   ]
 }
 
 /** Making a consumer, looking it up, asking it for messages, settling them. */
-function handlingSubjects(place: ConsumerPlace): readonly string[] {
+function handlingSubjects(place: ConsumerPlace, shapes: boolean): readonly string[] {
   const { stream, name } = place
   return [
-    createSubject(place),
+    ...(shapes ? [createSubject(place)] : []),
     `${API_PREFIX}.INFO.${stream}.${name}`,
     nextSubject(stream, name),
     // Five numbers, and no wildcard for the rest: the server takes anything for a number, so the names of another consumer

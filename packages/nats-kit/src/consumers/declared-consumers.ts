@@ -1,12 +1,14 @@
-import type { App, Contracts } from '@alarm-bus/contracts'
-import { AckPolicy, type ConsumerConfig } from '@nats-io/jetstream'
+import type { App, Consuming, Contracts } from '@alarm-bus/contracts'
+import type { ConsumerConfig } from '@nats-io/jetstream'
 import { inboxPrefixOf } from '../connection/client-options.ts'
-import { redriveConsumerName, redriveFilter, redriveStreamName } from '../streams/companion-streams.ts'
-import { deliverSubject } from './consumer-config.ts'
-import { instanceConsumerName, sharedConsumerName } from './consumer-name.ts'
-import { DEFAULT_IDLE_HEARTBEAT_MS } from './options.ts'
+import { defineHandler, type MessageHandler } from '../handling/handler.ts'
+import { redriveConsumerOf, redriveSettings } from '../redrive/redrive-consumer.ts'
+import { OF_DECLARATION } from './consumer-beginning.ts'
+import { toConsumerConfig } from './consumer-config.ts'
+import { type ConsumerSpec, specOf } from './consumer-spec.ts'
+import { resolveSubscriberOptions, type SubscriberSettings } from './options.ts'
 
-/** A consumer that an app makes for itself when it starts, as far as the code knows it. */
+/** A consumer that an app may have, as far as its declaration says. */
 export interface DeclaredConsumer {
   readonly stream: string
   readonly name: string
@@ -14,56 +16,110 @@ export interface DeclaredConsumer {
   readonly channel: string
   /** Of `DELIVERY=fan-out`, undefined for the one that all instances share. */
   readonly instance: number | undefined
-  /**
-   * What the declaration settles, in the server's names and units. Waits, bounds and pull or push come from each
-   * deployment's environment, which the code does not know.
-   */
-  readonly config: Readonly<Partial<Pick<ConsumerConfig, 'filter_subject' | 'ack_policy' | 'max_deliver'>>>
-  /** What the broker needs to know to send to it, where its app runs with `MODE=push`. */
-  readonly push: Partial<ConsumerConfig>
+  /** Whether it has to be there. `unless another`: how the app is deployed is not declared, and one of the others may do. */
+  readonly wanted: 'always' | 'unless another' | 'no'
+  /** What the declaration settles, in the server's names and units; null for what may not be set. */
+  readonly config: Readonly<Partial<Record<keyof ConsumerConfig, unknown>>>
+  /** The whole of it for one that is made, by how the app consumes; it begins with all that is stored. */
+  readonly made: Readonly<Record<'pull' | 'push', Partial<ConsumerConfig>>>
+  /** Undefined where the declaration does not say, and as it is may be right. */
+  readonly mode: 'pull' | 'push' | undefined
   /** Whether it pulls for certain, whatever the app's way of consuming is. */
   readonly pulls: boolean
+  /** Where one that is made begins. */
+  readonly startAt: 'all' | 'new'
 }
 
-/** Every consumer that the app may have, whichever way it is deployed: shared, and one for each fan-out instance. */
-export function declaredConsumers(app: App, contracts: Contracts): readonly DeclaredConsumer[] {
+/**
+ * Every consumer that the app may have, whichever way it is deployed: shared, and one for each fan-out instance; and
+ * beside each the one of what is redriven.
+ *
+ * @param deployed what is known of the deployment, over what is declared.
+ */
+export function declaredConsumers(
+  app: App,
+  contracts: Contracts,
+  deployed: Consuming = {},
+): readonly DeclaredConsumer[] {
+  if (app.handles.length === 0) return []
+  const consuming = { ...app.consuming, ...deployed }
   const instances = [undefined, ...Array.from({ length: app.fanOutInstances }, (_, index) => index)]
-  return app.handles.flatMap(({ channel }) =>
-    instances.flatMap((instance) => {
-      const stream = contracts.streamOf(channel).name
-      const name =
-        instance === undefined
-          ? sharedConsumerName(app.name, channel)
-          : instanceConsumerName(app.name, channel, String(instance))
-      const of = { app: app.name, channel: channel.name, instance }
-      // The server gives up nothing: the kit counts, and keeps what it gives up.
-      const endless = { ack_policy: AckPolicy.Explicit, max_deliver: -1 }
+  return instances.flatMap((instance) =>
+    app.handles.flatMap(({ channel, startAt = 'all' }) => {
+      const settings = settingsOf(app, contracts, consuming, instance)
+      const handler = settings.handlers.find((one) => one.channel === channel) as MessageHandler
+      const spec = specOf(settings.pull, handler)
+      const of = { app: app.name, channel: channel.name, instance, wanted: wantedOf(consuming, instance) }
+      const main = declaredAs(app, spec, settings, consuming)
+      const redrive = redriveConsumerOf(spec)
+      const pulling = redriveSettings(settings.pull)
       return [
+        { ...of, ...main, mode: consuming.mode, pulls: false, startAt },
         {
           ...of,
-          stream,
-          name,
-          push: pushOf(app.name, name, instance),
-          pulls: false,
-          config: { ...endless, filter_subject: channel.subject },
-        },
-        {
-          ...of,
-          stream: redriveStreamName(stream),
-          name: redriveConsumerName(name),
-          push: {},
+          ...declaredAs(app, redrive, { pull: pulling, push: pulling }, {}),
+          mode: 'pull' as const,
           pulls: true,
-          config: { ...endless, filter_subject: redriveFilter(stream, name) },
+          startAt: 'all' as const,
         },
       ]
     }),
   )
 }
 
-/** As the app makes it. Instances that share a consumer are a group; one alone is told that the broker is there. */
-function pushOf(app: string, name: string, instance: number | undefined): Partial<ConsumerConfig> {
-  const to = { deliver_subject: deliverSubject(inboxPrefixOf({ name: app }), name) }
-  return instance === undefined
-    ? { ...to, deliver_group: name }
-    : { ...to, idle_heartbeat: DEFAULT_IDLE_HEARTBEAT_MS * 1_000_000 }
+function declaredAs(
+  app: App,
+  spec: ConsumerSpec,
+  settings: Readonly<Record<'pull' | 'push', SubscriberSettings>>,
+  { ackWaitMs, concurrency, mode = 'pull' }: Consuming,
+): Pick<DeclaredConsumer, 'stream' | 'name' | 'config' | 'made'> {
+  const made = (way: 'pull' | 'push'): Partial<ConsumerConfig> => {
+    // An app may not make it again once it has expired: one that is declared stays until it is pruned.
+    const { inactive_threshold: _, ...config } = toConsumerConfig(
+      settings[way],
+      spec,
+      inboxPrefixOf({ name: app.name }),
+      'all',
+    )
+    return { ...config, metadata: { ...config.metadata, ...OF_DECLARATION } }
+  }
+  const { filter_subject, ack_policy, max_deliver, ack_wait, max_ack_pending } = made(mode)
+  return {
+    stream: spec.stream,
+    name: spec.name,
+    made: { pull: made('pull'), push: made('push') },
+    config: {
+      filter_subject,
+      ack_policy,
+      max_deliver,
+      inactive_threshold: null,
+      ...(ackWaitMs !== undefined && { ack_wait }),
+      ...(concurrency !== undefined && { max_ack_pending }),
+    },
+  }
+}
+
+function settingsOf(app: App, contracts: Contracts, consuming: Consuming, instance: number | undefined) {
+  const handlers = app.handles.map(({ channel, maxDeliver, retry }) =>
+    defineHandler(channel, () => undefined, {
+      ...(maxDeliver !== undefined && { maxDeliver }),
+      ...(retry !== undefined && { retry }),
+    }),
+  )
+  const resolved = (mode: 'pull' | 'push'): SubscriberSettings =>
+    resolveSubscriberOptions({
+      contracts,
+      app: app.name,
+      handlers,
+      ...consuming,
+      mode,
+      delivery: instance === undefined ? 'queue-group' : 'fan-out',
+      ...(instance !== undefined && { instanceId: String(instance) }),
+    })
+  return { handlers, pull: resolved('pull'), push: resolved('push') }
+}
+
+function wantedOf({ delivery }: Consuming, instance: number | undefined): DeclaredConsumer['wanted'] {
+  if (delivery === undefined) return instance === undefined ? 'unless another' : 'no'
+  return (delivery === 'fan-out') === (instance !== undefined) ? 'always' : 'no'
 }

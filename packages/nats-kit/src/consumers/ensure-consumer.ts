@@ -1,8 +1,10 @@
 import { type ConsumerConfig, type ConsumerInfo, JetStreamApiError, type JetStreamManager } from '@nats-io/jetstream'
 import { KitError, KitErrorCode } from '../errors.ts'
 import { JetStreamCode } from '../jetstream-codes.ts'
-import { describeDifference, differences, type FieldDifference, isAnotherInstances } from './consumer-fields.ts'
+import { isOfDeclaration } from './consumer-beginning.ts'
+import { canUse, describeDifference, differences, type FieldDifference, isAnotherInstances } from './consumer-fields.ts'
 import type { Logger } from '../logger.ts'
+import type { ShapeRight } from './shape-right.ts'
 import { unanswered } from '../streams/unanswered.ts'
 
 /** Another instance made the consumer meanwhile. */
@@ -29,24 +31,27 @@ export interface EnsuredConsumer {
 }
 
 /**
- * Makes the consumer, or makes the one that is there the declared one; each changed field is logged.
+ * Makes the consumer, or makes the one that is there the declared one; each changed field is logged. Where this app's user
+ * may do neither, one that is there is taken as it is if that will do.
  *
- * @param noteOf what is noted in the metadata of one that is changed, in the same request.
+ * @param onChange told of one that is about to be changed, and waited for.
  * @param onNew what is noted in the metadata of one that is made.
- * @throws KitError `stream_missing`, `consumer_conflict` naming the fields the server cannot change,
- * `permission_denied`, `broker_unavailable`.
+ * @throws KitError `stream_missing`, `consumer_conflict` naming the fields that cannot be changed, `permission_denied` of
+ * one that is missing, `broker_unavailable`.
  */
 export async function ensureConsumer(
   manager: JetStreamManager,
   stream: string,
   config: Partial<ConsumerConfig> & { readonly name?: string },
   logger: Logger,
-  noteOf: (live: ConsumerInfo) => Record<string, string> = () => ({}),
+  right: ShapeRight,
+  onChange: (live: ConsumerInfo) => Promise<unknown> = async () => undefined,
   onNew: Readonly<Record<string, string>> = {},
 ): Promise<EnsuredConsumer> {
   const name = config.name as string
   const live = await findConsumer(manager, stream, name)
-  if (!live) {
+  if (live) return updateConsumer(manager, stream, config, live, logger, right, onChange)
+  const add = async (): Promise<EnsuredConsumer> => {
     try {
       const created = await manager.consumers.add(stream, { ...config, metadata: { ...config.metadata, ...onNew } })
       logger.info({ event: 'consumerCreated', stream, consumer: name }, 'consumer created')
@@ -56,10 +61,16 @@ export async function ensureConsumer(
       if (!(error instanceof JetStreamApiError && CONSUMER_EXISTS.has(error.code)))
         throw consumerError(stream, name, error)
       // Another instance was first; what it made is compared below.
-      return updateConsumer(manager, stream, config, await manager.consumers.info(stream, name), logger, noteOf)
+      const info = await manager.consumers.info(stream, name)
+      return updateConsumer(manager, stream, config, info, logger, right, onChange)
     }
   }
-  return updateConsumer(manager, stream, config, live, logger, noteOf)
+  return right.try(add, () => {
+    throw new KitError(
+      KitErrorCode.PermissionDenied,
+      `consumer ${name} of ${stream} is missing, and this app's user may not make it: ${wayOut(config)}`,
+    )
+  })
 }
 
 async function updateConsumer(
@@ -68,18 +79,51 @@ async function updateConsumer(
   config: Partial<ConsumerConfig>,
   live: ConsumerInfo,
   logger: Logger,
-  noteOf: (live: ConsumerInfo) => Record<string, string>,
+  right: ShapeRight,
+  onChange: (live: ConsumerInfo) => Promise<unknown>,
 ): Promise<EnsuredConsumer> {
   const wrong = differences(config, live.config).filter(({ tolerated }) => !tolerated)
   if (wrong.length === 0) return { info: live, created: false }
-  const metadata = { ...config.metadata, ...noteOf(live) }
-  const info = await correctConsumer(manager, stream, { ...config, metadata }, live, wrong)
+  // What an administrator holds to the declaration is not the app's to change where it need not.
+  if (isOfDeclaration(live.config) && wrong.every((one) => canUse(one, config)))
+    return { info: asItIs(stream, config, live, wrong, logger), created: false }
+  await onChange(live)
+  const info = await right.try(
+    () => correctConsumer(manager, stream, config, live, wrong),
+    () => asItIs(stream, config, live, wrong, logger),
+  )
   // What the server gives by itself, as an account's limit on requests, is still there.
   const left = new Set(differences(config, info.config).map(({ field }) => field))
   const changes = wrong.filter(({ field }) => !left.has(field)).map(describeDifference)
   if (changes.length > 0)
     logger.info({ event: 'consumerUpdated', stream, consumer: live.name, changes }, 'consumer updated')
   return { info, created: false }
+}
+
+/** @throws KitError `consumer_conflict` where the app cannot work with what may not be changed. */
+function asItIs(
+  stream: string,
+  config: Partial<ConsumerConfig>,
+  live: ConsumerInfo,
+  wrong: readonly FieldDifference[],
+  logger: Logger,
+): ConsumerInfo {
+  const unusable = wrong.filter((one) => !canUse(one, config)).map(describeDifference)
+  if (unusable.length > 0) {
+    throw new KitError(
+      KitErrorCode.ConsumerConflict,
+      `consumer ${live.name} of ${stream} differs (found → needed: ${unusable.join(', ')}), and this app's user may not change it: ${wayOut(config)}`,
+    )
+  }
+  const detail = { event: 'consumerTakenAsItIs', stream, consumer: live.name, differs: wrong.map(describeDifference) }
+  logger.debug(detail, 'the consumer differs from what the app would make, and will do')
+  return live
+}
+
+function wayOut({ durable_name: durable }: Partial<ConsumerConfig>): string {
+  return durable === undefined
+    ? 'an ephemeral consumer is its app’s to make; give its user that right, or use lifetime "durable"'
+    : 'run `pnpm ops apply`, with how the app consumes in its declaration (consuming) where that is not the default'
 }
 
 /** What of a running consumer is to be put right now, and what is to be left as it is. */

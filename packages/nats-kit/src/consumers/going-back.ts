@@ -7,6 +7,7 @@ import { readNote } from '../watchdog/position-note.ts'
 import { filterCovers } from './consumer-fields.ts'
 import type { ConsumerProgress } from './consumer-progress.ts'
 import type { ConsumerSpec } from './consumer-spec.ts'
+import { changeNotes, type NotedConsumer } from './note-record.ts'
 import {
   describeTrouble,
   goBack,
@@ -58,10 +59,18 @@ export class GoingBack {
     return this.#trouble !== undefined
   }
 
-  /** From where the consumer has to deliver again when its filter is put right; nothing where the filter was right. */
-  filterNote(live: ConsumerInfo, stream: StreamInfo): Record<string, string> {
-    if (this.#spec.workQueue === true || filterCovers(live.config, this.#spec.filterSubject)) return {}
-    const note = readNote(live.config.metadata)
+  /** Notes from where the consumer has to deliver again when its filter is put right; nothing where the filter was right. */
+  async noteFilter(live: ConsumerInfo, stream: StreamInfo): Promise<void> {
+    if (this.#spec.workQueue === true || filterCovers(live.config, this.#spec.filterSubject)) return
+    await changeNotes(this.#connection, live, (notes) => {
+      const noted = { ...live, notes }
+      // Noted once: it may take a while until somebody puts the filter right.
+      return resumeAt(noted, incarnationOf(stream)) === undefined ? this.#filterNote(noted, stream) : undefined
+    })
+  }
+
+  #filterNote(live: NotedConsumer, stream: StreamInfo): Record<string, string> {
+    const note = readNote(live.notes)
     const noted = note?.streamCreated === stream.created ? note.settledUpTo : undefined
     const settledUpTo = this.#progress.settledUpTo(incarnationOf(stream)) ?? noted
     if (settledUpTo === undefined) {
@@ -85,17 +94,17 @@ export class GoingBack {
    */
   async corrected(
     manager: JetStreamManager,
-    live: ConsumerInfo,
+    live: NotedConsumer,
     declared: Partial<ConsumerConfig>,
     stream: () => Promise<StreamInfo>,
-  ): Promise<ConsumerInfo> {
+  ): Promise<NotedConsumer> {
     const isMoved = !mustResume(live) && (await this.#progress.isMovedOn(live, stream))
     if (!isMoved && !mustResume(live)) {
       this.over()
       return live
     }
     const found = await stream()
-    const info = isMoved ? await this.#noted(manager, live, found) : live
+    const info = isMoved ? await this.#noted(live, found) : live
     const at = resumeAt(info, incarnationOf(found))
     return at === undefined ? info : this.#goBack(manager, info, at, declared)
   }
@@ -106,23 +115,23 @@ export class GoingBack {
     this.#watch.set(WatchdogCondition.PassedOver, false, 'what was passed over is delivered')
   }
 
-  async #noted(manager: JetStreamManager, live: ConsumerInfo, stream: StreamInfo): Promise<ConsumerInfo> {
+  async #noted(live: NotedConsumer, stream: StreamInfo): Promise<NotedConsumer> {
     const settledUpTo = this.#progress.settledUpTo(incarnationOf(stream))
     if (settledUpTo === undefined) return live
     const note = resumeNote(stream, { sequence: settledUpTo + 1, by: 'move' })
-    return manager.consumers.update(live.stream_name, live.name, { metadata: { ...live.config.metadata, ...note } })
+    return changeNotes(this.#connection, live, () => note)
   }
 
   async #goBack(
     manager: JetStreamManager,
-    live: ConsumerInfo,
+    live: NotedConsumer,
     at: ResumeAt,
     declared: Partial<ConsumerConfig>,
-  ): Promise<ConsumerInfo> {
+  ): Promise<NotedConsumer> {
     const { logger } = this.#connection
     const passed = { stream: live.stream_name, consumer: live.name, from: at.sequence, to: live.delivered.stream_seq }
     try {
-      const { info, messages } = await goBack(manager, live, at.sequence, declared)
+      const { info, messages } = await goBack(this.#connection, manager, live, at.sequence, declared)
       // Nothing new waits where it only looked as if it had been moved.
       const level = at.by === 'move' && messages === 0 ? 'info' : 'error'
       logger[level]({ event: SAID[at.by].event, ...passed, messages }, SAID[at.by].text)

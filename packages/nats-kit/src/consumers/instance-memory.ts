@@ -1,20 +1,24 @@
-import type { ConsumerInfo, JetStreamManager, StreamInfo } from '@nats-io/jetstream'
+import type { JetStreamManager, StreamInfo } from '@nats-io/jetstream'
 import { redriveConsumerName, redriveStreamName } from '../streams/companion-streams.ts'
+import type { Connection } from '../connection/connection.ts'
 import { identityOf } from '../watchdog/consumer-identity.ts'
 import { noteText, type PositionNote, readNote } from '../watchdog/position-note.ts'
 import type { ConsumerSpec } from './consumer-spec.ts'
 import { findConsumer } from './ensure-consumer.ts'
+import { changeNotes, noted, type NotedConsumer } from './note-record.ts'
 
 /**
  * How far a consumer had come that the broker removes while its instance is away, or that another tool makes again. It is
  * noted on the consumer of redriven messages, which is kept for longer.
  */
 export class InstanceMemory {
+  readonly #connection: Connection
   readonly #stream: string
   readonly #consumer: string
   #kept: string | undefined
 
-  constructor({ stream, name }: ConsumerSpec) {
+  constructor(connection: Connection, { stream, name }: ConsumerSpec) {
+    this.#connection = connection
     this.#stream = redriveStreamName(stream)
     this.#consumer = redriveConsumerName(name)
   }
@@ -27,12 +31,13 @@ export class InstanceMemory {
    */
   async recall(
     manager: JetStreamManager,
-    found: ConsumerInfo | undefined,
+    found: NotedConsumer | undefined,
     { created: streamCreated }: StreamInfo,
   ): Promise<PositionNote | undefined> {
-    const own = found && readNote(found.config.metadata)
+    const own = found && readNote(found.notes)
     const isOwn = found !== undefined && own?.consumer?.created === identityOf(found).created
-    const kept = isOwn ? undefined : readNote((await this.#find(manager))?.config.metadata)
+    const holder = isOwn ? undefined : await this.#find(manager)
+    const kept = holder && readNote(holder.notes)
     const [note] = [own, kept]
       .filter((one) => one !== undefined)
       .filter((one) => one.streamCreated === streamCreated && one.settledUpTo !== undefined)
@@ -45,11 +50,12 @@ export class InstanceMemory {
     const isSame = JSON.stringify(text) === this.#kept
     const info = isSame ? undefined : await this.#find(manager)
     if (!info) return
-    await manager.consumers.update(this.#stream, this.#consumer, { metadata: { ...info.config.metadata, ...text } })
+    await changeNotes(this.#connection, info, () => text)
     this.#kept = JSON.stringify(text)
   }
 
-  #find(manager: JetStreamManager): Promise<ConsumerInfo | undefined> {
-    return findConsumer(manager, this.#stream, this.#consumer)
+  async #find(manager: JetStreamManager): Promise<NotedConsumer | undefined> {
+    const info = await findConsumer(manager, this.#stream, this.#consumer)
+    return info && noted(this.#connection, info)
   }
 }

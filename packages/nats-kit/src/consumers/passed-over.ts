@@ -1,11 +1,13 @@
 import type { ConsumerConfig, ConsumerInfo, JetStreamManager, StreamInfo } from '@nats-io/jetstream'
 import { nuid } from '@nats-io/transport-node'
+import type { Connection } from '../connection/connection.ts'
 import { errorText } from '../errors.ts'
 import { incarnationOf } from '../streams/incarnation.ts'
 import { startOf, WENT_BACK_KEY } from '../watchdog/consumer-identity.ts'
 import { beginningAt, settledBeforeNote } from './consumer-beginning.ts'
+import { changeNotes, type NotedConsumer } from './note-record.ts'
 
-/** The key in a consumer's metadata that says from where it has to deliver again, as long as that is not done. */
+/** The key in a consumer's notes that says from where it has to deliver again, as long as that is not done. */
 const RESUME_KEY = 'alarm-bus.resume-at'
 
 /** Why a consumer went past messages of its own. */
@@ -22,21 +24,21 @@ export function resetSubject(stream: string, consumer: string): string {
 }
 
 /**
- * What is noted with a consumer that went past messages of its own and has to go back: with the change that puts a filter
- * right in the same request, so that a process that dies behind it leaves the next one the note.
+ * What is noted of a consumer that went past messages of its own and has to go back: before a filter is put right, so
+ * that a process that dies behind it leaves the next one the note.
  */
 export function resumeNote(stream: StreamInfo, { sequence, by }: ResumeAt): Record<string, string> {
   return { [RESUME_KEY]: JSON.stringify([incarnationOf(stream), sequence, by]), [WENT_BACK_KEY]: nuid.next() }
 }
 
 /** Whether something is noted. */
-export function mustResume({ config }: ConsumerInfo): boolean {
-  return config.metadata?.[RESUME_KEY] !== undefined
+export function mustResume({ notes }: NotedConsumer): boolean {
+  return notes[RESUME_KEY] !== undefined
 }
 
 /** Where the consumer has to begin again; undefined where nothing is noted, or it was of another stream of that name. */
-export function resumeAt(info: ConsumerInfo, incarnation: string): ResumeAt | undefined {
-  const text = info.config.metadata?.[RESUME_KEY]
+export function resumeAt({ notes }: NotedConsumer, incarnation: string): ResumeAt | undefined {
+  const text = notes[RESUME_KEY]
   if (text === undefined) return undefined
   try {
     // An older kit notes no cause: it knew of one.
@@ -57,21 +59,22 @@ export function resumeAt(info: ConsumerInfo, incarnation: string): ResumeAt | un
  * @throws what the client throws.
  */
 export async function goBack(
+  connection: Connection,
   manager: JetStreamManager,
-  info: ConsumerInfo,
+  info: NotedConsumer,
   sequence: number,
   declared: Partial<ConsumerConfig>,
-): Promise<{ readonly info: ConsumerInfo; readonly messages: number }> {
+): Promise<{ readonly info: NotedConsumer; readonly messages: number }> {
   const { stream_name: stream, name } = info
-  const { [RESUME_KEY]: _, ...metadata } = info.config.metadata ?? {}
+  const done = { [RESUME_KEY]: undefined }
   if (canReset(info, sequence)) {
     const reset = await manager.consumers.reset(stream, name, sequence)
-    return { info: await manager.consumers.update(stream, name, { metadata }), messages: more(reset, info) }
+    return { info: await changeNotes(connection, reset, () => done), messages: more(reset, info) }
   }
   await manager.consumers.delete(stream, name)
-  const again = beginningAt({ ...declared, metadata: { ...metadata, ...settledBeforeNote(sequence) } }, sequence)
-  const made = await manager.consumers.add(stream, again)
-  return { info: made, messages: more(made, info) }
+  const metadata = { ...info.config.metadata, ...settledBeforeNote(sequence) }
+  const made = await manager.consumers.add(stream, beginningAt({ ...declared, metadata }, sequence))
+  return { info: await changeNotes(connection, made, () => ({ ...info.notes, ...done })), messages: more(made, info) }
 }
 
 function more(after: ConsumerInfo, before: ConsumerInfo): number {
@@ -89,7 +92,7 @@ export function describeTrouble(info: ConsumerInfo, { sequence, by }: ResumeAt, 
   const cause = by === 'filter' ? 'while the consumer had another filter' : 'when something else moved the consumer on'
   const wayOut = canReset(info, sequence)
     ? `let this app's user publish on ${resetSubject(stream, name)} (\`pnpm ops permissions\`), or reset the consumer to ${sequence} with an administrator's user`
-    : `delete the consumer with an administrator's user while the app runs: it makes it again with its beginning at ${sequence}`
+    : `delete the consumer with an administrator's user while the app runs, then run \`pnpm ops apply\` if the app may not make it again: it begins at ${sequence}`
   const passed = `messages between ${sequence} and ${info.delivered.stream_seq} of ${stream} were passed over ${cause}`
   return `${passed}, and it cannot go back (${errorText(error)}); ${wayOut}`
 }

@@ -52,7 +52,8 @@ export function createBus(options: BusOptions): Bus {
     refuseUndeclared(app, options.connection.name, does)
   }
   const subscriberOptions = options.subscriber && {
-    ...options.subscriber,
+    ...app?.consuming,
+    ...defined(options.subscriber),
     contracts,
     app: options.connection.name,
     handlers: app ? withDeclaredSettings(app, options.subscriber.handlers) : options.subscriber.handlers,
@@ -176,6 +177,11 @@ export function createBus(options: BusOptions): Bus {
       return stopping
     },
   }
+}
+
+/** An option that is undefined is one that is not given. */
+function defined<T extends object>(options: T): T {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T
 }
 
 /** What an app does not use is others' to look after, and its user may not look at it. */

@@ -59,6 +59,12 @@ export function withDeclaredSettings(app: App, handlers: readonly MessageHandler
     const declared = app.handles.find(({ channel }) => channel.name === handler.channel.name)
     const maxDeliver = handler.maxDeliver ?? declared?.maxDeliver
     const retry = handler.retry ?? declared?.retry
-    return { ...handler, ...(maxDeliver !== undefined && { maxDeliver }), ...(retry !== undefined && { retry }) }
+    const startAt = handler.startAt ?? declared?.startAt
+    return {
+      ...handler,
+      ...(startAt !== undefined && { startAt }),
+      ...(maxDeliver !== undefined && { maxDeliver }),
+      ...(retry !== undefined && { retry }),
+    }
   })
 }

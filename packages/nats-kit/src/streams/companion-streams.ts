@@ -213,7 +213,7 @@ export function withCompanions(stream: Stream, replicas?: number): readonly Decl
     {
       ...shared,
       name: onceStreamName(stream.name),
-      description: `Which messages of ${stream.name} were handled.`,
+      description: `Which messages of ${stream.name} were handled, and what apps note of their consumers.`,
       subjects: [`$KV.${onceBucketName(stream.name)}.>`],
       // A record that is dropped would let a message be handled again, so a full bucket refuses the next one.
       discard: DiscardPolicy.New,
@@ -222,7 +222,8 @@ export function withCompanions(stream: Stream, replicas?: number): readonly Decl
       max_age: main.max_age + (1 + DEFAULT_MAX_REDRIVES) * DEAD_LETTER_AGE_NS,
       max_msgs: -1,
       max_bytes: limits.recordBytes,
-      max_msg_size: 1_024,
+      // What is noted of a consumer: runs that may end a process, and thousands of deliveries that never ran.
+      max_msg_size: 64 * 1024,
       duplicate_window: main.duplicate_window,
       allow_direct: true,
       // The claim of a process that died ends by its own time.

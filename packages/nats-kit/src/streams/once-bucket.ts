@@ -31,3 +31,21 @@ export function onceSubjects(stream: string, consumer: string): readonly string[
   const records = `$KV.${onceBucketName(stream)}.${consumer}.>`
   return [records, onceLookupSubject(stream, records)]
 }
+
+/**
+ * `$KV.<stream>_ONCE.<consumer>.notes`: what an app notes of one of its consumers, in one record. The bucket is that of
+ * the declared stream, also for the consumer of what is redriven.
+ */
+export function noteSubject(stream: string, consumer: string): string {
+  return `$KV.${onceBucketName(stream.replace(/_REDRIVE$/, ''))}.${consumer}.notes`
+}
+
+/** The subjects on which an app notes something of one consumer, as permissions name them; `onceSubjects` are more than those. */
+export function noteSubjects(stream: string, consumer: string): readonly string[] {
+  return [noteSubject(stream, consumer), noteLookupSubject(stream, consumer)]
+}
+
+/** Where it is asked for. */
+export function noteLookupSubject(stream: string, consumer: string): string {
+  return onceLookupSubject(stream.replace(/_REDRIVE$/, ''), noteSubject(stream, consumer))
+}

@@ -1,4 +1,5 @@
-import { type ConsumerConfig, type ConsumerInfo, DeliverPolicy } from '@nats-io/jetstream'
+import { type ConsumerConfig, DeliverPolicy } from '@nats-io/jetstream'
+import type { NotedConsumer } from '../consumers/note-record.ts'
 
 /** The key that names the last time that the kit had a consumer go back: another instance's is no other tool's. */
 export const WENT_BACK_KEY = 'alarm-bus.went-back'
@@ -10,8 +11,8 @@ export interface ConsumerIdentity {
   readonly wentBack: string | undefined
 }
 
-export function identityOf({ created, config }: ConsumerInfo): ConsumerIdentity {
-  return { created: String(created), wentBack: config.metadata?.[WENT_BACK_KEY] }
+export function identityOf({ created, notes }: NotedConsumer): ConsumerIdentity {
+  return { created: String(created), wentBack: notes[WENT_BACK_KEY] }
 }
 
 /** The sequence at which a consumer began; undefined where its configuration does not say. */

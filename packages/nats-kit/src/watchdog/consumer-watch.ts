@@ -2,6 +2,7 @@ import type { ConsumerInfo, JetStreamManager, StreamInfo } from '@nats-io/jetstr
 import type { Connection } from '../connection/connection.ts'
 import type { HealthCheck } from '../health.ts'
 import type { ConsumerSpec } from '../consumers/consumer-spec.ts'
+import type { NotedConsumer } from '../consumers/note-record.ts'
 import { HEARTBEAT_GRACE_MS } from '../sources/heartbeat.ts'
 import type { SubscriberSettings } from '../consumers/options.ts'
 import type { SourceEnd } from '../sources/source.ts'
@@ -60,7 +61,6 @@ export class ConsumerWatch {
     // An ephemeral consumer sees what is published while it runs, and leaves nothing behind to compare with.
     if (declared && settings.lifetime === 'durable') {
       this.#gaps = new GapWatch(connection, {
-        app: settings.app,
         stream,
         consumer,
         channel,
@@ -102,7 +102,7 @@ export class ConsumerWatch {
   }
 
   /** Before the first delivery of every run. */
-  async onStart(manager: JetStreamManager, info: ConsumerInfo): Promise<void> {
+  async onStart(manager: JetStreamManager, info: NotedConsumer): Promise<void> {
     await this.#harmless.try(async () => this.#gaps?.look(manager, info, 'start'))
     this.#runningSince = performance.now()
     this.#progress = { at: performance.now(), settled: this.#work.settled, settledByAll: settledByAll(info) }
@@ -117,12 +117,12 @@ export class ConsumerWatch {
   }
 
   /** The consumer was made to begin again at a sequence. */
-  onReset(sequence: number, info: ConsumerInfo): void {
+  onReset(sequence: number, info: NotedConsumer): void {
     this.#gaps?.onReset(sequence, info)
   }
 
   /** @returns whether there is something to see. */
-  async onLook(manager: JetStreamManager, info: ConsumerInfo, reason: LookReason): Promise<boolean> {
+  async onLook(manager: JetStreamManager, info: NotedConsumer, reason: LookReason): Promise<boolean> {
     const now = performance.now()
     // Silence is noticed within three heartbeats, so a source that has run for longer hears them.
     const heard = now - this.#runningSince > 3 * this.#settings.idleHeartbeatMs + HEARTBEAT_GRACE_MS
@@ -143,10 +143,10 @@ export class ConsumerWatch {
   }
 
   /** Leaves behind what the next start compares with. */
-  async onStop(manager: JetStreamManager, info: ConsumerInfo, reason: LookReason): Promise<void> {
+  async onStop(manager: JetStreamManager, info: NotedConsumer, reason: LookReason): Promise<void> {
     await this.#harmless.try(async () => {
       await this.#gaps?.look(manager, info, reason)
-      await this.#gaps?.leaveNote(manager, info)
+      await this.#gaps?.leaveNote(info)
     })
   }
 

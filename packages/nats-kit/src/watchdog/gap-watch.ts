@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ConsumerInfo, JetStreamManager, StreamInfo } from '@nats-io/jetstream'
 import type { Connection } from '../connection/connection.ts'
+import { changeNotes, type NotedConsumer } from '../consumers/note-record.ts'
 import { type Baseline, baselineOf, Baselines } from './baselines.ts'
 import { type ConsumerIdentity, identityOf, startOf } from './consumer-identity.ts'
 import { type Finding, goneOf, type Missed, missedAhead } from './missed-messages.ts'
 import { Doubts, type LookReason } from './doubts.ts'
-import { type PositionNote, readNote, writeNote } from './position-note.ts'
+import { noteText, type PositionNote, readNote } from './position-note.ts'
 import { streamLooksOf } from './stream-looks.ts'
 
 /** What looks like a loss is measured again after this long: in the middle of a burst less of it can be proven. */
@@ -14,7 +15,6 @@ const AGAIN_MS = 250
 const SETTLE_MS = 50
 
 export interface GapWatchOf {
-  readonly app: string
   readonly stream: string
   readonly consumer: string
   readonly channel: string
@@ -74,7 +74,7 @@ export class GapWatch {
    * @param info the consumer as it was found just now.
    * @returns the stream as it was found.
    */
-  async look(manager: JetStreamManager, info: ConsumerInfo, reason: LookReason): Promise<StreamInfo> {
+  async look(manager: JetStreamManager, info: NotedConsumer, reason: LookReason): Promise<StreamInfo> {
     const last = this.#baselines.last
     const atStake = reason !== 'run' || info.num_pending > 0 || last === undefined || last.unread > 0
     const notBefore = performance.now() - (atStake ? 0 : this.#of.sharedLookMs)
@@ -95,12 +95,12 @@ export class GapWatch {
     if (!reported && before) this.#doubts.consider(before, this.#finding(stream, info), reason)
     await this.#moveOn(manager, stream, info, reported || undefined)
     this.#settledUpTo = info.ack_floor.stream_seq
-    if (performance.now() - this.#notedAt > this.#of.noteEveryMs) await this.leaveNote(manager, info)
+    if (performance.now() - this.#notedAt > this.#of.noteEveryMs) await this.leaveNote(info)
     return stream
   }
 
   /** The kit had the consumer begin again at `sequence`: its numbers do, too. */
-  onReset(sequence: number, info: ConsumerInfo): void {
+  onReset(sequence: number, info: NotedConsumer): void {
     this.#baselines.renumber(sequence)
     if (this.#identity) this.#identity = { ...this.#identity, consumer: identityOf(info) }
     this.#begunAgainAt = sequence
@@ -108,18 +108,18 @@ export class GapWatch {
   }
 
   /** Leaves the position with the consumer, for the next start. */
-  async leaveNote(manager: JetStreamManager, info: ConsumerInfo): Promise<void> {
+  async leaveNote(info: NotedConsumer): Promise<void> {
     this.#notedAt = performance.now()
     const { note } = this
     if (!note) return
-    const noted = readNote(info.config.metadata)
+    const noted = readNote(info.notes)
     const isNoted =
       noted?.streamCreated === note.streamCreated &&
       noted.position.lastSeq >= note.position.lastSeq &&
       noted.settledUpTo === note.settledUpTo &&
       noted.consumer?.created === note.consumer?.created &&
       noted.consumer?.wentBack === note.consumer?.wentBack
-    if (!isNoted) await writeNote(manager, info, this.#of.app, note)
+    if (!isNoted) await changeNotes(this.#connection, info, () => noteText(note))
   }
 
   /** Says that messages are missing, wherever that was found out. */
@@ -135,7 +135,7 @@ export class GapWatch {
   }
 
   /** Forgets the positions of another stream, and what those of another consumer count. */
-  #identify(stream: StreamInfo, info: ConsumerInfo): void {
+  #identify(stream: StreamInfo, info: NotedConsumer): void {
     const { created: streamCreated } = stream
     const consumer = identityOf(info)
     const was = this.#identity
@@ -144,7 +144,7 @@ export class GapWatch {
     this.#begunAgainAt = undefined
     let before = was?.consumer
     if (was?.streamCreated !== streamCreated) {
-      const note = was === undefined ? readNote(info.config.metadata) : undefined
+      const note = was === undefined ? readNote(info.notes) : undefined
       // The note moves along with a consumer that is made again.
       before ??= note?.consumer
       const isOurs = note?.streamCreated === streamCreated

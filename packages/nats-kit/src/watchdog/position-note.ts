@@ -1,10 +1,7 @@
-import type { ConsumerInfo, JetStreamManager } from '@nats-io/jetstream'
-import { ownerTag } from '../owner-tag.ts'
-import { changeMetadata } from './consumer-metadata.ts'
 import type { ConsumerIdentity } from './consumer-identity.ts'
 import type { Position } from './missed-messages.ts'
 
-/** The key in a consumer's metadata under which its position is noted. */
+/** The key in a consumer's notes under which its position is noted. */
 const NOTE_KEY = 'alarm-bus.position'
 /** Of which consumer it is; a key of its own, since an older kit takes a longer note for none. */
 const CONSUMER_KEY = 'alarm-bus.position-of'
@@ -23,8 +20,8 @@ export interface PositionNote {
 }
 
 /** The note, undefined where there is none that can be read. */
-export function readNote(metadata: Readonly<Record<string, string>> | undefined): PositionNote | undefined {
-  const text = metadata?.[NOTE_KEY]
+export function readNote(notes: Readonly<Record<string, string>>): PositionNote | undefined {
+  const text = notes[NOTE_KEY]
   if (text === undefined) return undefined
   try {
     const [streamCreated, ...numbers] = JSON.parse(text) as [string, ...number[]]
@@ -34,7 +31,7 @@ export function readNote(metadata: Readonly<Record<string, string>> | undefined)
     const position = { lastSeq, gone, unread, deliveries, deliveredSeq }
     const [, , , , , firstSeq, settledUpTo] = numbers
     if (firstSeq === undefined || settledUpTo === undefined) return { streamCreated, position }
-    const consumer = readIdentity(metadata?.[CONSUMER_KEY], lastSeq, settledUpTo)
+    const consumer = readIdentity(notes[CONSUMER_KEY], lastSeq, settledUpTo)
     return { streamCreated, position: { ...position, firstSeq }, settledUpTo, ...(consumer && { consumer }) }
   } catch {
     return undefined
@@ -52,7 +49,7 @@ function readIdentity(text: string | undefined, lastSeq: number, settledUpTo: nu
   }
 }
 
-/** The note as it stands in a consumer's metadata. */
+/** The note as it stands in a consumer's notes. */
 export function noteText({ streamCreated, position, settledUpTo = 0, consumer }: PositionNote): Record<string, string> {
   const { lastSeq, gone, unread, deliveries, deliveredSeq, firstSeq = 1 } = position
   const numbers = [lastSeq, gone, unread, deliveries, deliveredSeq, firstSeq, settledUpTo]
@@ -62,15 +59,4 @@ export function noteText({ streamCreated, position, settledUpTo = 0, consumer }:
       [CONSUMER_KEY]: JSON.stringify([lastSeq, settledUpTo, consumer.created, consumer.wentBack ?? null]),
     }),
   }
-}
-
-/** Notes the position; the server lets a consumer's metadata be changed while it delivers. */
-export async function writeNote(
-  manager: JetStreamManager,
-  info: ConsumerInfo,
-  app: string,
-  note: PositionNote,
-): Promise<void> {
-  // Nothing but the metadata, so that what another tool has just set is not set back without a word.
-  await changeMetadata(manager, info.stream_name, info.name, () => ({ ...ownerTag(app), ...noteText(note) }))
 }

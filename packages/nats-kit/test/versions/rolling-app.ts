@@ -17,13 +17,15 @@ export interface RollingSettings {
   readonly servers: readonly string[]
   readonly key: string
   readonly journal: string
+  /** How it brings its streams about. */
+  readonly streams: 'apply' | 'verify'
 }
 
 const STOP_MS = 10_000
 const ACK_WAIT_MS = 1_000
 
 const { settings, logger, ready, terminated } = linkToStarter<RollingSettings>()
-const { key, name, servers } = settings
+const { key, name, servers, streams } = settings
 // Both have what is used here.
 const kit = (await import(settings.kit)) as typeof Kit
 const { defineChannel, defineContracts, defineStream } = (await import(settings.contracts)) as typeof Contracts
@@ -61,9 +63,8 @@ const connection = await kit.connect(
   { ...QUICK_CONNECTION, name, servers, inboxPrefix: `_INBOX_${name}_${key}` },
   { logger },
 )
-// The first one makes the streams, and both keep what is there.
-const mode = name === 'old' ? 'apply' : 'verify'
-await kit.ensureStreams(connection, [stream], { mode })
+// The first of each release applies its streams, as `pnpm ops apply` does before one; all others keep what is there.
+await kit.ensureStreams(connection, [stream], { mode: streams })
 const subscriber = kit.createSubscriber(connection, {
   contracts: defineContracts({ channels: [channel], streams: [stream] }),
   app: 'app',

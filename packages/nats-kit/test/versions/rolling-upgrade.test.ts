@@ -50,6 +50,7 @@ async function setUp() {
         servers: [broker.current.url],
         key,
         journal: journal.folder,
+        streams: starts[name] === 1 ? 'apply' : 'verify',
       }
       const worker = startWorker('../../versions/rolling-app.ts', settings)
       onEnd(() => worker.kill('SIGKILL'))

@@ -4,7 +4,9 @@ import { parseEnv } from 'node:util'
 import { appVariable, contracts } from '@alarm-bus/contracts'
 import { type NatsServer, startNatsServer } from '@alarm-bus/nats-server'
 import { applyStreams } from '../apply-streams.ts'
+import { readApps } from '../apps/read-apps.ts'
 import { readEnvironment } from '../config.ts'
+import { deployedBy } from '../dev/deployed.ts'
 import { repositoryRoot } from '../dev/dev-env.ts'
 import { type AppProcess, startApp } from './app-process.ts'
 
@@ -41,7 +43,8 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   )
   // What the demo stores is not for tomorrow, and has no place among what `pnpm dev` stores.
   const env = { ...settings, NATS_SERVERS: broker.url, LOG_SQLITE_PATH: ':memory:' }
-  await applyStreams({ ...readEnvironment(env), streams: contracts.streams })
+  const consumers = { apps: await readApps(), contracts, deployed: deployedBy(env) }
+  await applyStreams({ ...readEnvironment(env), streams: contracts.streams, consumers })
   const results = await Promise.allSettled(
     ['producer', 'alarm-consumer', 'log-consumer'].map(async (name) =>
       parts.use(await start(name, { ...env, ...anyPort(name) })),

@@ -7,8 +7,10 @@ import {
   idempotencySubjects,
   inboxPrefixOf,
   listenerSubject,
+  noteSubjects,
   onceSubjects,
   readSubjects,
+  redriveConsumerName,
   requestSubjects,
   responderSubscription,
   streamLookupSubject,
@@ -32,15 +34,20 @@ export interface AppPermissions {
   readonly subscribe: readonly string[]
 }
 
+export interface PermissionOptions {
+  /** Whether the app makes its consumers; otherwise `pnpm ops apply` does. Default false. */
+  readonly shapesConsumers?: boolean
+}
+
 /** What an app needs for what it declares, and nothing else. The subjects are the kit's, from beside the code that uses them. */
-export function appPermissions(app: App, contracts: Contracts): AppPermissions {
+export function appPermissions(app: App, contracts: Contracts, options: PermissionOptions = {}): AppPermissions {
   const handles = app.handles.map(({ channel }) => channel)
   const lookups = usedStreams(contracts, { ...app, handles }).map(streamLookupSubject)
   return {
     app,
     publish: [
       ...publishing(app, contracts),
-      ...app.handles.flatMap((handled) => handling(app, handled, contracts)),
+      ...app.handles.flatMap((handled) => handling(app, handled, contracts, options)),
       ...(app.watchesBus ? contracts.streams.map((stream) => watching(app, stream)) : []),
       ...reading(app, contracts),
       ...app.asks.map((request) => ({
@@ -93,7 +100,12 @@ function reading({ reads }: App, contracts: Contracts): readonly SubjectGroup[] 
 }
 
 /** The consumer that all instances share, and one for each instance: a permission has no wildcard for a part of a token. */
-function handling(app: App, { channel }: HandledChannel, contracts: Contracts): readonly SubjectGroup[] {
+function handling(
+  app: App,
+  { channel }: HandledChannel,
+  contracts: Contracts,
+  { shapesConsumers = false }: PermissionOptions,
+): readonly SubjectGroup[] {
   const instances = Array.from({ length: app.fanOutInstances }, (_, index) => String(index))
   return [undefined, ...instances].map((instance) => {
     const place: ConsumerPlace = {
@@ -110,7 +122,12 @@ function handling(app: App, { channel }: HandledChannel, contracts: Contracts): 
         : `instance ${instance} alone (DELIVERY=fan-out)`
     return {
       what: `${channel.name}, ${who}.`,
-      subjects: [...consumerSubjects(place), ...(app.onceOnly ? onceSubjects(place.stream, place.name) : [])],
+      subjects: [
+        ...consumerSubjects(place, { shapes: shapesConsumers }),
+        // No subject twice: a request on one that two imports cover would be asked twice.
+        ...(app.onceOnly ? onceSubjects(place.stream, place.name) : noteSubjects(place.stream, place.name)),
+        ...noteSubjects(place.stream, redriveConsumerName(place.name)),
+      ],
     }
   })
 }

@@ -11,7 +11,8 @@ export const HELP = `What each app may do on the broker, made from what it decla
   --json         prints them as one JSON document, writes nothing
   --nkeys        users with nkeys in place of passwords, for production; \`pnpm
                  ops nkey NAME\` makes a key
-  --one-account  all apps in one account: faster, and an app's stolen
+  --one-account  all apps in one account, where they make their own
+                 consumers: faster, and an app's stolen
                  credentials are an administrator's
   --jwt          for a broker in operator mode: nats.setup.conf with signed
                  claims, creds/NAME.creds for each user, and keys/, which sign

@@ -22,7 +22,9 @@ export async function runPermissions(argv: readonly string[], output: Output = c
       output.log(HELP)
       return 0
     }
-    const all = (await readApps()).map((app) => appPermissions(app, contracts))
+    // Where all trust each other, an app may make its consumers as well.
+    const options = { shapesConsumers: command.oneAccount }
+    const all = (await readApps()).map((app) => appPermissions(app, contracts, options))
     if (command.json || command.app !== undefined) {
       print(command.app === undefined ? all : [find(all, command.app)], command.json, output)
       return 0

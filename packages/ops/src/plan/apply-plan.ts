@@ -1,6 +1,12 @@
 import { errorText, KitError, KitErrorCode } from '@alarm-bus/nats-kit'
-import { type DeclaredStreamConfig, ensureWatchConsumer, type WatchCursor } from '@alarm-bus/nats-kit/admin'
+import {
+  type DeclaredStreamConfig,
+  ensureWatchConsumer,
+  isWatchConsumer,
+  type WatchCursor,
+} from '@alarm-bus/nats-kit/admin'
 import { JetStreamApiError } from '@nats-io/jetstream'
+import { changeConsumer } from './change-consumer.ts'
 import { UsageError } from '../config.ts'
 import type { Declared } from './declared.ts'
 import { resumeConsumer } from './drain-consumer.ts'
@@ -112,8 +118,11 @@ export async function applyPlan(
     const operator = migrator ?? admin
     switch (change.action) {
       case 'create':
-        return manager.streams.add(declaredStream(stream))
       case 'update': {
+        const { consumer } = change
+        if (consumer !== undefined)
+          return changeConsumer(manager, { ...change, consumer }, declared.consumers ?? [], options.mode)
+        if (change.action === 'create') return manager.streams.add(declaredStream(stream))
         const config = withCopies(declaredStream(stream))
         const live = observed.streams.get(stream)?.config
         // The client merges this with what is there, so fields that nobody declared stay.
@@ -169,7 +178,9 @@ function failureOf(change: Change, error: unknown): unknown {
   return new KitError(KitErrorCode.BrokerUnavailable, `${name}: ${what}; ${AGAIN}`, { cause: error })
 }
 
-/** Of dead letters, for whoever watches them: the only consumers that a plan creates or updates. */
+/** Of dead letters, for whoever watches them: it belongs to no app. */
 function isCursor(change: Change): change is Change & { readonly action: 'create' | 'update' } {
-  return (change.action === 'create' || change.action === 'update') && change.consumer !== undefined
+  if (change.action !== 'create' && change.action !== 'update') return false
+  const { stream, consumer } = change
+  return consumer !== undefined && isWatchConsumer({ stream, consumer })
 }

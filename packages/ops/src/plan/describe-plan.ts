@@ -92,14 +92,10 @@ function describeDrops({ drops = [] }: { readonly drops?: readonly Drop[] }): re
 function describeNote(note: Note): readonly string[] {
   const name = nameOf(note)
   switch (note.kind) {
-    case 'made_by_app':
-      return [`${name}: made by ${note.app} when it starts`]
-    case 'updated_by_app':
-      return [`${name}: changed by ${note.app} when it starts`, ...note.fields.map(describeField)]
     case 'not_retired':
       return [
         note.readers.length === 0
-          ? `${name}: left alone: of a kit before 1.0, with ${note.advisories} advisories; without --streams-only it is retired`
+          ? `${name}: left alone: of a kit before 1.0, with ${note.advisories} advisories; with the migrator’s password, and without --streams-only, it is retired`
           : `${name}: left alone: instances with a kit before 1.0 still run, which read it (${note.readers.join(', ')}); when they have stopped, run \`pnpm ops apply\` again`,
       ]
     case 'paused':

@@ -1,6 +1,6 @@
 const SHARED = `  --streams-only  leaves consumers, and so the apps' declarations, out
   --mode MODE     the apps run with that MODE, pull or push; not given:
-                  consumers stay as they are
+                  consumers stay as they are, and new ones are as declared
   --allow-destroy --destroy NAME
                   destroys a stream (NAME) or a consumer (STREAM/NAME) that is
                   not declared, or recreates one that cannot be changed; again
@@ -25,9 +25,8 @@ nothing.
 ${SHARED}
 
 Covers the declared streams, those beside them, and the consumers of the apps.
-Each app makes and changes its own consumers when it starts; their waits, bounds
-and pull or push come from its environment and are not compared. What nobody
-declares is shown and left alone.
+Waits, bounds and pull or push of a consumer that is there are compared where
+its app declares them (consuming). What nobody declares is shown and left alone.
 
 What kits before 1.0 kept beside a stream, <stream>_ADVISORIES, is shown as to
 retire once none of their instances reads it: what it says becomes dead letters,

@@ -18,16 +18,23 @@ import { planWatches } from './plan-watches.ts'
 import { lasting, sealOf } from './plan-seal.ts'
 
 /** What it takes to make the broker what is declared. Changes nothing. */
-export function makePlan(declared: Declared, observed: Observed, options: PlanOptions): Plan {
+export function makePlan(
+  declared: Declared,
+  observed: Observed,
+  options: PlanOptions,
+  /** Whether a migrator is at hand, without whom nothing is retired. */
+  hasMigrator = true,
+): Plan {
   const consumers = declared.consumers && planConsumers(declared.consumers, observed, options.mode)
-  const advisories = planAdvisories(declared, observed)
+  const advisories = planAdvisories(declared, observed, hasMigrator)
   const unknown = [...unknownStreams(declared, observed), ...(consumers?.unknown ?? [])]
   const doomed = unknown.filter((note) => options.destroy.includes(nameOf(note)))
   const changes: Change[] = [
     ...declared.streams.flatMap((one) => streamChange(one, observed, options)),
     ...planWatches(declared.cursors ?? [], observed),
-    ...(consumers?.changes ?? []),
+    // What is retired changes consumers as well, and is done before they are held to what is declared.
     ...advisories.changes,
+    ...(consumers?.changes ?? []),
     ...returns(observed),
     ...doomed.map(destruction),
   ]

@@ -101,7 +101,8 @@ function atTheBeginning(config: Partial<ConsumerConfig>): Partial<ConsumerConfig
 }
 
 function withFields({ config }: ConsumerInfo, fields: readonly FieldUpdate[]): Partial<ConsumerConfig> {
-  const changed: Record<string, unknown> = { ...config }
+  // A run that was cut off may have left it drained.
+  const changed: Record<string, unknown> = { ...undrained(config) }
   for (const { field, after } of fields) {
     if (after === null) delete changed[field]
     else changed[field] = after

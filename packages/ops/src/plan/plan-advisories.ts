@@ -18,6 +18,8 @@ const BESIDE = new Set(['advisories', 'redrive', 'recover', 'moving'])
 export function planAdvisories(
   { contracts, consumers }: Pick<Declared, 'contracts' | 'consumers'>,
   observed: Observed,
+  /** Whether there is somebody who may. */
+  canRetire: boolean,
 ): { readonly changes: readonly Change[]; readonly notes: readonly Note[] } {
   const changes: Change[] = []
   const notes: Note[] = []
@@ -25,7 +27,8 @@ export function planAdvisories(
     const stream = info.config.name
     const advisories = info.state.messages
     const readers = readersOf(observed.consumers.filter(({ stream_name: name }) => name === stream))
-    if (consumers === undefined || readers.length > 0) notes.push({ kind: 'not_retired', stream, readers, advisories })
+    if (consumers === undefined || !canRetire || readers.length > 0)
+      notes.push({ kind: 'not_retired', stream, readers, advisories })
     else
       changes.push({
         action: 'retire',

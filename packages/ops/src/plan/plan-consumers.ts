@@ -1,5 +1,11 @@
-import { type DeclaredConsumer, isWatchConsumer, migrationName } from '@alarm-bus/nats-kit/admin'
-import type { ConsumerInfo } from '@nats-io/jetstream'
+import {
+  advisoryStreamName,
+  type DeclaredConsumer,
+  isWatchConsumer,
+  migrationName,
+  OF_DECLARATION_KEY,
+} from '@alarm-bus/nats-kit/admin'
+import type { ConsumerConfig, ConsumerInfo } from '@nats-io/jetstream'
 import type { Observed } from './observe.ts'
 import { isDrained, undrained } from './drain-consumer.ts'
 import { isMoving, movingName } from './move-consumer.ts'
@@ -11,9 +17,12 @@ interface ConsumerPlan {
   readonly unknown: readonly (Note & { readonly kind: 'unknown' })[]
 }
 
+/** Before the name of a field that is one key of the metadata. */
+export const METADATA = 'metadata.'
+
 /**
- * Consumers are their apps' own: each makes its own when it starts, and changes what the server lets it change. So what
- * is missing or changeable is only said; what is left is what an app alone cannot get past.
+ * Makes the consumers that the apps declare, and changes those that are there to what is declared: an app may not shape
+ * its own (decisions/029). What the declaration does not say stays as it is.
  */
 export function planConsumers(
   declared: readonly DeclaredConsumer[],
@@ -25,7 +34,7 @@ export function planConsumers(
   const changes: Change[] = []
   const notes: Note[] = []
   for (const one of declared) {
-    const { stream, name: consumer, app } = one
+    const { stream, name: consumer } = one
     const live = find(one)
     // What holds its position says that it is on its way.
     const moving = consumers.some((other) => other.stream_name === stream && other.name === movingName(consumer))
@@ -34,16 +43,21 @@ export function planConsumers(
       continue
     }
     if (!live) {
-      if (isExpected(one, declared, find)) notes.push({ kind: 'made_by_app', stream, consumer, app })
+      // What is in a copy is carried over with the stream.
+      if (streams.has(migrationName(stream))) continue
+      if (isWanted(one, declared, find)) changes.push(creation(one, mode))
       continue
     }
-    const fields = differences(one, live, mode)
-    if (fields.length === 0) continue
-    if (fields.every(({ field }) => CHANGEABLE.has(field)))
-      notes.push({ kind: 'updated_by_app', stream, consumer, app, fields })
-    else changes.push({ action: 'move', stream, consumer, fields })
+    // While kits before 1.0 may run, the server gives messages up for them; what ends that is their retirement.
+    const isRetired = !streams.has(advisoryStreamName(stream))
+    const fields = differences(one, live, mode).filter(({ field }) => field !== 'max_deliver' || isRetired)
+    const isChangeable = fields.every(({ field }) => CHANGEABLE.has(field))
+    // Told apart from those that their apps make, and hold to what they would make.
+    const tag = isChangeable ? taggingOf(live) : []
+    if (fields.length + tag.length > 0)
+      changes.push({ action: isChangeable ? 'update' : 'move', stream, consumer, fields: [...fields, ...tag] })
   }
-  const moved = new Set(changes.map(nameOf))
+  const moved = new Set(changes.filter(({ action }) => action === 'move').map(nameOf))
   for (const live of consumers) {
     const { stream_name: stream, name: consumer, num_pending: waiting } = live
     if (moved.has(nameOf({ stream, consumer })) || streams.has(migrationName(stream))) continue
@@ -64,6 +78,20 @@ export function planConsumers(
   return { changes, notes, unknown }
 }
 
+function taggingOf({ config }: ConsumerInfo): readonly FieldUpdate[] {
+  if (config.metadata?.[OF_DECLARATION_KEY] !== undefined) return []
+  return [{ field: `${METADATA}${OF_DECLARATION_KEY}`, before: null, after: 'all' }]
+}
+
+/** What the server lets be changed on a consumer that is there. */
+const CHANGEABLE: ReadonlySet<string> = new Set([
+  'filter_subject',
+  'max_deliver',
+  'ack_wait',
+  'max_ack_pending',
+  'inactive_threshold',
+])
+
 /** What was set on it while it was drained, and goes. */
 function resuming({ config }: ConsumerInfo): readonly FieldUpdate[] {
   const field = 'max_ack_pending'
@@ -72,16 +100,33 @@ function resuming({ config }: ConsumerInfo): readonly FieldUpdate[] {
   return config[field] === after ? [paused] : [paused, { field, before: config[field] ?? null, after }]
 }
 
-/** What the kit changes on its own consumer when its app starts. */
-const CHANGEABLE: ReadonlySet<string> = new Set(['filter_subject', 'max_deliver'])
+/** The whole configuration of a consumer that has to be made, but for where it begins. */
+export function configOf(one: DeclaredConsumer, mode: PlanOptions['mode']): Partial<ConsumerConfig> {
+  return one.made[modeOf(one, mode) ?? 'pull']
+}
 
-/** Which of its instances an app runs is its deployment's to say; that it has none at all is worth a line. */
-function isExpected(
+function modeOf({ pulls, mode: declared }: DeclaredConsumer, mode: PlanOptions['mode']): DeclaredConsumer['mode'] {
+  return pulls ? 'pull' : (mode ?? declared)
+}
+
+function creation(one: DeclaredConsumer, mode: PlanOptions['mode']): Change {
+  const { stream, name: consumer, startAt } = one
+  const { name: _, metadata: __, ...config } = configOf(one, mode)
+  const fields = Object.entries({ ...config, deliver_policy: startAt }).map(([field, after]) => ({
+    field,
+    before: null,
+    after,
+  }))
+  return { action: 'create', stream, consumer, fields }
+}
+
+/** Which of its instances an app runs is its deployment's to say, where the app does not; one of them is needed. */
+function isWanted(
   one: DeclaredConsumer,
   declared: readonly DeclaredConsumer[],
   find: (one: DeclaredConsumer) => ConsumerInfo | undefined,
 ): boolean {
-  if (one.instance !== undefined) return false
+  if (one.wanted !== 'unless another') return one.wanted === 'always'
   const { app, stream, channel } = one
   const others = declared.filter(
     (other) => other.app === app && other.stream === stream && other.channel === channel && other !== one,
@@ -90,15 +135,17 @@ function isExpected(
 }
 
 function differences(
-  { config, pulls, push }: DeclaredConsumer,
-  { config: live }: ConsumerInfo,
+  one: DeclaredConsumer,
+  { config }: ConsumerInfo,
   mode: PlanOptions['mode'],
 ): readonly FieldUpdate[] {
-  const expected: Record<string, unknown> = { ...config }
+  const expected: Record<string, unknown> = { ...one.config }
+  // What was lowered on it while it is drained is put back when it is resumed.
+  const live = isDrained(config) ? undrained(config) : config
   const pullsNow = live.deliver_subject === undefined
-  const shouldPull = pulls || mode === 'pull' || (mode === undefined && pullsNow)
+  const wanted = modeOf(one, mode) ?? (pullsNow ? 'pull' : 'push')
   // The subject itself is a matter of the connection's name; that there is one makes the difference.
-  if (shouldPull !== pullsNow) Object.assign(expected, shouldPull ? NOT_PUSHED : push)
+  if ((wanted === 'pull') !== pullsNow) Object.assign(expected, NOT_PUSHED, picked(one.made[wanted], MOVED))
   return Object.keys(expected)
     .map((field) => ({
       field,
@@ -109,3 +156,8 @@ function differences(
 }
 
 const NOT_PUSHED = { deliver_subject: null, deliver_group: null, idle_heartbeat: null }
+const MOVED = ['deliver_subject', 'deliver_group', 'idle_heartbeat', 'max_ack_pending'] as const
+
+function picked(config: Partial<ConsumerConfig>, fields: readonly (keyof ConsumerConfig)[]): object {
+  return Object.fromEntries(fields.filter((field) => field in config).map((field) => [field, config[field]]))
+}

@@ -12,7 +12,7 @@ export type Change =
   | {
       readonly action: 'create'
       readonly stream: string
-      /** The cursor through which dead letters are watched. */
+      /** Of an app, or the cursor through which dead letters are watched. */
       readonly consumer?: string
       readonly fields: readonly FieldUpdate[]
     }
@@ -85,14 +85,6 @@ export type Change =
 
 /** What `apply` leaves alone, and why. */
 export type Note =
-  | { readonly kind: 'made_by_app'; readonly stream: string; readonly consumer: string; readonly app: string }
-  | {
-      readonly kind: 'updated_by_app'
-      readonly stream: string
-      readonly consumer: string
-      readonly app: string
-      readonly fields: readonly FieldUpdate[]
-    }
   /** A stream of advisories that cannot be retired yet, and who reads it; nobody where consumers were left out. */
   | {
       readonly kind: 'not_retired'

@@ -62,7 +62,8 @@ export async function openSession(
         return options.streamsOnly ? seen : { ...seen, copies: await copiesOf(admin.connection) }
       }
       const observed = await untilAnswered(deadline, look, (why) => complain(`ops: waiting for an answer: ${why}`))
-      return { plan: makePlan(declared, observed, options), declared, observed }
+      const hasMigrator = config.auth === undefined || config.migratorAuth !== undefined
+      return { plan: makePlan(declared, observed, options, hasMigrator), declared, observed }
     },
     async asMigrator() {
       if (config.auth === undefined) return admin

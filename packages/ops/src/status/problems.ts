@@ -21,7 +21,7 @@ export function problemsOf(
   ]
 }
 
-/** An app that has none of its consumers has not been started yet. */
+/** What an app may not make itself is made by `ops apply`. */
 function appsWithout(consumers: readonly ConsumerStatus[], declared: readonly DeclaredConsumer[]): Problem[] {
   const channels = new Map<string, Set<string>>()
   const found = new Set(consumers.map(({ app, channel }) => `${app}/${channel}`))
@@ -29,7 +29,8 @@ function appsWithout(consumers: readonly ConsumerStatus[], declared: readonly De
     if (!found.has(`${app}/${channel}`)) channels.set(app, (channels.get(app) ?? new Set()).add(channel))
   }
   return [...channels].map(([app, names]) => ({
-    what: `${app} has no consumer for ${[...names].join(', ')}: it was never started`,
+    what: `${app} has no consumer for ${[...names].join(', ')}`,
+    command: 'pnpm ops apply',
   }))
 }
 

@@ -10,19 +10,19 @@ export interface ConsumerConfig {
   >
 }
 
-/** What an app that consumes reads besides. */
+/** What an app that consumes reads besides. What is not set is the app's declaration's to say, or the kit's. */
 export const consumerConfig = z
   .object({
-    DELIVERY: oneOf(['queue-group', 'fan-out']).default('queue-group'),
-    MODE: oneOf(['pull', 'push']).default('pull'),
+    DELIVERY: oneOf(['queue-group', 'fan-out']).optional(),
+    MODE: oneOf(['pull', 'push']).optional(),
     INSTANCE_ID: z
       .string()
       .regex(/^[A-Za-z0-9-]{1,40}$/, 'must be 1 to 40 letters, digits and "-"')
       .optional(),
-    CONCURRENCY: wholeNumber({ min: 1, max: 10_000 }).default(16),
+    CONCURRENCY: wholeNumber({ min: 1, max: 10_000 }).optional(),
     MAX_DELIVER: wholeNumber({ min: 1, max: 100 }).default(3),
     // Below 300 ms the kit has no time left to say that a handler still runs.
-    ACK_WAIT_MS: wholeNumber({ min: 300, max: 3_600_000 }).default(30_000),
+    ACK_WAIT_MS: wholeNumber({ min: 300, max: 3_600_000 }).optional(),
   })
   .superRefine((raw, context) => {
     if (raw.DELIVERY !== 'fan-out' || raw.INSTANCE_ID !== undefined) return
@@ -32,11 +32,11 @@ export const consumerConfig = z
   }, ALWAYS)
   .transform((raw): ConsumerConfig => ({
     subscriber: {
-      delivery: raw.DELIVERY,
-      mode: raw.MODE,
+      ...(raw.DELIVERY !== undefined && { delivery: raw.DELIVERY }),
+      ...(raw.MODE !== undefined && { mode: raw.MODE }),
       ...(raw.INSTANCE_ID !== undefined && { instanceId: raw.INSTANCE_ID }),
-      concurrency: raw.CONCURRENCY,
+      ...(raw.CONCURRENCY !== undefined && { concurrency: raw.CONCURRENCY }),
       maxDeliver: raw.MAX_DELIVER,
-      ackWaitMs: raw.ACK_WAIT_MS,
+      ...(raw.ACK_WAIT_MS !== undefined && { ackWaitMs: raw.ACK_WAIT_MS }),
     },
   }))
