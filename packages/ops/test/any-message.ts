@@ -33,6 +33,9 @@ export const filledContracts = defineContracts({
 export function filledApp(app: App): App {
   return defineApp({
     ...app,
+    // Requests have tests of their own, with the handlers that they need.
+    asks: [],
+    answers: [],
     publishes: app.publishes.map(filled),
     handles: app.handles.map((handled) => ({ ...handled, channel: filled(handled.channel) })),
   })

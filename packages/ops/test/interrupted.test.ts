@@ -236,16 +236,28 @@ test('a broker whose nats.admin.conf is older: the apply says that it would not 
   expect((await ops('plan')).code).toBe(0)
 })
 
-test('a broker whose nats.admin.conf is older: the cursors of dead letters are said to be missing, and all else is made', async () => {
+test('a broker whose admin may make the apps’ consumers alone: the cursors of dead letters are said to be missing, and all else is made', async () => {
   await broker[Symbol.asyncDispose]()
-  const lines = readFileSync(`${repository}nats.admin.conf`, 'utf8').split('\n')
-  const older = lines.filter((line) => !line.includes('dead-letter-watch')).join('\n')
-  broker = await startBroker({ files: { 'nats.admin.conf': older } as never })
+  const now = readFileSync(`${repository}nats.admin.conf`, 'utf8')
+  const narrow = [STREAM, `${STREAM}_REDRIVE`].map((name) => `"$JS.API.CONSUMER.CREATE.${name}.*.>"`).join(', ')
+  const narrower = now.replace('"$JS.API.CONSUMER.CREATE.*.*.>"', () => narrow)
+  expect(narrower).not.toBe(now)
+  broker = await startBroker({ files: { 'nats.admin.conf': narrower } as never })
   const { code, out } = await ops('apply', '--yes')
   expect(code).toBe(0)
   expect(out).toMatch(/BASQUIAT_STREAM_DLQ\/dead-letter-watch: blocked: .*reload the broker with the nats\.admin\.conf/)
   expect(out).toContain('BASQUIAT_STREAM_DLQ: created\n')
   expect((await ops('plan')).out).toContain('2 to create')
+})
+
+test('a broker whose admin may make no consumer: what is missing is an error that says what to do', async () => {
+  await broker[Symbol.asyncDispose]()
+  const now = readFileSync(`${repository}nats.admin.conf`, 'utf8')
+  broker = await startBroker({ files: { 'nats.admin.conf': now.replace(/.*CONSUMER\.CREATE.*\n/, '') } as never })
+  const { code, err } = await ops('apply', '--yes')
+  expect(code).toBe(1)
+  expect(err).toContain('BASQUIAT_STREAM/alarm-consumer_alarm-to-bot')
+  expect(err).toContain('reload the broker with the nats.admin.conf of this release')
 })
 
 test('a consumer that somebody else paused is shown, and left alone', async () => {

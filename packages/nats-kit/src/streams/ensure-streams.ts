@@ -65,7 +65,8 @@ export async function ensureStreams(
     for (const declared of withCompanions(stream, options.replicas)) {
       if (options.mode === 'verify' && options.only?.includes(declared.name) === false) continue
       const probe = options.mode === 'verify' ? options.probes?.[declared.name] : undefined
-      if (probe === undefined) plans.push(await ensureStream(connection, manager, declared, options))
+      const isItself = declared.name === stream.name
+      if (probe === undefined) plans.push(await ensureStream(connection, manager, declared, isItself, options))
       else plans.push(await probed(connection, declared.name, probe, options))
     }
     if (options.watched && options.mode !== 'verify') await ensureWatched(connection, manager, stream)
@@ -100,6 +101,7 @@ async function ensureStream(
   connection: Connection,
   manager: JetStreamManager,
   declared: DeclaredStreamConfig,
+  keepDirect: boolean,
   options: EnsureStreamsOptions,
 ): Promise<StreamPlan> {
   const { name: stream } = declared
@@ -109,7 +111,7 @@ async function ensureStream(
     throw new KitError(KitErrorCode.StreamMissing, `stream ${stream} is not on the broker${hint}`)
   const live = found ?? (await create(connection, manager, declared))
   if (!live) return { action: 'create', stream }
-  const widening = widenStream(declared, live.config, { ignoreReplicas: options.replicas === undefined })
+  const widening = widenStream(declared, live.config, { ignoreReplicas: options.replicas === undefined, keepDirect })
   // Its subjects are away on purpose: what is stored now would be lost with the stream.
   if (widening.action !== 'none' && isMigrating(live)) throw migrating(stream, 'nothing is changed')
   switch (widening.action) {

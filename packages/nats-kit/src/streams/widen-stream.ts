@@ -36,7 +36,8 @@ export type Widening =
  * | `subjects` | kept; a wildcard that covers the declared ones is enough | the missing ones are added |
  * | `max_age`, `max_msgs`, `max_bytes`, `max_msg_size`, `max_msgs_per_subject`, `duplicate_window` | kept; no limit is the most | raised |
  * | `num_replicas`, where a deployment says how many | kept | raised |
- * | `allow_msg_ttl`, `allow_direct`, `allow_atomic`, `allow_batched` | kept on | turned on |
+ * | `allow_msg_ttl`, `allow_atomic`, `allow_batched`, and `allow_direct` beside a stream | kept on | turned on |
+ * | `allow_direct` of the stream itself | kept on | kept off: only who reads needs it and says so, and kits before 1.0 refuse it |
  * | `discard` | declared `old`, is `new`: enough, since nothing stored is dropped | declared `new`, is `old`: refused; whether publishes fail when the stream is full is not one app's to decide for all |
  * | `storage` | declared `memory`, is `file`: enough, as for the other release once a stream was migrated | refused: the server cannot change it |
  * | `retention` | refused: the server cannot change it | refused |
@@ -48,6 +49,16 @@ export type Widening =
  * Anything narrower is an operator's decision: `planStream` shows it.
  */
 export function widenStream(
+  declared: DeclaredStreamConfig,
+  live: StreamConfig,
+  /** `keepDirect`: it is the stream itself and none of those beside it. */
+  { keepDirect, ...options }: { readonly ignoreReplicas: boolean; readonly keepDirect: boolean },
+): Widening {
+  const wanted = keepDirect ? { ...declared, allow_direct: live.allow_direct } : declared
+  return widenTo(wanted, live, options)
+}
+
+function widenTo(
   declared: DeclaredStreamConfig,
   live: StreamConfig,
   options: { readonly ignoreReplicas: boolean },

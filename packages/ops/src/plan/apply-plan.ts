@@ -50,6 +50,7 @@ export function checkConfirmed({ changes, notes }: Plan, { allowDestroy, destroy
 }
 
 const BY_MIGRATOR: ReadonlySet<Change['action']> = new Set(['migrate', 'move', 'retire', 'return', 'resume'])
+const NEWER_FILE = 'reload the broker with the nats.admin.conf of this release, then apply once more'
 /** The server's status where it cannot answer at the moment. */
 const UNAVAILABLE = 503
 
@@ -97,10 +98,9 @@ export async function applyPlan(
       onDone(change)
     } catch (error) {
       if (!KitError.is(error, KitErrorCode.PermissionDenied)) throw error
-      const wayOut = 'reload the broker with the nats.admin.conf of this release, then apply once more'
       onDone(
-        { action: 'blocked', stream, fields, wayOut, ...(consumer !== undefined && { consumer }) },
-        `${error.message}; ${wayOut}`,
+        { action: 'blocked', stream, fields, wayOut: NEWER_FILE, ...(consumer !== undefined && { consumer }) },
+        `${error.message}; ${NEWER_FILE}`,
       )
     }
   }
@@ -174,7 +174,12 @@ function failureOf(change: Change, error: unknown): unknown {
       cause: error,
       brokerCode: error.code,
     })
-  const what = `the broker went away before it was known to be done (${change.action}: ${errorText(error)})`
+  const text = errorText(error)
+  if (/permissions violation/i.test(text))
+    return new KitError(KitErrorCode.PermissionDenied, `${name}: this user may not (${text}); ${NEWER_FILE}`, {
+      cause: error,
+    })
+  const what = `the broker went away before it was known to be done (${change.action}: ${text})`
   return new KitError(KitErrorCode.BrokerUnavailable, `${name}: ${what}; ${AGAIN}`, { cause: error })
 }
 
