@@ -132,7 +132,7 @@ test(
     }
     const port = await startBroker(variables)
     const streams = environmentIn('streams', variables, port)
-    const applied = await run(streams, 'apply', '--streams-only', '--yes')
+    const applied = await run(streams, 'apply', '--yes')
     expect(applied, applied.err).toMatchObject({ code: 0 })
 
     const apps = new Map<string, AppProcess>()

@@ -4,7 +4,7 @@ import { withCompanions } from '@alarm-bus/nats-kit/admin'
 import { waitFor } from '@alarm-bus/nats-kit/testing'
 import { jetstreamManager, StorageType } from '@nats-io/jetstream'
 import { expect, test } from 'vitest'
-import { authOf, startBroker } from './harness.ts'
+import { authOf, makeConsumers, startBroker } from './harness.ts'
 import { start } from './run-script.ts'
 import { repeated, startConsumer, startPublisher } from './traffic.ts'
 
@@ -27,6 +27,7 @@ test.each([
     const [declared, ...companions] = contracts.streams.flatMap((stream) => withCompanions(stream))
     await manager.streams.add({ ...declared, name: STREAM, max_bytes: 40 * 1024 * 1024, storage: StorageType.Memory })
     for (const companion of companions) await manager.streams.add(companion)
+    await makeConsumers(manager)
     const ops = (...args: string[]) => {
       const passwords = {
         NATS_ADMIN_PASSWORD: authOf('admin').password,

@@ -84,7 +84,10 @@ test('an app that does not read what it asks for leaves memory for the others', 
   const body = 'x'.repeat(60 * 1024)
   for (let i = 0; i < 500; i++) await writer.request(channel.subject, body)
   const config = { name: durable, durable_name: durable, ack_policy: 'none', filter_subject: channel.subject }
-  await client.request(
+  // What it declares ops makes; this one has no acks, so that nothing bounds what it is sent.
+  await (
+    await broker.raw('admin')
+  ).request(
     `$JS.API.CONSUMER.CREATE.${STREAM}.${durable}.${channel.subject}`,
     JSON.stringify({ stream_name: STREAM, config }),
   )

@@ -24,6 +24,6 @@ export const HELP = `Dead letters: messages that could not be handled.
 Exit code 0, or 1 when something failed. Environment: NATS_SERVERS (default the
 broker on this machine, NATS_PORT), NATS_ADMIN_USER, NATS_ADMIN_PASSWORD,
 NATS_ADMIN_NKEY_SEED or NATS_ADMIN_CREDS_FILE, NATS_TLS_CA_FILE,
-NATS_TLS_CERT_FILE, NATS_TLS_KEY_FILE, NATS_TLS_HANDSHAKE_FIRST. Passwords and seeds may come from files (…_FILE).
-NODE_ENV: anything but development and test refuses the passwords of
-.env.example.`
+NATS_TLS_CERT_FILE, NATS_TLS_KEY_FILE, NATS_TLS_HANDSHAKE_FIRST. Passwords and
+seeds may come from files (…_FILE). NODE_ENV: anything but development and test
+refuses the passwords of .env.example.`

@@ -11,10 +11,11 @@ const SHARED = `  --streams-only  leaves consumers, and so the apps' declaration
 
 const ENVIRONMENT = `Environment: NATS_SERVERS (default the broker on this machine, NATS_PORT),
 NATS_ADMIN_USER, NATS_ADMIN_PASSWORD, NATS_ADMIN_NKEY_SEED or
-NATS_ADMIN_CREDS_FILE, the same of NATS_MIGRATOR_… (who destroys and moves), NATS_TLS_CA_FILE, NATS_TLS_CERT_FILE,
-NATS_TLS_KEY_FILE, NATS_TLS_HANDSHAKE_FIRST, STREAM_REPLICAS. Passwords and
-seeds may come from files (…_FILE). NODE_ENV: anything but development and test
-refuses the passwords of .env.example.`
+NATS_ADMIN_CREDS_FILE, the same of NATS_MIGRATOR_… (who destroys and moves),
+NATS_TLS_CA_FILE, NATS_TLS_CERT_FILE, NATS_TLS_KEY_FILE,
+NATS_TLS_HANDSHAKE_FIRST, STREAM_REPLICAS. Passwords and seeds may come from
+files (…_FILE). NODE_ENV: anything but development and test refuses the
+passwords of .env.example.`
 
 export const PLAN_HELP = `What would change on the broker to make it what the code declares. Changes
 nothing.
