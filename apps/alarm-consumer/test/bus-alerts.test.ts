@@ -7,7 +7,8 @@ import { storeLetters } from './support/letters.ts'
 import { startReceiver, status } from './support/receiver.ts'
 
 // A scene is a broker and processes; each wait has a deadline of its own.
-vi.setConfig({ testTimeout: 120_000 })
+// They wait far more than they work, so some run at a time.
+vi.setConfig({ testTimeout: 120_000, maxConcurrency: 4 })
 
 const LOG = 'log-consumer_alarm-to-bot'
 const OTHER = 'log-consumer_alarm-to-log'
@@ -19,7 +20,7 @@ const QUICK = { ALARM_BUS_ALERTS_PAUSE_MS: '3000' }
 const eventsOf = (app: AppProcess, name: string): readonly AppLogLine[] =>
   app.lines.filter(({ event }) => event === name)
 
-test('a dead letter reaches a person within 30 s as shipped, with the command that shows it and nothing of its content', async () => {
+test.concurrent('a dead letter reaches a person within 30 s as shipped, with the command that shows it and nothing of its content', async () => {
   await using slack = await startReceiver()
   await using scene = await startGuarded()
   await scene.apply()
@@ -40,7 +41,7 @@ test('a dead letter reaches a person within 30 s as shipped, with the command th
   expect(app.errorOutput).toBe('')
 })
 
-test('10,000 dead letters at once are a few messages, which sum up all of them and end with one line', async () => {
+test.concurrent('10,000 dead letters at once are a few messages, which sum up all of them and end with one line', async () => {
   await using slack = await startReceiver()
   await using scene = await startGuarded()
   await scene.apply()
@@ -63,10 +64,10 @@ test('10,000 dead letters at once are a few messages, which sum up all of them a
   expect(app.errorOutput).toBe('')
 })
 
-test('of several instances one alerts; when it is killed another goes on, and repeats nothing', async () => {
+test.concurrent('of several instances one alerts; when it is killed another goes on, and repeats nothing', async () => {
   await using slack = await startReceiver()
   await using scene = await startGuarded()
-  await scene.apply()
+  await scene.apply('fan-out')
   const environment = { ...sinksAt(slack), ALARM_BUS_ALERTS_PAUSE_MS: '10000' }
   const apps = ['0', '1', '2'].map((INSTANCE_ID) => scene.start({ ...environment, DELIVERY: 'fan-out', INSTANCE_ID }))
   await Promise.all(apps.map((app) => app.line('ready')))
@@ -84,7 +85,7 @@ test('of several instances one alerts; when it is killed another goes on, and re
   expect(apps.filter((app) => eventsOf(app, 'busWatched').length > 0)).toHaveLength(2)
 })
 
-test('a restart repeats no alert and loses none', async () => {
+test.concurrent('a restart repeats no alert and loses none', async () => {
   await using slack = await startReceiver()
   await using scene = await startGuarded()
   await scene.apply()
@@ -104,7 +105,7 @@ test('a restart repeats no alert and loses none', async () => {
   expect(linesOf(slack)).toHaveLength(2)
 })
 
-test('the broker is killed and comes back: what happens then is told once, and nothing of before again', async () => {
+test.concurrent('the broker is killed and comes back: what happens then is told once, and nothing of before again', async () => {
   await using slack = await startReceiver()
   await using scene = await startGuarded()
   await scene.apply()
@@ -119,7 +120,7 @@ test('the broker is killed and comes back: what happens then is told once, and n
   expect(matching(slack, /invalid_message\) since/)).toHaveLength(1)
 })
 
-test('sinks that are away while dead letters come are told of all of them once they are back, each once', async () => {
+test.concurrent('sinks that are away while dead letters come are told of all of them once they are back, each once', async () => {
   const placeholder = await startReceiver()
   await placeholder[Symbol.asyncDispose]()
   await using discord = await startReceiver()
@@ -145,7 +146,7 @@ test('sinks that are away while dead letters come are told of all of them once t
   expect(discord.received).toHaveLength(2)
 })
 
-test('while no sink takes anything nothing is forgotten, by a process that is killed neither', async () => {
+test.concurrent('while no sink takes anything nothing is forgotten, by a process that is killed neither', async () => {
   const placeholder = await startReceiver()
   await placeholder[Symbol.asyncDispose]()
   await using scene = await startGuarded()
@@ -163,7 +164,7 @@ test('while no sink takes anything nothing is forgotten, by a process that is ki
   expect(matching(slack, /^\d+ dead letters of/)).toHaveLength(1)
 })
 
-test('ALARM_BUS_ALERTS=off: nobody is told, and nothing is read', async () => {
+test.concurrent('ALARM_BUS_ALERTS=off: nobody is told, and nothing is read', async () => {
   await using slack = await startReceiver()
   await using scene = await startGuarded()
   await scene.apply()
@@ -180,7 +181,7 @@ test('ALARM_BUS_ALERTS=off: nobody is told, and nothing is read', async () => {
   expect(eventsOf(app, 'busWatched')).toEqual([])
 })
 
-test('troubles of its own sinks make no circle: they are logged, and nothing is sent because of them', async () => {
+test.concurrent('troubles of its own sinks make no circle: they are logged, and nothing is sent because of them', async () => {
   await using slack = await startReceiver(status(400))
   await using scene = await startGuarded()
   await scene.apply()

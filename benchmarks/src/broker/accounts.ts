@@ -11,6 +11,9 @@ const SERVICES = [
   '$JS.API.CONSUMER.NAMES.>',
   '$JS.API.CONSUMER.LIST.>',
   '$JS.API.CONSUMER.MSG.NEXT.>',
+  // What the kit notes of its consumers.
+  '$JS.API.DIRECT.GET.>',
+  '$KV.>',
   '$JS.ACK.>',
 ]
 /** Where push consumers deliver. */

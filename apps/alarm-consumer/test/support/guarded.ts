@@ -9,6 +9,7 @@ import {
   ensureStreams,
   sharedConsumerName,
 } from '@alarm-bus/nats-kit'
+import { declaredConsumers } from '@alarm-bus/nats-kit/admin'
 import { collectLogs, type NatsServer, startTestBroker } from '@alarm-bus/nats-kit/testing'
 import type { AppProcess } from '@alarm-bus/service/testing'
 import { app } from '../../src/declaration.ts'
@@ -29,8 +30,8 @@ export interface Guarded extends AsyncDisposable {
   readonly broker: NatsServer
   /** Kills the broker and starts it again on what it had stored. */
   restartBroker(): Promise<void>
-  /** Streams with all that is beside them, as a set-up job applies them. */
-  apply(): Promise<void>
+  /** Streams with all that is beside them, and the app's consumers, as a set-up job applies them. */
+  apply(delivery?: 'queue-group' | 'fan-out'): Promise<void>
   /** The app with its own user. It ends with the broker. */
   start(sinks: Readonly<Record<string, string>>): AppProcess
   as(user: string): Promise<Connection>
@@ -66,8 +67,15 @@ export async function startGuarded(): Promise<Guarded> {
       broker = await startTestBroker({ ...configured, port, storeDir })
     },
     as,
-    async apply() {
+    async apply(delivery = 'queue-group') {
       await ensureStreams(await as('admin'), contracts.streams, { mode: 'apply', watched: true })
+      for (const { stream, wanted, made } of declaredConsumers(app, contracts, { delivery })) {
+        const { pull: config } = made
+        if (wanted === 'no') continue
+        const subject = `$JS.API.CONSUMER.CREATE.${stream}.${config.name}.${config.filter_subject}`
+        const answer = await ask('admin', subject, JSON.stringify({ stream_name: stream, config }))
+        if ('error' in answer.json<object>()) throw new Error(answer.string())
+      }
     },
     start(sinks) {
       const started = startConsumer(broker.url, {
