@@ -67,7 +67,7 @@ test.concurrent('10,000 dead letters at once are a few messages, which sum up al
 test.concurrent('of several instances one alerts; when it is killed another goes on, and repeats nothing', async () => {
   await using slack = await startReceiver()
   await using scene = await startGuarded()
-  await scene.apply('fan-out')
+  await scene.apply({ delivery: 'fan-out' })
   const environment = { ...sinksAt(slack), ALARM_BUS_ALERTS_PAUSE_MS: '10000' }
   const apps = ['0', '1', '2'].map((INSTANCE_ID) => scene.start({ ...environment, DELIVERY: 'fan-out', INSTANCE_ID }))
   await Promise.all(apps.map((app) => app.line('ready')))

@@ -20,7 +20,7 @@ test.each(['a process that is started anew', 'another instance'])(
     await using slack = await startReceiver()
     await using discord = await startReceiver((response) => void (isSilent || response.end()))
     await using scene = await startGuarded()
-    await scene.apply()
+    await scene.apply({ ackWaitMs: Number(QUICK.ACK_WAIT_MS) })
     const environment = { ...QUICK, ...sinksAt(slack, discord) }
     const apps = [scene.start(environment)]
     if (successor === 'another instance') apps.push(scene.start(environment))
@@ -48,7 +48,7 @@ test.each(['a process that is started anew', 'another instance'])(
 test('instances that each get every alarm: each alarm goes out once', async () => {
   await using slack = await startReceiver()
   await using scene = await startGuarded()
-  await scene.apply()
+  await scene.apply({ delivery: 'fan-out' })
   const instances = ['0', '1', '2']
   const apps = instances.map((INSTANCE_ID) =>
     scene.start({ ...sinksAt(slack), DELIVERY: 'fan-out', INSTANCE_ID, ALARM_SINKS: 'console,slack' }),

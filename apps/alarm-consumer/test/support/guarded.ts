@@ -31,7 +31,7 @@ export interface Guarded extends AsyncDisposable {
   /** Kills the broker and starts it again on what it had stored. */
   restartBroker(): Promise<void>
   /** Streams with all that is beside them, and the app's consumers, as a set-up job applies them. */
-  apply(delivery?: 'queue-group' | 'fan-out'): Promise<void>
+  apply(deployed?: { readonly delivery?: 'queue-group' | 'fan-out'; readonly ackWaitMs?: number }): Promise<void>
   /** The app with its own user. It ends with the broker. */
   start(sinks: Readonly<Record<string, string>>): AppProcess
   as(user: string): Promise<Connection>
@@ -67,9 +67,9 @@ export async function startGuarded(): Promise<Guarded> {
       broker = await startTestBroker({ ...configured, port, storeDir })
     },
     as,
-    async apply(delivery = 'queue-group') {
+    async apply(deployed = {}) {
       await ensureStreams(await as('admin'), contracts.streams, { mode: 'apply', watched: true })
-      for (const { stream, wanted, made } of declaredConsumers(app, contracts, { delivery })) {
+      for (const { stream, wanted, made } of declaredConsumers(app, contracts, deployed)) {
         const { pull: config } = made
         if (wanted === 'no') continue
         const subject = `$JS.API.CONSUMER.CREATE.${stream}.${config.name}.${config.filter_subject}`

@@ -28,6 +28,11 @@ const REFUSED_MS = 300_000
 /** Until when what this connection's user may not read is not asked for. */
 const refusedUntil = new WeakMap<Connection, number>()
 
+/** A bucket that nobody answers for is taken for none after so long, in milliseconds; a leader is elected sooner. */
+const ABSENT_MS = 5_000
+/** Since when nobody answers for a stream's bucket. */
+const absentSince = new WeakMap<Connection, Map<string, number>>()
+
 /** Changes under way in this process, by consumer. */
 const last = new Map<string, Promise<unknown>>()
 
@@ -166,11 +171,14 @@ async function read(connection: Connection, stream: string, name: string): Promi
   // With the permissions of before, until they are renewed, there is none.
   if (performance.now() < (refusedUntil.get(connection) ?? 0)) return { notes: {}, seq: 0 }
   const answer = await ask(connection, noteLookupSubject(stream, name), '', name).catch((error: unknown) => {
+    // Messages are handled all the same: without what was noted, which the stream's check says.
+    if (isAbsent(connection, stream, error)) return undefined
     if (!KitError.is(error, KitErrorCode.PermissionDenied)) throw error
     refusedUntil.set(connection, performance.now() + REFUSED_MS)
     return undefined
   })
   if (answer === undefined) return { notes: {}, seq: 0 }
+  absentSince.get(connection)?.delete(stream)
   if (answer.headers?.code === NOT_FOUND) return { notes: {}, seq: 0 }
   const seq = Number(answer.headers?.get('Nats-Sequence'))
   try {
@@ -180,6 +188,16 @@ async function read(connection: Connection, stream: string, name: string): Promi
     // Written by hand, or by something else: it is replaced.
   }
   return { notes: {}, seq }
+}
+
+function isAbsent(connection: Connection, stream: string, error: unknown): boolean {
+  const { cause } = error as { readonly cause?: unknown }
+  if (!(cause instanceof Error && /no responders/i.test(cause.message))) return false
+  const all = absentSince.get(connection) ?? new Map<string, number>()
+  absentSince.set(connection, all)
+  const since = all.get(stream) ?? performance.now()
+  all.set(stream, since)
+  return performance.now() - since >= ABSENT_MS
 }
 
 async function ask(
