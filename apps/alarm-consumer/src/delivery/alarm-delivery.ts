@@ -1,5 +1,5 @@
 import { createMemoryOnceStore, type MessageContext, type OnceStore, type Resume, watchName } from '@alarm-bus/nats-kit'
-import type { ServiceLogger } from '@alarm-bus/service'
+import { inClientSpan, type ServiceLogger } from '@alarm-bus/service'
 import { app } from '../declaration.ts'
 import type { Alarm, AlarmSink } from '../sinks/alarm-sink.ts'
 import { Circuit } from './circuit.ts'
@@ -38,7 +38,9 @@ export function createAlarmDelivery(options: AlarmDeliveryOptions): AlarmDeliver
     name: sink.name,
     store: sink.alerts ? records : ofThisProcess,
     async send(alarm, signal) {
-      await circuits[index]?.run(signal, () => sink.send(alarm, signal))
+      await circuits[index]?.run(signal, () =>
+        inClientSpan(`send ${sink.name}`, { 'alarm_bus.sink': sink.name }, () => sink.send(alarm, signal)),
+      )
       const { channel, stream, seq, deliveryCount } = alarm
       logger.debug({ event: 'alarmSent', sink: sink.name, channel, stream, seq, deliveryCount }, 'alarm sent')
     },

@@ -1,4 +1,5 @@
 import type { HealthCheck, KitError, Logger } from '@alarm-bus/nats-kit'
+import { inClientSpan, inTraceOfNow } from '@alarm-bus/service'
 import type { Database } from '../database/database.ts'
 import { isRowFault } from '../database/is-row-fault.ts'
 import { Indexer } from '../index/indexer.ts'
@@ -49,6 +50,18 @@ export interface LogStore extends AlarmStore {
 export async function openLogStore(options: LogStoreOptions): Promise<LogStore> {
   const { logger } = options
   const recent = new RecentRows()
+  /** Alarms of many traces are written at once. */
+  const traces = new WeakMap<AlarmRecord, NonNullable<ReturnType<typeof inTraceOfNow>>>()
+  const save = (record: AlarmRecord, signal: AbortSignal): Promise<void> => {
+    const within = inTraceOfNow()
+    if (within) traces.set(record, within)
+    return commits.add(record, signal)
+  }
+  const span = {
+    'db.system.name': options.database.system,
+    'db.operation.name': 'INSERT',
+    'db.collection.name': 'logs',
+  }
   const tail = new LiveTail(() => keeper.get(), recent)
   const indexer = new Indexer(() => keeper.get(), recent, logger)
   const keeper: DatabaseKeeper = new DatabaseKeeper(options.database, logger, () => commits.waiting)
@@ -63,7 +76,7 @@ export async function openLogStore(options: LogStoreOptions): Promise<LogStore> 
         const batch = await saveRows(database.kysely, records.map(toRow))
         await database.verify()
         keeper.report()
-        tell(logger, records, batch?.rows ?? [])
+        tell(logger, records, batch?.rows ?? [], traces)
         if (batch) {
           recent.add(batch)
           tail.added(batch.no)
@@ -86,7 +99,7 @@ export async function openLogStore(options: LogStoreOptions): Promise<LogStore> 
   retention.start()
   indexer.start()
   return {
-    save: (record, { signal }) => commits.add(record, signal),
+    save: (record, { signal }) => inClientSpan('INSERT logs', span, () => save(record, signal)),
     database: () => keeper.get(),
     tail,
     recent,
@@ -101,13 +114,23 @@ export async function openLogStore(options: LogStoreOptions): Promise<LogStore> 
 }
 
 /** One line an alarm, once it is committed. One that was stored before is no news. */
-function tell(logger: Logger, records: readonly AlarmRecord[], added: readonly LogKey[]): void {
+function tell(
+  logger: Logger,
+  records: readonly AlarmRecord[],
+  added: readonly LogKey[],
+  traces: Pick<WeakMap<AlarmRecord, (say: () => void) => void>, 'get'>,
+): void {
   const areAllNew = added.length === records.length
   const news = new Set(areAllNew ? [] : added.map(nameOf))
   for (const record of records) {
     const { storedAt, stream, seq } = record
     const isNew = areAllNew || news.delete(nameOf({ stored_at_ms: storedAt.getTime(), stream, seq }))
-    if (isNew) logger.info({ event: 'logStored', ...record }, 'log stored')
-    else logger.debug({ event: 'logKnown', ...record }, 'log was stored before')
+    const say = (): void => {
+      if (isNew) logger.info({ event: 'logStored', ...record }, 'log stored')
+      else logger.debug({ event: 'logKnown', ...record }, 'log was stored before')
+    }
+    const within = traces.get(record)
+    if (within) within(say)
+    else say()
   }
 }

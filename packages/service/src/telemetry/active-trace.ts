@@ -1,5 +1,5 @@
 import { findTracer, inSpan } from '@alarm-bus/nats-kit'
-import { type Attributes, isSpanContextValid, SpanKind, trace, type Tracer } from '@opentelemetry/api'
+import { type Attributes, context, isSpanContextValid, SpanKind, trace, type Tracer } from '@opentelemetry/api'
 
 const NAME = '@alarm-bus/service'
 
@@ -19,4 +19,14 @@ export function inClientSpan<T>(name: string, attributes: Attributes, call: () =
   const tracer = serviceTracer()
   if (!tracer) return call()
   return Promise.resolve(inSpan(tracer.startSpan(name, { kind: SpanKind.CLIENT, attributes }), call))
+}
+
+/**
+ * For work that is done later together with others': what runs in it belongs to the trace that is active now. Undefined
+ * without an SDK.
+ */
+export function inTraceOfNow(): (<T>(run: () => T) => T) | undefined {
+  if (!serviceTracer()) return undefined
+  const now = context.active()
+  return (run) => context.with(now, run)
 }
