@@ -163,5 +163,28 @@ test(
       leaf(`alarm-consumer consumer process ${subject}`, leaf('alarm-consumer client send slack')),
     ])
     expect(JSON.stringify(receiver.spans)).not.toContain('secret-of-slack')
+
+    // The same in numbers.
+    await fetch(`${stack.logConsumer.url}/logs?limit=1`)
+    const numbers = async ({ url }: { readonly url: string }): Promise<readonly string[]> =>
+      (await (await fetch(`${url}/metrics`)).text()).split('\n')
+    expect(await numbers(stack.alarmConsumer)).toEqual(
+      expect.arrayContaining([
+        'alarm_bus_sink_duration_seconds_count{sink="slack",result="ok"} 2',
+        'alarm_bus_sink_duration_seconds_count{sink="slack",result="failed"} 1',
+        'alarm_bus_sink_duration_seconds_count{sink="slack",result="refused"} 1',
+      ]),
+    )
+    expect(await numbers(stack.logConsumer)).toEqual(
+      expect.arrayContaining([
+        expect.stringMatching(/^alarm_bus_store_write_duration_seconds_count{database="sqlite",result="ok"} [12]$/),
+        'alarm_bus_store_rows_total 2',
+        'alarm_bus_log_read_duration_seconds_count{kind="page",result="ok"} 1',
+        'alarm_bus_http_request_duration_seconds_count{method="GET",route="/logs",code="200"} 1',
+      ]),
+    )
+    expect(await numbers(stack.producer)).toContain(
+      `alarm_bus_http_request_duration_seconds_count{method="POST",route="${MESSAGES}",code="202"} 2`,
+    )
   },
 )

@@ -12,6 +12,7 @@ export { badRequest, Problem, type ProblemIssue, type ProblemOptions, unexpected
 export { problemSender, type SendProblem } from './http/problem-sender.ts'
 export { runService, type ServiceDefinition } from './lifecycle/run-service.ts'
 export type { Service, ServiceBus } from './lifecycle/service.ts'
+export type { Timer } from './metrics/timer.ts'
 export { createMetrics, type Metrics } from './metrics/create-metrics.ts'
 export { createLogger, type ServiceLogger } from './logger.ts'
 export { sampledLines, type WriteLine } from './sampled-lines.ts'

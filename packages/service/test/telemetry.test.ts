@@ -1,9 +1,14 @@
 import { type NatsServer, startTestBroker, waitFor } from '@alarm-bus/nats-kit/testing'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type AppProcess, type OtlpReceiver, startApp, startOtlpReceiver } from '../src/testing.ts'
+import { type AppProcess, type OtlpReceiver, type ReceivedPoint, startApp, startOtlpReceiver } from '../src/testing.ts'
 
 const FIXTURE = new URL('fixtures/service.ts', import.meta.url)
 const FOREIGN = { traceId: 'a'.repeat(32), spanId: 'b'.repeat(16) }
+interface Histogram {
+  readonly bucketCounts: readonly number[]
+  readonly explicitBounds: readonly number[]
+}
+
 const PASSWORD = 'hunter2'
 
 let broker: NatsServer
@@ -105,4 +110,37 @@ describe('traces', () => {
       msg: expect.stringContaining('"collector"'),
     })
   })
+})
+
+test('metrics go by OTLP as /metrics has them, where they are asked for by name', async () => {
+  await using receiver = await startOtlpReceiver()
+  await using app = startFixture({
+    OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: `${receiver.url}/v1/metrics`,
+    OTEL_METRIC_EXPORT_INTERVAL: '50',
+  })
+  await app.line('ready')
+  for (const path of ['/log-secrets', '/nowhere', '/readyz']) await fetch(`${await app.url()}${path}`)
+  const text = await (await fetch(`${await app.url()}/metrics`)).text()
+  const requests = text.split('\n').filter((line) => line.startsWith('alarm_bus_http_request_duration_seconds_count'))
+  expect(requests).toEqual([
+    'alarm_bus_http_request_duration_seconds_count{method="GET",route="/log-secrets",code="200"} 1',
+    'alarm_bus_http_request_duration_seconds_count{method="GET",route="none",code="404"} 1',
+  ])
+  const sent = (name: string) => receiver.points.filter((point) => point.name === name)
+  await waitFor(() => sent('alarm_bus_http_request_duration_seconds').length === 2, { what: 'both routes by OTLP' })
+  const [first] = sent('alarm_bus_http_request_duration_seconds')
+  expect(first).toMatchObject({
+    service: 'fixture',
+    attributes: { method: 'GET', route: '/log-secrets', code: '200' },
+    value: { count: 1, sum: expect.any(Number) },
+  })
+  const { bucketCounts, explicitBounds } = (first as ReceivedPoint).value as Histogram
+  expect(explicitBounds).toHaveLength(13)
+  expect(bucketCounts.reduce((sum, count) => sum + Number(count), 0)).toBe(1)
+  expect(sent('alarm_bus_app_info')).toMatchObject([{ attributes: { app: 'fixture' }, value: 1 }])
+  const names = new Set(receiver.points.map(({ name }) => name))
+  const missing = [...text.matchAll(/^# TYPE (\w+) (?:counter|gauge|histogram)$/gm)].flatMap(([, name = '']) =>
+    text.match(new RegExp(`^${name}(_count)?[ {]`, 'm')) && !names.has(name) ? [name] : [],
+  )
+  expect(missing).toEqual([])
 })

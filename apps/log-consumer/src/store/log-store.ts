@@ -1,5 +1,5 @@
 import type { HealthCheck, KitError, Logger } from '@alarm-bus/nats-kit'
-import { inClientSpan, inTraceOfNow } from '@alarm-bus/service'
+import { inClientSpan, inTraceOfNow, type Timer } from '@alarm-bus/service'
 import type { Database } from '../database/database.ts'
 import { isRowFault } from '../database/is-row-fault.ts'
 import { Indexer } from '../index/indexer.ts'
@@ -11,6 +11,7 @@ import { type LogKey, nameOf, toRow } from './log-row.ts'
 import { RecentRows } from './recent-rows.ts'
 import { type Limits, Retention } from './retention.ts'
 import { saveRows } from './save-rows.ts'
+import type { StoreMeter } from './store-meter.ts'
 import { StoreUnavailable } from './store-unavailable.ts'
 
 /** Rows of one transaction: with ten columns each far below what a statement may carry. */
@@ -22,6 +23,8 @@ export interface LogStoreOptions {
   readonly database: Database
   readonly logger: Logger
   readonly limits: Limits
+  /** Default: nothing is counted. */
+  readonly meter?: StoreMeter
   /** Records that may wait at once: as many as handlers can run. */
   readonly maxQueued: number
 }
@@ -48,7 +51,8 @@ export interface LogStore extends AlarmStore {
  * @throws Error when waiting cannot help.
  */
 export async function openLogStore(options: LogStoreOptions): Promise<LogStore> {
-  const { logger } = options
+  const { logger, meter } = options
+  const write: Timer = meter?.write ?? ((_, run) => run())
   const recent = new RecentRows()
   /** Alarms of many traces are written at once. */
   const traces = new WeakMap<AlarmRecord, NonNullable<ReturnType<typeof inTraceOfNow>>>()
@@ -73,9 +77,13 @@ export async function openLogStore(options: LogStoreOptions): Promise<LogStore> 
     async write(records) {
       try {
         const database = keeper.get()
-        const batch = await saveRows(database.kysely, records.map(toRow))
-        await database.verify()
+        const batch = await write(database.system, async () => {
+          const saved = await saveRows(database.kysely, records.map(toRow))
+          await database.verify()
+          return saved
+        })
         keeper.report()
+        meter?.stored(batch?.rows.length ?? 0)
         tell(logger, records, batch?.rows ?? [], traces)
         if (batch) {
           recent.add(batch)

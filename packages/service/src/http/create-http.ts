@@ -75,6 +75,7 @@ export function createHttp(options: HttpOptions): FastifyInstance {
   }) as typeof close
   const tracer = serviceTracer()
   if (tracer) traceRequests(http, tracer)
+  options.metrics.requests(http)
   http.addHook('onSend', (request, reply, payload, done) => {
     reply.header('x-request-id', request.id)
     if (closing) reply.header('connection', 'close')

@@ -77,6 +77,7 @@ class ServiceRun {
   async start(create: () => Service | Promise<Service>): Promise<void> {
     try {
       this.#service = await create()
+      if (this.#service.metrics) this.#telemetry.measure(this.#service.metrics)
       const { url, port } = await listen(this.#service.http, this.#config.http)
       this.#logger.info({ event: 'listening', url, port }, `listening on ${url}`)
       if (this.#ending) return

@@ -1,5 +1,6 @@
 import { context, trace } from '@opentelemetry/api'
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
+import { OTLPMetricExporter } from '@opentelemetry/exporter-metrics-otlp-http'
 import { OTLPTraceExporter as JsonExporter } from '@opentelemetry/exporter-trace-otlp-http'
 import { OTLPTraceExporter as ProtobufExporter } from '@opentelemetry/exporter-trace-otlp-proto'
 import {
@@ -9,6 +10,7 @@ import {
   type Resource,
   resourceFromAttributes,
 } from '@opentelemetry/resources'
+import { MeterProvider, PeriodicExportingMetricReader } from '@opentelemetry/sdk-metrics'
 import {
   AlwaysOffSampler,
   AlwaysOnSampler,
@@ -19,6 +21,8 @@ import {
   TracerProvider,
 } from '@opentelemetry/sdk-trace'
 import type { ServiceConfig } from '../config/service-config.ts'
+import type { Metrics } from '../metrics/create-metrics.ts'
+import { producerOf } from './metric-data.ts'
 import type { TelemetrySettings, TraceSettings } from './telemetry-settings.ts'
 
 /** Bounds what one span holds: a value that others wrote may be long. */
@@ -29,18 +33,32 @@ const SPAN_LIMITS = {
   eventCountLimit: 32,
 }
 
-/** Registers the SDK for this process. The only module that loads it. */
+/** Registers the SDK for this process. The only module that loads it. @param source what is measured, once it is there. */
 export function startSdk(
   identity: Pick<ServiceConfig, 'app' | 'version'>,
-  { traces }: Pick<TelemetrySettings, 'traces' | 'metrics'>,
+  { traces, metrics }: Pick<TelemetrySettings, 'traces' | 'metrics'>,
+  source: () => Metrics | undefined,
 ): { stop(): Promise<void> } {
   const resource = resourceOf(identity)
-  const provider = traces && startTraces(resource, traces)
+  const tracers = traces && startTraces(resource, traces)
+  const meters = metrics && startMetrics(resource, metrics.intervalMs, source)
   return {
     async stop() {
-      await provider?.shutdown()
+      const ends = await Promise.allSettled([tracers?.shutdown(), meters?.shutdown()])
+      for (const end of ends) if (end.status === 'rejected') throw end.reason
     },
   }
+}
+
+/** In JSON, which every receiver of OTLP over HTTP takes. */
+function startMetrics(resource: Resource, intervalMs: number, source: () => Metrics | undefined): MeterProvider {
+  const reader = new PeriodicExportingMetricReader({
+    exporter: new OTLPMetricExporter(),
+    exportIntervalMillis: intervalMs,
+    exportTimeoutMillis: Math.min(intervalMs, 30_000),
+    metricProducers: [producerOf(source)],
+  })
+  return new MeterProvider({ resource, readers: [reader] })
 }
 
 /** OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES come before what the app says of itself. */

@@ -2,12 +2,15 @@ import { errorText, findTracer } from '@alarm-bus/nats-kit'
 import { diag, DiagLogLevel } from '@opentelemetry/api'
 import type { ServiceConfig } from '../config/service-config.ts'
 import type { ServiceLogger } from '../logger.ts'
+import type { Metrics } from '../metrics/create-metrics.ts'
 import { sampledLines } from '../sampled-lines.ts'
 
 const MAX_TEXT_CHARACTERS = 500
 
 /** What is sent to a collector while the process runs. Sending is in the background and bounded: what a collector does not take is dropped. */
 export interface Telemetry {
+  /** Whose numbers are sent, where numbers are. */
+  measure(metrics: Metrics): void
   /** Sends what waits, for `timeoutMs` at most. Never rejects. */
   stop(timeoutMs: number): Promise<void>
 }
@@ -30,12 +33,14 @@ export async function startTelemetry(
   tellTroubles(logger)
   try {
     const { startSdk } = await import('./otel-sdk.ts')
-    const sdk = startSdk(config, { traces, metrics })
+    let measured: Metrics | undefined
+    const sdk = startSdk(config, { traces, metrics }, () => measured)
     logger.info(
       { event: 'telemetryOn', traces: traces !== undefined, metrics: metrics !== undefined },
       'sends telemetry by OTLP',
     )
     return {
+      measure: (given) => void (measured = given),
       async stop(timeoutMs) {
         let timer: NodeJS.Timeout | undefined
         const late = new Promise<string>((resolve) => {
@@ -56,7 +61,7 @@ export async function startTelemetry(
   }
 }
 
-const NONE: Telemetry = { stop: async () => undefined }
+const NONE: Telemetry = { measure: () => undefined, stop: async () => undefined }
 
 /** A collector that is away is one line now and then, and never more. */
 function tellTroubles(logger: ServiceLogger): void {

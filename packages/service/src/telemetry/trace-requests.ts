@@ -1,9 +1,8 @@
 import { readTraceHeaders, remoteParent } from '@alarm-bus/nats-kit'
 import { context, ROOT_CONTEXT, type Span, SpanKind, SpanStatusCode, trace, type Tracer } from '@opentelemetry/api'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { isProbe } from '../http/is-probe.ts'
 
-/** Asked every few seconds by machines: their spans would be most of all. */
-const UNTRACED: ReadonlySet<string | undefined> = new Set(['/livez', '/readyz', '/metrics'])
 const MAX_PATH_CHARACTERS = 1_024
 
 /**
@@ -19,7 +18,7 @@ export function traceRequests(http: FastifyInstance, tracer: Tracer): void {
   }
   http.addHook('onRequest', (request, _reply, done) => {
     const route = request.routeOptions.url
-    if (UNTRACED.has(route)) return done()
+    if (isProbe(route)) return done()
     const parent = remoteParent(readTraceHeaders((name) => single(request.headers[name])))
     const attributes = {
       'http.request.method': request.method,
