@@ -122,21 +122,24 @@ test(
       ])
     }
 
-    // Alarms of many traces are written at once, and each has its own line.
-    const many = Array.from({ length: 20 }, (_, index) => (index + 1).toString(16).padStart(32, '0'))
-    await Promise.all(
-      many.map((trace) =>
-        fetch(`${stack.producer.url}/channels/alarm-to-log/messages`, {
-          method: 'POST',
-          headers: { 'content-type': 'application/json', traceparent: `00-${trace}-${'b'.repeat(16)}-01` },
-          body: JSON.stringify({ message: trace }),
-        }),
-      ),
-    )
+    // What is published together and written together is each in its own trace: single messages, and those of a batch.
+    const singles = Array.from({ length: 20 }, (_, index) => (index + 1).toString(16).padStart(32, '0'))
+    const batch = 'f'.repeat(32)
+    const send = (trace: string, path: string, type: string, body: string): Promise<string> =>
+      fetch(`${stack.producer.url}/channels/alarm-to-log/${path}`, {
+        method: 'POST',
+        headers: { 'content-type': type, traceparent: `00-${trace}-${'b'.repeat(16)}-01` },
+        body,
+      }).then((response) => response.text())
+    const textOf = (trace: string): string => `${JSON.stringify({ message: trace })}\n`
+    await Promise.all([
+      send(batch, 'messages:batch', 'application/x-ndjson', textOf(batch).repeat(40)),
+      ...singles.map((trace) => send(trace, 'messages', 'application/json', textOf(trace))),
+    ])
     const stored = await waitFor(
       () => {
         const lines = stack.logConsumer.lines().filter((line) => line.event === 'logStored')
-        return lines.length > many.length ? lines.filter(({ channel }) => channel === 'alarm-to-log') : undefined
+        return lines.length === 1 + 60 ? lines.filter(({ channel }) => channel === 'alarm-to-log') : undefined
       },
       { what: 'the lines of many', deadlineMs: DEADLINE_MS },
     )
@@ -198,7 +201,7 @@ test(
     expect(await numbers(stack.logConsumer)).toEqual(
       expect.arrayContaining([
         expect.stringMatching(/^alarm_bus_store_write_duration_seconds_count{database="sqlite",result="ok"} \d+$/),
-        `alarm_bus_store_rows_total ${2 + many.length}`,
+        `alarm_bus_store_rows_total ${2 + 60}`,
         'alarm_bus_log_read_duration_seconds_count{kind="page",result="ok"} 1',
         'alarm_bus_http_request_duration_seconds_count{method="GET",route="/logs",code="200"} 1',
       ]),
