@@ -57,6 +57,7 @@ test(
         '.changeset/new-channel-order-placed.md',
         'docs/channels.md',
         'apps/billing/Dockerfile',
+        'apps/billing/README.md',
         'apps/billing/src/handlers/order-placed.ts',
         'apps/web-shop/src/http/publish-routes.ts',
         'nats.accounts.conf',
