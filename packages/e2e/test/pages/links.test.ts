@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
+import { appVariable } from '@alarm-bus/contracts'
 import { expect, test } from 'vitest'
 import { repository } from '../harness.ts'
 
@@ -99,7 +100,14 @@ test.each([
 })
 
 test('the page of variables names every variable of .env.example', () => {
-  const variables = [...read('.env.example').matchAll(/^#? ?([A-Z][A-Z0-9_]+)=/gm)].map(([, name = '']) => name)
+  // The page says how an app's port and password are called.
+  const ofApps = readdirSync(`${repository}apps`).flatMap((app) => [
+    appVariable(app, 'PORT'),
+    `NATS_${appVariable(app, 'PASSWORD')}`,
+  ])
+  const variables = [...read('.env.example').matchAll(/^#? ?([A-Z][A-Z0-9_]+)=/gm)]
+    .map(([, name = '']) => name)
+    .filter((name) => !ofApps.includes(name))
   const missing = (path: string) => variables.filter((name) => !read(path).includes(`\`${name}\``))
   expect(missing('docs/configuration.md')).toEqual([])
   expect(missing('docs/configuration.ko.md')).toEqual([])
