@@ -13,7 +13,7 @@ import { type Released, readReleased } from './snapshot/released-contracts.ts'
 import { readSnapshot } from './snapshot/snapshot-file.ts'
 import { takeSnapshot } from './snapshot/take-snapshot.ts'
 
-const HELP = `Compares the contracts with those of the last release, and says whom a change breaks.
+const HELP = `Compares the contracts with those of the last release, and tells which apps a change breaks.
 
   pnpm contracts:check
 
@@ -22,11 +22,11 @@ const HELP = `Compares the contracts with those of the last release, and says wh
   --released PATH  the last released package of the contracts, a .tgz or its folder, to compare with (default: the tag of
                    the release or the default branch, where git has one of them; else the file of this checkout)
 
-A change that breaks somebody belongs into a next version beside the channel (defineVersion). A channel goes when its
+A breaking change belongs into a next version beside the channel (defineVersion). A channel goes when its
 next version has been released, no app declares it, and a changeset for @alarm-bus/contracts has the line
 "Breaking: <channel>": minor or more before 1.0.0, major from then on.
 
-Exit code 0: compatible, or broken with all of that. 1: it would break somebody. 2: the check could not be made.`
+Exit code 0: compatible, or breaking with all of that. 1: a breaking change. 2: the check could not be made.`
 
 interface Flags {
   readonly json: boolean
@@ -62,7 +62,7 @@ interface Checked {
 async function check({ root, released: path }: Flags): Promise<Checked> {
   const contractsVersion = readContractsVersion(root)
   const kept = readSnapshot(join(root, SNAPSHOT_FILE))
-  if (!kept) throw new CheckError(`there is no ${SNAPSHOT_FILE}; pnpm contracts:release writes the first one`)
+  if (!kept) throw new CheckError(`${SNAPSHOT_FILE} is missing; pnpm contracts:release writes the first one`)
   if (kept.contractsVersion !== contractsVersion) {
     throw new CheckError(
       `@alarm-bus/contracts is ${contractsVersion}, but the last snapshot is of ${kept.contractsVersion}; versions are raised by pnpm version-packages, which writes the snapshot too`,

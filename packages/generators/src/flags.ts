@@ -48,7 +48,7 @@ export function readFlags(argv: readonly string[], canAsk: boolean): NewCommand 
   const answers = { app: appAnswers, channel: channelAnswers, request: requestAnswers }[what](name, values)
   const missing = Object.keys(answers).filter((key) => answers[key] === undefined)
   if (missing.length > 0 && !canAsk) {
-    throw new UsageError(`nobody is there to ask for: ${missing.join(', ')}\n\n${HELP}`)
+    throw new UsageError(`not a terminal, so these flags are required: ${missing.join(', ')}\n\n${HELP}`)
   }
   const problem = { app: checkApp, channel: checkChannel, request: checkRequest }[what](answers)
   if (problem !== undefined) throw new UsageError(problem)
@@ -58,7 +58,7 @@ export function readFlags(argv: readonly string[], canAsk: boolean): NewCommand 
 function parse(argv: readonly string[], options: Readonly<Record<string, typeof text>>) {
   try {
     const { values, positionals } = parseArgs({ args: [...argv], options, allowPositionals: true })
-    if (positionals.length > 1) throw new Error(`one name at a time, not ${positionals.join(' and ')}`)
+    if (positionals.length > 1) throw new Error(`expected one name, not ${positionals.join(' and ')}`)
     return { name: positionals[0], values: values as Values }
   } catch (error) {
     throw new UsageError(`${(error as Error).message}\n\n${HELP}`, { cause: error })

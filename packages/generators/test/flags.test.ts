@@ -41,7 +41,7 @@ test('flags become answers, in the order of the questions', () => {
 test('what no flag says is asked, where somebody can be', () => {
   expect(readFlags(['channel'], true)).toEqual({ generator: 'channel', answers: ['_', '_', '_', '_', '_'] })
   expect(refusal(['channel', 'never-sent'])).toMatch(
-    /^nobody is there to ask for: subject, stream, owner, description\n/,
+    /^not a terminal, so these flags are required: subject, stream, owner, description\n/,
   )
   expect(readFlags(['--help'], false)).toBeUndefined()
 })
@@ -55,7 +55,11 @@ test.each([
   ['an app that there is', named(APP, 'log-consumer'), /apps\/log-consumer exists already/],
   ['a package of that name', named(APP, 'benchmarks'), /benchmarks exists already/],
   ['a user of the broker', named(APP, 'admin'), /the broker has a user of that name/],
-  ['an unknown channel', changed(APP, '--handles', 'alarm-to-bot,nope'), /no channel "nope"; there is: alarm-to-bot/],
+  [
+    'an unknown channel',
+    changed(APP, '--handles', 'alarm-to-bot,nope'),
+    /unknown channel "nope"; expected one of: alarm-to-bot/,
+  ],
   ['a channel twice', changed(APP, '--handles', 'alarm-to-bot,alarm-to-bot'), /"alarm-to-bot" is declared twice/],
   ['nobody to ask', changed(APP, '--owner', ' '), /owner is empty/],
   ['both kinds', [...APP, '--publishes', 'alarm-to-log'], /either handles or publishes/],
@@ -65,7 +69,7 @@ test.each([
   ['a request that there is', named([...REQUEST, ...REST], 'alarm-logged'), /request "alarm-logged" exists already/],
   ['a request like a channel', named([...REQUEST, ...REST], 'alarm-to-bot'), /is called like a channel/],
   ['a taken subject', changed([...REQUEST, ...REST], '--subject', 'alarm.to.bot'), /belongs to channel "alarm-to-bot"/],
-  ['two names', [...APP, 'another'], /one name at a time/],
+  ['two names', [...APP, 'another'], /expected one name, not/],
   ['another thing', ['stream', 'x'], /unknown kind "stream"; expected one of: app, channel, request/],
   ['a channel that there is', named([...CHANNEL, ...REST], 'alarm-to-bot'), /channel "alarm-to-bot" exists already/],
   ['a file that there is', named([...CHANNEL, ...REST], 'define-app'), /define-app\.ts exists already/],
@@ -80,7 +84,7 @@ test.each([
   [
     'an unknown stream',
     changed([...CHANNEL, ...REST], '--stream', 'NOPE'),
-    /no stream "NOPE"; there is: BASQUIAT_STREAM/,
+    /unknown stream "NOPE"; expected one of: BASQUIAT_STREAM/,
   ],
   ['nothing to say', changed([...CHANNEL, ...REST], '--description', ''), /description is empty/],
 ])('%s is refused', (_, argv, message) => {

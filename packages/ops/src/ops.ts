@@ -23,7 +23,7 @@ const HELP = `pnpm ops <command>
   plan         what would change on the broker to make it what the code declares
   apply        makes it so
   certificates of brokers, for their clients and each other
-  consumers    those that nobody owns any more: prune
+  consumers    those without an owner: prune
   dlq          dead letters: list, show, redrive, discard
   nkey         a key for a user of the broker
   permissions  what each app may do on the broker, from what it declares
@@ -42,7 +42,7 @@ async function main(argv: readonly string[]): Promise<number> {
   }
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
   if (command) return (await command())(rest)
-  console.error(`ops: there is no command ${JSON.stringify(name)}; there is: ${Object.keys(COMMANDS).join(', ')}`)
+  console.error(`ops: unknown command ${JSON.stringify(name)}; expected one of: ${Object.keys(COMMANDS).join(', ')}`)
   return 1
 }
 

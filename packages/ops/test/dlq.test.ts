@@ -205,11 +205,11 @@ describe('pnpm ops dlq', () => {
   test('says what cannot be used, before it connects', async () => {
     const nowhere = { NATS_SERVERS: `nats://127.0.0.1:${await freePort()}` }
     for (const [flags, why] of [
-      [['lsit'], 'there is no dlq lsit; there is: list, show, redrive, discard'],
+      [['lsit'], 'unknown command "dlq lsit"; expected one of: list, show, redrive, discard'],
       [['list', '--stream', 'A', '--stream', 'B'], '--stream is given twice; give it once'],
-      [['list', '--reason', 'tired'], 'there is: invalid_message, deliveries_exhausted'],
+      [['list', '--reason', 'tired'], 'expected one of: invalid_message, deliveries_exhausted'],
       [['list', '--older-than', '1x'], '--older-than must be a time such as 90s, 30m, 1h or 7d, not "1x"'],
-      [['list', '--apply'], 'dlq list has no --apply'],
+      [['list', '--apply'], 'dlq list does not take --apply'],
       [['show'], 'dlq show needs the number of a letter'],
       [['redrive', '--rate', '0'], '--rate must be messages a second'],
       [['redrive', '--nonsense'], "Unknown option '--nonsense'"],
@@ -224,7 +224,7 @@ describe('pnpm ops dlq', () => {
     expect(away).toMatchObject({ code: 1 })
     expect(away.err).toMatch(/^ops dlq: waiting for the broker: .*ECONNREFUSED/)
     expect(away.err).toContain(`no broker at ${nowhere.NATS_SERVERS} within 300 ms`)
-    expect((await dlq(['show', '99'])).err).toContain('there is no dead letter 99 of BASQUIAT_STREAM')
+    expect((await dlq(['show', '99'])).err).toContain('no dead letter 99 in BASQUIAT_STREAM')
     for (const flag of ['--help', '-h']) expect(await dlq([flag], nowhere)).toMatchObject({ code: 0, err: '' })
   })
 

@@ -11,8 +11,8 @@ const HELP = `A key for a client of the producer's API.
 
 Prints a new key, once, and the client's entry for the file that
 PRODUCER_API_KEYS_FILE names; it holds the key's hash alone. For another key of
-a client that is there, add the hash to its keyHashes, start the producers anew,
-and take the old hash out once nobody uses the old key.
+an existing client, add the hash to its keyHashes, restart the producers,
+and remove the old hash once the old key is no longer used.
 
   <client>   1 to 40 small letters, digits and "-"
   <channel>  what the client may publish on
@@ -30,7 +30,7 @@ export async function runApiKey(argv: readonly string[], output: Output = consol
     const [name, ...named] = positionals
     const { key, client } = makeApiKey(clientName(name), channelsOf(named, values.all))
     const entry = JSON.stringify(client)
-    output.log(`key, to be seen only now:\n  ${key}\n\nclient, for "clients" in the file:\n  ${entry}`)
+    output.log(`key, shown once:\n  ${key}\n\nclient, for "clients" in the file:\n  ${entry}`)
     return 0
   } catch (error) {
     output.error(`ops api-key: ${(error as Error).message}`)
@@ -45,7 +45,7 @@ function parse(argv: readonly string[]) {
 
 function clientName(name: string | undefined): string {
   if (name !== undefined && /^[a-z0-9-]{1,40}$/.test(name)) return name
-  const given = name === undefined ? 'no client was given' : `${JSON.stringify(name)} is no name of a client`
+  const given = name === undefined ? 'the client name is missing' : `${JSON.stringify(name)} is not a valid client name`
   throw new UsageError(`${given}: 1 to 40 small letters, digits and "-"`)
 }
 
@@ -58,6 +58,6 @@ function channelsOf(named: readonly string[], all: boolean): readonly string[] |
   if (all) return '*'
   if (named.length === 0) throw new UsageError(`the key would grant nothing: ${choice}`)
   const odd = named.find((name) => !known.includes(name))
-  if (odd !== undefined) throw new UsageError(`there is no channel ${JSON.stringify(odd)}: ${choice}`)
+  if (odd !== undefined) throw new UsageError(`unknown channel ${JSON.stringify(odd)}: ${choice}`)
   return [...new Set(named)]
 }

@@ -16,20 +16,20 @@ between them (nats.cluster.conf).
 
   pnpm ops certificates --out DIR
 
-  --out DIR        where they go; made if need be, for its owner alone
+  --out DIR        the folder for them; created if missing, for its owner
   --server HOST    name or address in NATS_SERVERS and NATS_ROUTES; may be given
                    several times. Default: nats, nats-1, nats-2 and nats-3,
                    which is what the files of compose call them
   --also HOST      name or address that each of them has beside its own; may be
                    given several times. With the default servers: localhost and
                    127.0.0.1, where compose publishes their ports
-  --days N         how long they hold, 1 to ${MAX_DAYS}; default ${DEFAULT_DAYS}
+  --days N         how long they are valid, 1 to ${MAX_DAYS}; default ${DEFAULT_DAYS}
 
-Writes ca.pem and ca-key.pem where there is none, and HOST.pem and HOST-key.pem
-for each server. Where the authority is there it signs: run it again before they
-run out, and let each broker read them anew (SIGHUP, or a restart). Brokers need
-their own pair and ca.pem, clients ca.pem alone; ca-key.pem belongs to whoever
-signs. Needs no broker.`
+Writes ca.pem and ca-key.pem if they are missing, and HOST.pem and HOST-key.pem
+for each server, signed by that authority. Run it again before they expire, and
+let each broker reload them (SIGHUP, or a restart). Brokers need their own pair
+and ca.pem, clients ca.pem alone; keep ca-key.pem with the person who signs.
+Needs no broker.`
 
 interface Command {
   readonly out: string
@@ -72,7 +72,7 @@ function readCommand(argv: readonly string[]): Command | undefined {
   const also = further ?? (server === undefined ? ['localhost', '127.0.0.1'] : [])
   // They become names of files.
   const odd = [...servers, ...also].find((name) => !/^[A-Za-z0-9][A-Za-z0-9.:-]{0,252}$/.test(name) || name === 'ca')
-  if (odd !== undefined) throw new UsageError(`${JSON.stringify(odd)} is no name or address of a server`)
+  if (odd !== undefined) throw new UsageError(`${JSON.stringify(odd)} is not a server name or address`)
   const days = Number(daysText ?? DEFAULT_DAYS)
   if (!Number.isInteger(days) || days < 1 || days > MAX_DAYS)
     throw new UsageError(`--days has to be a whole number from 1 to ${MAX_DAYS}, not ${JSON.stringify(daysText)}`)

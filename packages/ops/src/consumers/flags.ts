@@ -34,7 +34,9 @@ export function readCommand(argv: readonly string[]): PruneCommand | undefined {
   const { values, positionals } = parse(argv)
   if (values.help || argv.length === 0) return undefined
   if (positionals.length !== 1 || positionals[0] !== 'prune') {
-    throw new UsageError(`there is no consumers ${positionals.join(' ') || 'without an action'}; there is: prune`)
+    throw new UsageError(
+      `unknown command ${JSON.stringify(['consumers', ...positionals].join(' '))}; expected: consumers prune`,
+    )
   }
   if (values.apply && values['dry-run']) throw new UsageError('--apply and --dry-run contradict each other')
   const waitMs = values['wait-ms'] ?? '10000'
@@ -56,7 +58,7 @@ export function readCommand(argv: readonly string[]): PruneCommand | undefined {
 function appsOf(text: string): readonly string[] {
   const apps = text.split(',').map((app) => app.trim())
   const wrong = apps.find((app) => !APP.test(app))
-  if (wrong !== undefined) throw new UsageError(`--apps: ${JSON.stringify(wrong)} is no app's name (kebab case)`)
+  if (wrong !== undefined) throw new UsageError(`--apps: ${JSON.stringify(wrong)} is not an app name (kebab case)`)
   return apps
 }
 

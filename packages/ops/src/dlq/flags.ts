@@ -54,11 +54,14 @@ export function readCommand(argv: readonly string[]): DlqCommand | undefined {
   const [name, number, ...more] = positionals
   if (values.help || (name === undefined && argv.length === 0)) return undefined
   const action = ACTIONS.find((known) => known === name)
-  if (!action) throw new UsageError(`there is no dlq ${name ?? 'without an action'}; there is: ${ACTIONS.join(', ')}`)
+  if (!action)
+    throw new UsageError(
+      `unknown command ${JSON.stringify(`dlq ${name ?? ''}`.trim())}; expected one of: ${ACTIONS.join(', ')}`,
+    )
   const foreign = Object.keys(values).find((flag) => !ALLOWED[action].has(flag))
-  if (foreign !== undefined) throw new UsageError(`dlq ${action} has no --${foreign}`)
+  if (foreign !== undefined) throw new UsageError(`dlq ${action} does not take --${foreign}`)
   if (more.length > 0 || (action === 'list' && number !== undefined)) {
-    throw new UsageError(`dlq ${action} does not know what to do with ${JSON.stringify(more[0] ?? number)}`)
+    throw new UsageError(`dlq ${action}: unexpected argument ${JSON.stringify(more[0] ?? number)}`)
   }
   if (action === 'show' && number === undefined)
     throw new UsageError('dlq show needs the number of a letter: dlq show 17')
@@ -108,14 +111,14 @@ function readFilter(values: Values, number: string | undefined): DeadLetterFilte
 /** A name with a slip in it would match nothing, which looks like good news. */
 function known(flag: string, value: string, values: readonly string[]): void {
   if (!values.includes(value)) {
-    throw new UsageError(`--${flag} ${JSON.stringify(value)} does not exist; there is: ${values.join(', ')}`)
+    throw new UsageError(`--${flag} ${JSON.stringify(value)} is invalid; expected one of: ${values.join(', ')}`)
   }
 }
 
 function readStream(name: string | undefined): string {
   const names = contracts.streams.map((stream) => stream.name)
   if (name !== undefined) known('stream', name, names)
-  else if (names.length > 1) throw new UsageError(`--stream is needed; there is: ${names.join(', ')}`)
+  else if (names.length > 1) throw new UsageError(`--stream is required; expected one of: ${names.join(', ')}`)
   return name ?? (names[0] as string)
 }
 

@@ -21,7 +21,7 @@ const HELP = `pnpm images
 
 Builds the image of every app (docker, or buildah where no engine answers), runs
 them against a broker of its own as in production, sends alarms, sees them
-handled, ends the apps with SIGTERM, and says what they came to.
+handled, ends the apps with SIGTERM, and prints size, start time and memory.
 
   --app NAME    builds that app's image alone, and runs nothing; may be given
                 several times
@@ -44,7 +44,7 @@ async function main(): Promise<void> {
   if (!engine) throw new Error('neither docker nor buildah runs here; install one of them')
   const known = (await readApps()).map(({ name }) => name)
   const wrong = values.app?.find((name) => !known.includes(name))
-  if (wrong !== undefined) throw new Error(`there is no app ${JSON.stringify(wrong)}; there is: ${known.join(', ')}`)
+  if (wrong !== undefined) throw new Error(`unknown app ${JSON.stringify(wrong)}; expected one of: ${known.join(', ')}`)
   if (values.build) {
     for (const app of values.app ?? known) {
       say(`Building ${imageOf(app)} with ${engine.name} …`)

@@ -16,7 +16,7 @@ the app.
   --json                 one JSON document in place of lines
 
 The seed is shown once and kept nowhere: put it into the app's secrets at once.
-The broker gets the public key, which is no secret, and a file of users from
+The broker gets the public key, which is not secret, and a file of users from
 \`pnpm ops permissions --nkeys --out FILE\`. Needs no broker.`
 
 /** The process's exit code: 0 when a key was shown, else 1. */

@@ -18,11 +18,11 @@ it:
   broker    the hashes of nats-server ${PINNED_VERSION}, as SHA256SUMS of the official release says
   pnpm      the version in package.json, in every Dockerfile's commands
 
-Look at what changed before you commit it: a digest that moved is a base image
-that was built anew.
+Review the changes before you commit them: a changed digest is a base image that
+was rebuilt.
 
-  --check                 asks nobody and writes nothing; fails where what is
-                          pinned does not go together, and names what is not
+  --check                 asks no registry and writes nothing; fails where pins
+                          contradict each other, and names what is not
                           pinned
   --registry HOST=URL     asks there for the images of HOST, for example
                           docker.io; may be given several times

@@ -27,7 +27,7 @@ ${SHARED}
 
 Covers the declared streams, those beside them, and the consumers of the apps.
 Waits, bounds and pull or push of a consumer that is there are compared where
-its app declares them (consuming). What nobody declares is shown and left alone.
+its app declares them (consuming). What is not declared is shown and left alone.
 
 What kits before 1.0 kept beside a stream, <stream>_ADVISORIES, is shown as to
 retire once none of their instances reads it: what it says becomes dead letters,

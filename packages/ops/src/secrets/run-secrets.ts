@@ -15,9 +15,9 @@ const HELP = `Passwords, certificates and keys for docker compose, each in a fil
 
   --out DIR        where they go; default .secrets, where docker-compose.yml looks for them
 
-Makes what is missing and keeps what is there, so it is run again after \`pnpm new app\`. A password of .env that is none of
-development is taken over. Certificates are made anew each time, for a year, by the authority that is there: brokers read
-them at SIGHUP or a restart. Needs no broker, and shows no secret.`
+Makes what is missing and keeps what exists; run it again after \`pnpm new app\`. A password of .env is used unless it is one of
+development. Certificates are renewed each time, for a year, by the same authority; brokers read them at SIGHUP or a restart.
+Needs no broker, and shows no secret.`
 
 const BROKERS = ['nats-1', 'nats-2', 'nats-3']
 /** Beside one for each app. */
