@@ -202,7 +202,7 @@ export class StreamAlerts {
     else
       logger.error(
         { event: 'busWatchFailed', stream: watch.stream, error },
-        'the bus cannot be watched now; nobody is told of troubles',
+        'the bus cannot be watched now; no alerts about it are sent',
       )
   }
 }

@@ -76,7 +76,7 @@ function oneLogRoute(http: FastifyInstance, readers: Readers, { database, recent
       throw new Problem({
         status: 404,
         slug: 'no-such-log',
-        title: 'There is no such log',
+        title: 'No such log',
         detail: 'no log of that stream with that sequence is stored; ask for /logs/{stream}/{seq} as a log has them',
       })
     },
@@ -102,7 +102,7 @@ function accepted(request: FastifyRequest): Format {
   throw new Problem({
     status: 406,
     slug: 'not-acceptable',
-    title: 'There is no such format',
-    detail: `accept one of ${Object.values(TYPES).join(', ')}, or say format=json, ndjson or csv`,
+    title: 'Format not supported',
+    detail: `accept one of ${Object.values(TYPES).join(', ')}, or set format=json, ndjson or csv`,
   })
 }

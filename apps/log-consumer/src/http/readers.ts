@@ -59,8 +59,8 @@ function tooMany(kind: string): Problem {
   return new Problem({
     status: 503,
     slug: 'too-many-readers',
-    title: 'Too many read the logs now',
-    detail: `as many ${kind} as allowed are under way; try again soon`,
+    title: 'Too many readers',
+    detail: `the limit of concurrent ${kind} is reached; try again soon`,
     retryAfterSeconds: RETRY_AFTER_SECONDS,
   })
 }

@@ -11,7 +11,7 @@ export function toProblem(error: unknown): Problem {
     return new Problem({
       status: 503,
       slug: 'store-unavailable',
-      title: 'The logs cannot be read now',
+      title: 'The log store is unavailable',
       detail: 'the database does not answer; try again after Retry-After',
       retryAfterSeconds: STORE_RETRY_AFTER_SECONDS,
       cause: error,
@@ -22,7 +22,7 @@ export function toProblem(error: unknown): Problem {
     return new Problem({
       status: statusCode,
       slug: 'bad-request',
-      title: 'The request cannot be handled',
+      title: 'Bad request',
       detail: String(message).slice(0, 256),
       cause: error,
     })

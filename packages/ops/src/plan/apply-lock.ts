@@ -68,7 +68,7 @@ export class ApplyLock implements Disposable {
       const other = this.#other as Worker | undefined
       if (other === undefined) break
       if (performance.now() > endsAt)
-        throw new PlanError('apply_running', `another apply is at work (${shown(other)}); nothing was done`)
+        throw new PlanError('apply_running', `another apply is running (${shown(other)}); nothing was done`)
       if (attempt === 1) this.#told.onWait(shown(other))
       await sleep(AGAIN_MS)
     }

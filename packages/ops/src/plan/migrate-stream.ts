@@ -50,7 +50,7 @@ export async function migrateStream(
     if (incarnationOf(live) !== incarnationOf(stored))
       throw new PlanError(
         'blocked',
-        `a stream ${name} was made while its messages are in ${copy}; one of the two has to go by hand`,
+        `a stream ${name} was made while its messages are in ${copy}; remove one of the two by hand`,
       )
   } else {
     if (live) await endStream(manager, client, name)

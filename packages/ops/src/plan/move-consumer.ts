@@ -38,7 +38,7 @@ export async function moveConsumer(
   if (left && !live) return finish(JSON.parse(left.config.metadata?.[TARGET_KEY] ?? '{}') as Partial<ConsumerConfig>)
   // Cut off before anything was taken away, or when all was done.
   if (left) await manager.consumers.delete(stream, holder)
-  if (!live) throw new Error(`${name} of ${stream} is not there any more`)
+  if (!live) throw new Error(`${name} of ${stream} no longer exists`)
 
   const { settledUpTo } = await drainConsumer(manager, live, patience)
   const target = startingAt(withFields(live, fields), settledUpTo + 1)

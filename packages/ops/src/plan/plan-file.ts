@@ -43,6 +43,6 @@ function parsePlan(file: string): Plan {
     return schema.parse(JSON.parse(readFileSync(file, 'utf8'))) as unknown as Plan
   } catch (error) {
     const why = error instanceof z.ZodError ? z.prettifyError(error) : (error as Error).message
-    throw new UsageError(`${file} is no plan of this release: ${why}`, { cause: error })
+    throw new UsageError(`${file} is not a plan of this release: ${why}`, { cause: error })
   }
 }

@@ -99,7 +99,7 @@ class ServiceRun {
     process.on('SIGTERM', onSignal)
     process.on('SIGINT', onSignal)
     process.on('uncaughtException', (error, origin) => {
-      this.#logger.fatal({ event: origin, err: error }, 'an error that nobody caught')
+      this.#logger.fatal({ event: origin, err: error }, 'uncaught error')
       void this.end(origin, 1)
     })
   }

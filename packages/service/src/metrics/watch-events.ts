@@ -13,7 +13,7 @@ export function watchEvents(registry: Registry): (events: KitEvents) => void {
   const running = gauge('consumer_running', 'Whether a consumer runs: 1 or 0.', ['consumer'])
   const pending = gauge('consumer_pending_messages', 'Messages that wait for a consumer.', ['consumer'])
   const ackPending = gauge('consumer_ack_pending_messages', 'Deliveries without an ack.', ['consumer'])
-  const retries = counter('retries_total', 'Deliveries that failed and come again.', ['channel', 'consumer'])
+  const retries = counter('retries_total', 'Deliveries that failed and are redelivered.', ['channel', 'consumer'])
   const deadLetters = counter('dead_letters_total', 'Messages kept as dead letters.', ['channel', 'consumer', 'reason'])
   const missed = counter('missed_messages_total', 'Messages that are proven to have left a stream unseen.', [
     'channel',
@@ -21,7 +21,7 @@ export function watchEvents(registry: Registry): (events: KitEvents) => void {
   ])
   const maybeMissed = counter(
     'possibly_missed_messages_total',
-    'Messages that left a stream while nobody looked and may have been unseen.',
+    'Messages that left a stream unobserved and may have been missed.',
     ['channel', 'consumer'],
   )
   const conditions = gauge('watchdog', 'Whether a condition of the watchdog is on: 1 or 0.', ['condition', 'consumer'])
