@@ -32,5 +32,5 @@ export async function createProducer(config: ProducerConfig, logger: ServiceLogg
     publish: bus.publisher.publish,
     ask: bus.requester.request,
   })
-  return { http, bus }
+  return { http, bus, metrics }
 }

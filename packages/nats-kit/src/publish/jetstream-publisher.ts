@@ -4,6 +4,8 @@ import { encodeJson } from '../codec/json-codec.ts'
 import type { Connection } from '../connection/connection.ts'
 import { KitError, KitErrorCode } from '../errors.ts'
 import type { HealthCheck } from '../health.ts'
+import { findTracer } from '../tracing/find-tracer.ts'
+import { traceStoring } from '../tracing/traced-publisher.ts'
 import { BatchSender } from './batch-sender.ts'
 import { Claims } from './claims.ts'
 import { routesOf, sharedHeaderLines } from './message-route.ts'
@@ -126,7 +128,7 @@ export function createJetStreamPublisher(
     return sender.send(route.subject, headers, payload, Math.max(1, endsAt - performance.now()))
   }
 
-  return {
+  const publisher: JetStreamPublisher = {
     publish(channel, message, publishOptions) {
       let prepared: ReturnType<typeof prepare>
       try {
@@ -154,4 +156,6 @@ export function createJetStreamPublisher(
       health.close()
     },
   }
+  const tracer = findTracer()
+  return tracer ? traceStoring(publisher, tracer, connection) : publisher
 }

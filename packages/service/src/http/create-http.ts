@@ -9,6 +9,8 @@ import Fastify, {
 import type { ServiceConfig } from '../config/service-config.ts'
 import type { ServiceLogger } from '../logger.ts'
 import type { Metrics } from '../metrics/create-metrics.ts'
+import { serviceTracer } from '../telemetry/active-trace.ts'
+import { traceRequests } from '../telemetry/trace-requests.ts'
 import { GatheredRequest } from './gathered-request.ts'
 import { healthRoutes } from './health-routes.ts'
 import { metricsRoute } from './metrics-route.ts'
@@ -71,6 +73,9 @@ export function createHttp(options: HttpOptions): FastifyInstance {
     closing = true
     return close(...args)
   }) as typeof close
+  const tracer = serviceTracer()
+  if (tracer) traceRequests(http, tracer)
+  options.metrics.requests(http)
   http.addHook('onSend', (request, reply, payload, done) => {
     reply.header('x-request-id', request.id)
     if (closing) reply.header('connection', 'close')
