@@ -48,10 +48,10 @@ export function createHttp(options: HttpOptions): FastifyInstance {
   let closing = false
   const http = Fastify({
     // Fastify's own lines ("Server listening …") are for its developers; the service says what it does by itself.
-    loggerInstance: options.logger.child({}, { level: quieter(options.logger.level) }) as FastifyBaseLogger,
+    loggerInstance: withoutChildren(
+      options.logger.child({}, { level: quieter(options.logger.level) }) as FastifyBaseLogger,
+    ),
     logController: new LogController({ disableRequestLogging: true }),
-    // Lines name the request themselves; a logger for each request costs more than most requests.
-    childLoggerFactory: (logger) => logger,
     http: {
       headersTimeout: HEADERS_TIMEOUT_MS,
       maxHeaderSize: MAX_HEADER_BYTES,
@@ -114,6 +114,15 @@ function healthNow(bus: () => Health, closing: boolean): Health {
 /** A caller's id is taken over where it is harmless in logs and headers, so that one id follows a request through. */
 function requestIdOf(given: string | string[] | undefined): string {
   return typeof given === 'string' && /^[A-Za-z0-9._-]{1,64}$/.test(given) ? given : randomUUID()
+}
+
+/**
+ * Lines name the request themselves; a logger for each request costs more than most requests. Fastify checks what a
+ * factory of child loggers returns each time, and trusts the logger's own `child`.
+ */
+function withoutChildren(logger: FastifyBaseLogger): FastifyBaseLogger {
+  logger.child = () => logger
+  return logger
 }
 
 function quieter(level: string): string {
