@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify'
 /** What a service does with its bus. */
 export type ServiceBus = Pick<Bus, 'start' | 'health' | 'failed' | 'stop'>
 
-/** An app put together, not yet running. Whoever runs it closes it. */
+/** An app put together, not yet running. The caller that runs it closes it. */
 export interface Service {
   /** With all its routes; it does not listen yet. */
   readonly http: FastifyInstance
