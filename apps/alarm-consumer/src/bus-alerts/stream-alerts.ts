@@ -50,7 +50,7 @@ export class StreamAlerts {
     this.#states = new States(options.watch.stream, options.times.pauseMs)
   }
 
-  /** Why nobody is told of troubles now, as far as this instance knows. */
+  /** Why no alerts are sent now, as far as this instance knows. */
   get trouble(): string | undefined {
     return this.#said.error === '' ? undefined : this.#said.error
   }

@@ -22,9 +22,9 @@ export interface LogRoutesOptions {
   readonly tail: () => LiveTail
   readonly recent: RecentRows
   readonly timed: Timer
-  /** Whoever has one may read. Empty: everybody may. */
+  /** The bearer of one may read. Empty: no token is needed. */
   readonly tokens: readonly string[]
-  /** An export that nobody has read from for so long gives way to anybody, in milliseconds; 5 s by default. */
+  /** An export that has not been read from for so long gives way to others, in milliseconds; 5 s by default. */
   readonly exportIdleMs?: number
 }
 

@@ -4,7 +4,7 @@ import { StoreUnavailable } from '../store/store-unavailable.ts'
 /** The store looks for its database at least that often. */
 const STORE_RETRY_AFTER_SECONDS = 5
 
-/** Anything thrown, as a problem. What nobody foresaw says nothing of the inside. */
+/** Anything thrown, as a problem. An unexpected error tells nothing of the inside. */
 export function toProblem(error: unknown): Problem {
   if (error instanceof Problem) return error
   if (error instanceof StoreUnavailable) {

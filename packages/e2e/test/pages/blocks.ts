@@ -60,7 +60,7 @@ export function untranslated(code: string): string {
 export function programOf(pieces: readonly string[]): string {
   const imported = new Map<string, Set<string>>()
   const bodies = pieces.map((piece) =>
-    piece.replace(/^import \{([^}]*)\} from '([^']*)'\n/gm, (_, names: string, module: string) => {
+    piece.replace(/^import \{([^}]*)\} from \S([^']*)'\n/gm, (_, names: string, module: string) => {
       const known = imported.get(module) ?? new Set()
       for (const name of names.split(',').map((one) => one.trim())) if (name) known.add(name)
       imported.set(module, known)

@@ -99,6 +99,16 @@ test.each([
   for (const page of expected.filter((name) => !name.startsWith('README'))) expect(linked).toContain(page)
 })
 
+test('every decision has a date and a status, and the index names it', () => {
+  const linked = [...read('decisions/README.md').matchAll(/\]\(([^)#]+\.md)/g)].map(([, link]) => link)
+  for (const name of readdirSync(`${repository}decisions`).filter((one) => /^\d/.test(one))) {
+    expect(linked).toContain(name)
+    expect(read(`decisions/${name}`), name).toMatch(
+      /^# \d{3} .+\n\nStatus: (accepted|superseded by).* Date: \d{4}-\d\d-\d\d/,
+    )
+  }
+})
+
 test('the page of variables names every variable of .env.example', () => {
   // The page says how an app's port and password are called.
   const ofApps = readdirSync(`${repository}apps`).flatMap((app) => [

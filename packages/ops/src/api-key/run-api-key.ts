@@ -37,7 +37,7 @@ function clientName(name: string | undefined): string {
   throw new UsageError(`${given}: 1 to 40 small letters, digits and "-"`)
 }
 
-/** What nobody said is not granted: a key for everything has to be asked for. */
+/** What was not asked for is not granted: a key for everything has to be asked for. */
 function channelsOf(named: readonly string[], all: boolean): readonly string[] | '*' {
   const known: readonly string[] = contracts.channels.map(({ name }) => name)
   const choice = `name channels (${known.join(', ')}), or --all for every one`

@@ -10,7 +10,7 @@ import { findConsumer } from './find.ts'
 import type { Patience } from './patience.ts'
 import type { FieldUpdate } from './plan.ts'
 
-/** Where the gap watch notes a position, and of which consumer; it counts deliveries, which begin anew. */
+/** Where the gap watch notes a position, and of which consumer; it counts deliveries, which start again. */
 const NOTES = new Set(['alarm-bus.position', 'alarm-bus.position-of'])
 const TARGET_KEY = 'alarm-bus.moves'
 /** Says that all before the beginning was settled, so that an app that knows of less does not go back. */

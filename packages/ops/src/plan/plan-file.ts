@@ -8,7 +8,7 @@ import { sealOf } from './plan-seal.ts'
 
 const fields = z.array(z.strictObject({ field: z.string(), before: z.unknown(), after: z.unknown() }))
 
-/** What `apply` needs of a file. It makes the plan anew, and does the new one only where both say the same. */
+/** What `apply` needs of a file. It makes the plan again, and does the new one only where both say the same. */
 const schema = z.strictObject({
   version: z.literal(1),
   fingerprint: z.string(),

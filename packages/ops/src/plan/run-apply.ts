@@ -43,7 +43,7 @@ export async function runApply(argv: readonly string[], to: Terminal = terminal)
       checkConfirmed(shown, flags)
       if (shown.changes.length > 0) await confirm(shown, flags, to)
     }
-    // Made anew, so that what is done is what was shown and nothing else; and what was confirmed is what is done.
+    // Made again, so that what is done is what was shown and nothing else; and what was confirmed is what is done.
     const { plan, declared, observed } = await session.make(options)
     if (!sameWork(plan, shown)) throw changedSince(shown, plan)
     checkConfirmed(plan, flags)

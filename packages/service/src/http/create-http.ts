@@ -42,7 +42,7 @@ export interface HttpOptions {
 
 /**
  * An HTTP server with limits, request ids, the health routes and metrics; it does not listen yet. While it closes, requests on
- * open connections are still answered, each answer asks the client to connect anew, and `/readyz` is 503.
+ * open connections are still answered, each answer asks the client to reconnect, and `/readyz` is 503.
  */
 export function createHttp(options: HttpOptions): FastifyInstance {
   let closing = false
@@ -88,7 +88,7 @@ export function createHttp(options: HttpOptions): FastifyInstance {
   return http
 }
 
-/** Nobody changes the level of a running app, so without `debug` there is no hook to pay for. */
+/** The level of a running app never changes, so without `debug` there is no hook to pay for. */
 function logRequests(http: FastifyInstance, logger: ServiceLogger): void {
   http.addHook('onResponse', (request, reply, done) => {
     logger.debug(
