@@ -4,6 +4,9 @@ import { encodeJson } from '../codec/json-codec.ts'
 import type { Connection } from '../connection/connection.ts'
 import { KitError, KitErrorCode } from '../errors.ts'
 import type { HealthCheck } from '../health.ts'
+import { DueRelay } from '../schedules/due-relay.ts'
+import { schedulePlaces } from '../schedules/schedule-place.ts'
+import { createScheduler } from '../schedules/scheduler.ts'
 import { BatchSender } from './batch-sender.ts'
 import { Claims } from './claims.ts'
 import { routesOf, sharedHeaderLines } from './message-route.ts'
@@ -32,6 +35,11 @@ export interface JetStreamPublisherOptions extends StoredSenderOptions {
 
 /** A publisher that stores, and knows whether it can. */
 export interface JetStreamPublisher extends StoredPublisher {
+  /**
+   * Begins to publish what is due of the channels that this app schedules; without it messages wait. A bus calls it. Does
+   * nothing where there are none.
+   */
+  startSchedules(): void
   /** The check `publisher`: not well while the broker refuses its inbox, or stores nothing of what is asked. */
   checks(): readonly HealthCheck[]
 }
@@ -75,6 +83,13 @@ export function createJetStreamPublisher(
     outcomes: health,
   })
   const inboxes = [sender.inbox, batches.inbox, ...(claims ? [claims.inbox] : [])]
+  const places = schedulePlaces(contracts, options.app)
+  const scheduler = createScheduler(connection, { ...options, contracts, app: options.app, routeOf, places })
+  const relaySender = new StoredSender(connection, options, health)
+  const relays = [...places.values()].map(
+    (place) => new DueRelay(connection, options.app?.name ?? connection.name, scheduler.storeOf(place), relaySender),
+  )
+  let isRelaying = false
   const publishMany = createPublishMany(connection, routeOf, { batches, claims, budgetMs })
   /** What is claimed, and whose message is still to be sent. */
   const claimed = new Set<Promise<unknown>>()
@@ -145,9 +160,20 @@ export function createJetStreamPublisher(
     publishMany: (channel, messages, manyOptions) =>
       closed ? Promise.reject(closedError()) : track(publishMany(channel, messages, manyOptions)),
     publishStream: (channel, messages, streamOptions) => streams.publish(channel, messages, streamOptions),
-    checks: () => [health.check()],
+    schedule: scheduler.schedule,
+    replace: scheduler.replace,
+    cancel: scheduler.cancel,
+    schedules: scheduler.schedules,
+    startSchedules() {
+      if (closed || isRelaying) return
+      isRelaying = true
+      for (const relay of relays) relay.start()
+    },
+    checks: () => [health.check(), ...(isRelaying ? relays.map((relay) => relay.check()) : [])],
     async close() {
       closed = true
+      await Promise.all([...relays.map((relay) => relay.stop()), scheduler.close()])
+      await relaySender.close()
       const streamsClosed = streams.close()
       await Promise.allSettled([...claimed])
       await Promise.all([streamsClosed, sender.close(), batches.close(), claims?.close()])
