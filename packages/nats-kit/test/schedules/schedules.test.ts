@@ -27,7 +27,7 @@ test('a delay and a time are delivered once, at their time, with the id as messa
   const receipt = await publisher.schedule(reminders, { text: 'delay' }, { delayMs: 1_000 }, { id: 'd' })
   await publisher.schedule(reminders, { text: 'time' }, { at: new Date(askedAt + 1_500) }, { id: 't' })
   expect(receipt).toEqual({ id: 'd', at: expect.any(Date), duplicate: false })
-  await waitFor(() => delivered.length === 2, { timeoutMs: 20_000 })
+  await waitFor(() => delivered.length === 2, { deadlineMs: 20_000 })
   expect(delivered.map(({ text, id }) => [text, id])).toEqual([
     ['delay', 'd'],
     ['time', 't'],
@@ -40,7 +40,7 @@ test('what recurs is delivered again and again, each time with an id of its own,
   await publisher.schedule(reminders, { text: 'tick' }, { everyMs: 1_000 }, { id: 'e' })
   await publisher.schedule(reminders, { text: 'cron' }, { cron: '* * * * * *', timeZone: 'Asia/Seoul' }, { id: 'c' })
   const of = (text: string) => delivered.filter((one) => one.text === text)
-  await waitFor(() => of('tick').length >= 2 && of('cron').length >= 2, { timeoutMs: 20_000 })
+  await waitFor(() => of('tick').length >= 2 && of('cron').length >= 2, { deadlineMs: 20_000 })
   expect(await publisher.cancel(reminders, 'e')).toBe(true)
   expect(await publisher.cancel(reminders, 'c')).toBe(true)
   expect(await publisher.cancel(reminders, 'c')).toBe(false)
@@ -50,7 +50,7 @@ test('what recurs is delivered again and again, each time with an id of its own,
   // A marker behind them: what was still on its way has come by then.
   await publisher.schedule(reminders, { text: 'marker' }, { delayMs: 2_500 })
   const before = delivered.length
-  await waitFor(() => of('marker').length === 1, { timeoutMs: 20_000 })
+  await waitFor(() => of('marker').length === 1, { deadlineMs: 20_000 })
   expect(delivered.length).toBeLessThanOrEqual(before + 3)
 })
 
@@ -69,7 +69,7 @@ test('one is listed, replaced and cancelled; what is replaced is never delivered
   expect(await publisher.cancel(reminders, 'y')).toBe(true)
   expect((await listed(publisher, made)).map(({ id }) => id)).toEqual(['n', 'r'])
   await publisher.schedule(reminders, { text: 'marker' }, { delayMs: 3_000 })
-  await waitFor(() => delivered.some(({ text }) => text === 'marker'), { timeoutMs: 20_000 })
+  await waitFor(() => delivered.some(({ text }) => text === 'marker'), { deadlineMs: 20_000 })
   expect(delivered.map(({ text }) => text)).toEqual(['second', 'marker'])
   expect(await codeOf(publisher.replace(reminders, { text: 'third' }, { delayMs: 1_000 }, { id: 'r' }))).toBe(
     'schedule_not_found',
@@ -143,7 +143,7 @@ test('a contract that changed meanwhile: what was scheduled becomes a dead lette
   await startNoting({ ...made, reminders: changed as never, contracts } as never, broker.current.url)
   const connection = await open(broker.current)
   const letters = (await manager(connection)).streams
-  await waitFor(async () => (await letters.info(`${stream.name}_DLQ`)).state.messages === 1, { timeoutMs: 20_000 })
+  await waitFor(async () => (await letters.info(`${stream.name}_DLQ`)).state.messages === 1, { deadlineMs: 20_000 })
   const letter = await letters.getMessage(`${stream.name}_DLQ`, { seq: 1 })
   expect(letter?.header.get('Dead-Letter-Reason')).toBe('invalid_message')
   expect(letter?.header.get('Dead-Letter-Issues')).toContain('due')
