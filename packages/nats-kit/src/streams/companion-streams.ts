@@ -128,7 +128,7 @@ export function idempotencyLookupSubject(stream: string, subject: string): strin
  * | `_DLQ` | 4 × `maxBytes`: dead letters of several consumers and of four weeks | 16 of the largest dead letters, of 2 × `maxMessageBytes` each | 1 GiB | `maxMessages`, from 10,000 to 100,000 |
  * | `_DLQ_SHARES` | as `_DLQ` | | | for each consumer as many of the largest as fit for 64 of them, from 1 to 1,000 |
  * | `_REDRIVE` | `maxBytes` | the same | 256 MiB | as many as `_DLQ` |
- * | `_SCHEDULES_…`, one for each scheduled channel | `maxBytes` | 32 of the largest schedules | 256 MiB | as many of the largest as fit, to 200,000; half of them waiting |
+ * | `_SCHEDULES_…`, one for each scheduled channel | `maxBytes` | 32 of the largest schedules | 512 MiB | as many of the largest as fit, to 200,000; half of them waiting |
  * | `_IDEMPOTENCY`, `KV_…_ONCE` | 4 × `maxBytes`: small records of messages, of which most are no longer in the stream | 16 MiB | 256 MiB | claims: one for each 256 bytes, to 1,000,000; records: not limited |
  *
  * A stream of 1 MiB and messages of 128 KiB so asks for 44 MiB beside itself, one of 256 MiB and more for 2.75 GiB.
@@ -156,7 +156,7 @@ function companionLimits({ maxBytes, maxMessages, maxMessageBytes }: Stream) {
  */
 export function scheduleLimits({ maxBytes }: Stream, { maxMessageBytes }: Channel) {
   const largest = maxMessageBytes + SCHEDULE_HEADER_BYTES
-  const bytes = between(2 * FEWEST_DEAD_LETTERS * largest, maxBytes, 256 * MIB)
+  const bytes = between(2 * FEWEST_DEAD_LETTERS * largest, maxBytes, 512 * MIB)
   const waiting = Math.max(1, Math.min(MAX_SCHEDULES, Math.floor(bytes / largest / 2)))
   return { bytes, largest, waiting }
 }

@@ -54,20 +54,15 @@ export interface Delivered {
 export async function startReminding(
   { contracts, app }: ScheduledContracts,
   url: string,
-  mode: 'apply' | 'verify' = 'apply',
+  { replicas }: { readonly replicas?: number | undefined } = {},
 ) {
   const logger = collectLogs()
   const bus = createBus({
     contracts,
     app,
-    connection: {
-      servers: [url].flatMap((one) => one.split(',')),
-      name: app.name,
-      reconnectDelayMs: 50,
-      reconnectJitterMs: 20,
-    },
+    connection: { servers: url.split(','), name: app.name, reconnectDelayMs: 50, reconnectJitterMs: 20 },
     logger,
-    streams: { mode },
+    streams: replicas === undefined ? {} : { replicas },
     publisher: {},
   })
   onEnd(() => bus.stop(5_000))
