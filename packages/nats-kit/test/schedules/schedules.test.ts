@@ -1,4 +1,6 @@
+import { headers } from '@nats-io/transport-node'
 import { expect, test } from 'vitest'
+import { dueSubject, schedulesStreamName, scheduleSubject } from '../../src/admin.ts'
 import type { StoredPublisher } from '../../src/index.ts'
 import { waitFor } from '../../src/testing.ts'
 import { manager, open, useBroker } from '../harness.ts'
@@ -147,4 +149,59 @@ test('a contract that changed meanwhile: what was scheduled becomes a dead lette
   const letter = await letters.getMessage(`${stream.name}_DLQ`, { seq: 1 })
   expect(letter?.header.get('Dead-Letter-Reason')).toBe('invalid_message')
   expect(letter?.header.get('Dead-Letter-Issues')).toContain('due')
+})
+
+test('cancelled and replaced in the moment that they are due: what was said of each holds', async () => {
+  const { publisher, reminders, delivered } = await scene()
+  const dueAt = Date.now() + 1_500
+  const ids = Array.from({ length: 300 }, (_, n) => `race${n}`)
+  await Promise.all(
+    ids.map((id) => publisher.schedule(reminders, { text: `old ${id}` }, { at: new Date(dueAt) }, { id })),
+  )
+  // The server looks a few times a second: some of them are before it, some behind it, some in between.
+  const expected = await Promise.all(
+    ids.map(async (id, n) => {
+      await new Promise((resolve) => setTimeout(resolve, dueAt - Date.now() - 50 + 2 * n))
+      if (n % 2 === 0) return (await publisher.cancel(reminders, id)) ? [] : [`old ${id}`]
+      const code = await codeOf(publisher.replace(reminders, { text: `new ${id}` }, { delayMs: 500 }, { id }))
+      return [code === 'resolved' ? `new ${id}` : `old ${id}`]
+    }),
+  )
+  await publisher.schedule(reminders, { text: 'marker' }, { delayMs: 2_000 })
+  await waitFor(() => delivered.some(({ text }) => text === 'marker'), { deadlineMs: 20_000 })
+  const texts = delivered.map(({ text }) => text).filter((text) => text !== 'marker')
+  expect(texts.toSorted()).toEqual(expected.flat().toSorted())
+})
+
+test('what fell due in the moment of its cancellation, and was stored behind it, is not delivered', async () => {
+  const made = await scene()
+  const { publisher, reminders, delivered, stream, bus } = made
+  await publisher.schedule(reminders, { text: 'marker' }, { delayMs: 1_000 }, { id: 'first' })
+  await waitFor(() => delivered.length === 1, { deadlineMs: 20_000 })
+  const connection = await open(broker.current)
+  // The app is away while it falls due; then the stream is as such a moment leaves it.
+  await bus.stop(5_000)
+  const client = connection.client
+  const due = dueSubject(stream.name, reminders.name, 'late', 'g')
+  const set = headers()
+  set.set('Nats-Schedule', `@at ${new Date(Date.now() + 200).toISOString()}`)
+  set.set('Nats-Schedule-Target', due)
+  set.set('Schedule-Id', 'late')
+  await client.request(scheduleSubject(stream.name, reminders.name, 'late', 'g', 0), '{"text":"late"}', {
+    headers: set,
+    timeout: 5_000,
+  })
+  const streams = (await manager(connection)).streams
+  const schedules = schedulesStreamName(stream.name, reminders.name)
+  await waitFor(() => streams.getMessage(schedules, { last_by_subj: due }), { deadlineMs: 20_000 })
+  const cancelled = headers()
+  cancelled.set('Schedule-Cancelled', 'yes')
+  await client.request(scheduleSubject(stream.name, reminders.name, 'late', 'g', 1), '', {
+    headers: cancelled,
+    timeout: 5_000,
+  })
+  const again = await startReminding(made, broker.current.url)
+  await again.bus.publisher.schedule(reminders, { text: 'marker' }, { delayMs: 1_000 }, { id: 'second' })
+  await waitFor(() => delivered.length === 2, { deadlineMs: 20_000 })
+  expect(delivered.map(({ id }) => id)).toEqual(['first', 'second'])
 })
