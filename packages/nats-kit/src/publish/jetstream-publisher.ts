@@ -36,8 +36,8 @@ export interface JetStreamPublisherOptions extends StoredSenderOptions {
 /** A publisher that stores, and knows whether it can. */
 export interface JetStreamPublisher extends StoredPublisher {
   /**
-   * Begins to publish what is due of the channels that this app schedules; without it messages wait. A bus calls it. Does
-   * nothing where there are none.
+   * Begins to publish what is due of the channels that the app declares to schedule; without a declaration, of those that
+   * are scheduled from then on. A bus calls it; messages wait until somebody does.
    */
   startSchedules(): void
   /** The check `publisher`: not well while the broker refuses its inbox, or stores nothing of what is asked. */
@@ -86,8 +86,11 @@ export function createJetStreamPublisher(
   const places = schedulePlaces(contracts, options.app)
   const scheduler = createScheduler(connection, { ...options, contracts, app: options.app, routeOf, places })
   const relaySender = new StoredSender(connection, options, health)
-  const relays = [...places.values()].map(
-    (place) => new DueRelay(connection, options.app?.name ?? connection.name, scheduler.storeOf(place), relaySender),
+  const relays = new Map(
+    [...places].map(([channel, place]) => [
+      channel,
+      new DueRelay(connection, options.app?.name ?? connection.name, scheduler.storeOf(place), relaySender),
+    ]),
   )
   let isRelaying = false
   const publishMany = createPublishMany(connection, routeOf, { batches, claims, budgetMs })
@@ -160,19 +163,22 @@ export function createJetStreamPublisher(
     publishMany: (channel, messages, manyOptions) =>
       closed ? Promise.reject(closedError()) : track(publishMany(channel, messages, manyOptions)),
     publishStream: (channel, messages, streamOptions) => streams.publish(channel, messages, streamOptions),
-    schedule: scheduler.schedule,
+    schedule(channel, message, when, scheduleOptions) {
+      if (isRelaying) relays.get(channel)?.start()
+      return scheduler.schedule(channel, message, when, scheduleOptions)
+    },
     replace: scheduler.replace,
     cancel: scheduler.cancel,
     schedules: scheduler.schedules,
     startSchedules() {
       if (closed || isRelaying) return
       isRelaying = true
-      for (const relay of relays) relay.start()
+      if (options.app) for (const relay of relays.values()) relay.start()
     },
-    checks: () => [health.check(), ...(isRelaying ? relays.map((relay) => relay.check()) : [])],
+    checks: () => [health.check(), ...[...relays.values()].flatMap((relay) => relay.checks())],
     async close() {
       closed = true
-      await Promise.all([...relays.map((relay) => relay.stop()), scheduler.close()])
+      await Promise.all([...[...relays.values()].map((relay) => relay.stop()), scheduler.close()])
       await relaySender.close()
       const streamsClosed = streams.close()
       await Promise.allSettled([...claimed])

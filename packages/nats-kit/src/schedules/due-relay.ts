@@ -53,7 +53,7 @@ export class DueRelay {
   readonly #running = new Set<Promise<void>>()
   readonly #stopping = new AbortController()
   #source: PullSource | undefined
-  #loop: Promise<void> = Promise.resolve()
+  #loop: Promise<void> | undefined
 
   constructor(connection: Connection, app: string, store: ScheduleStore, sender: StoredSender) {
     this.#connection = connection
@@ -66,14 +66,17 @@ export class DueRelay {
     this.#settler = new Settler(connection, ackHead(schedules, this.#consumer))
   }
 
+  /** Once; a second call does nothing. */
   start(): void {
-    this.#loop = this.#run()
+    if (!this.#stopping.signal.aborted) this.#loop ??= this.#run()
   }
 
-  check(): HealthCheck {
+  /** None before it was started. */
+  checks(): readonly HealthCheck[] {
+    if (this.#loop === undefined) return []
     const trouble = this.#settler.trouble
     const ok = this.#state.isRunning && trouble === undefined
-    return { name: `schedules:${this.#store.place.channel.name}`, ok, detail: trouble ?? this.#state.describe() }
+    return [{ name: `schedules:${this.#store.place.channel.name}`, ok, detail: trouble ?? this.#state.describe() }]
   }
 
   /** Asks for nothing more and waits for what is being published. */
