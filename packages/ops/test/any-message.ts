@@ -26,7 +26,9 @@ export function filled(channel: Channel): Channel<string, typeof schema> {
 /** The declared contracts, with channels that take `{ text }`. */
 export const filledContracts = defineContracts({
   channels,
-  streams: contracts.streams.map((stream) => defineStream({ ...stream, channels: stream.channels.map(filled) })),
+  streams: contracts.streams.map((stream) =>
+    defineStream({ ...stream, channels: stream.channels.map(filled), scheduled: [] }),
+  ),
 })
 
 /** The app as it declares itself, on those channels. */

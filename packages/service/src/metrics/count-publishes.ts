@@ -98,6 +98,11 @@ export function countPublishes(registry: Registry): (publisher: StoredPublisher)
     // How many an iterable still had is not known: one failure stands for the one that ended it.
     publishStream: (channel, messages, options) =>
       counted(channel.name, publisher.publishStream(channel, messages, options), 1),
+    // Nothing of these is stored on a channel yet.
+    schedule: publisher.schedule,
+    replace: publisher.replace,
+    cancel: publisher.cancel,
+    schedules: publisher.schedules,
     close: () => publisher.close(),
   })
 }
