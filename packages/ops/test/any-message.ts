@@ -35,7 +35,8 @@ export const filledContracts = defineContracts({
 export function filledApp(app: App): App {
   return defineApp({
     ...app,
-    // Requests have tests of their own, with the handlers that they need.
+    // Requests have tests of their own, with the handlers that they need; so do schedules.
+    schedules: [],
     asks: [],
     answers: [],
     publishes: app.publishes.map(filled),

@@ -8,25 +8,14 @@ import { DirectBatches } from '../reading/direct-batches.ts'
 import type { StoredFrame } from '../reading/stored-frame.ts'
 import type { SchedulePlace } from './schedule-place.ts'
 import { schedulesOfChannel } from './schedule-subjects.ts'
-import { readWhen, type ScheduleWhen } from './schedule-when.ts'
+import { readWhen } from './schedule-when.ts'
+import type { WaitingMessage } from './scheduler.ts'
 
 const BATCH_MESSAGES = 256
 const BATCH_BYTES = 1024 * 1024
 const RETRY_MS = 200
 /** An answer that stays away for this long ends the list. */
 const PATIENCE_MS = 15_000
-
-/** A message that waits for its time. */
-export interface WaitingMessage<C extends Channel = Channel> {
-  readonly id: string
-  readonly channel: C
-  readonly when: ScheduleWhen
-  /** Of one that is delivered once. */
-  readonly at: Date | undefined
-  readonly scheduledAt: Date
-  /** As it was scheduled; what the channel's schema is now is checked when it is delivered. */
-  readonly message: unknown
-}
 
 /** @throws KitError `permission_denied`, `broker_unavailable`. */
 export async function* listSchedules<C extends Channel>(
