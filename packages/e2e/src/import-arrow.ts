@@ -39,6 +39,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   [OPS]: { knows: [COMMAND_LINE, CONTRACTS, ENVIRONMENT, KIT, SERVER] },
   '@alarm-bus/contract-tools': { knows: [COMMAND_LINE, CONTRACTS, KIT, OPS] },
   [GENERATORS]: { knows: [COMMAND_LINE, CONTRACTS] },
+  '@alarm-bus/site': { knows: [] },
   benchmarks: { knows: [CONTRACTS, KIT, SERVER, 'producer'] },
   '@alarm-bus/e2e': { knows: [CONTRACTS, KIT, SERVICE, SERVER, OPS, GENERATORS], knowsApps: true },
 }

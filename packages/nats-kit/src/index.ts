@@ -30,6 +30,8 @@ export { defineListener, type Listener, type ListenerContext, type ListenerOptio
 export { type ChannelReading, readChannel } from './reading/read-channel.ts'
 export type { ReadContext, ReadItem } from './reading/read-item.ts'
 export type { ReadOptions } from './reading/read-options.ts'
+export type { ScheduleWhen } from './schedules/schedule-when.ts'
+export type { ScheduleOptions, Scheduler, ScheduleReceipt, WaitingMessage } from './schedules/scheduler.ts'
 export { createMessageRouter, type MessageRouter } from './publish/router.ts'
 export type { StoredSenderOptions } from './publish/stored-ack.ts'
 export { HeaderName } from './codec/headers.ts'

@@ -23,7 +23,7 @@ export interface LoggerOptions extends Pick<ServiceConfig, 'app' | 'version' | '
 export function createLogger(options: LoggerOptions): ServiceLogger {
   // pino's own default writes later, and what waits then is lost with the process and has no bound.
   const output = pino.destination({ dest: process.stdout.fd, sync: true, maxLength: MAX_UNWRITTEN_BYTES })
-  // A full disk behind standard output. Nobody can be told, and without a listener it would end the process.
+  // A full disk behind standard output. There is no one to tell, and without a listener it would end the process.
   output.on('error', () => undefined)
   // After a fatal line pino has what is left written, and SonicBoom tries that for ever on a full disk: what must end the
   // process would hang it. Every line was written at once, as far as it could be.

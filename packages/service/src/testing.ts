@@ -7,7 +7,7 @@ export { type OtlpReceiver, type ReceivedPoint, type ReceivedSpan, startOtlpRece
 /** One JSON line that an app wrote. */
 export type AppLogLine = Readonly<Record<string, unknown>> & { readonly event?: string; readonly msg?: string }
 
-/** An app in a process of its own. Whoever starts it ends it: `await using`, or `kill()`. */
+/** An app in a process of its own. The caller ends it: `await using`, or `kill()`. */
 export interface AppProcess extends AsyncDisposable {
   readonly pid: number
   /** Every line of standard output so far, parsed. */

@@ -22,9 +22,9 @@ export interface LogRoutesOptions {
   readonly tail: () => LiveTail
   readonly recent: RecentRows
   readonly timed: Timer
-  /** Whoever has one may read. Empty: everybody may. */
+  /** The bearer of one may read. Empty: no token is needed. */
   readonly tokens: readonly string[]
-  /** An export that nobody has read from for so long gives way to anybody, in milliseconds; 5 s by default. */
+  /** An export that has not been read from for so long gives way to others, in milliseconds; 5 s by default. */
   readonly exportIdleMs?: number
 }
 
@@ -81,7 +81,7 @@ function oneLogRoute(http: FastifyInstance, readers: Readers, { database, recent
       throw new Problem({
         status: 404,
         slug: 'no-such-log',
-        title: 'There is no such log',
+        title: 'No such log',
         detail: 'no log of that stream with that sequence is stored; ask for /logs/{stream}/{seq} as a log has them',
       })
     },
@@ -107,7 +107,7 @@ function accepted(request: FastifyRequest): Format {
   throw new Problem({
     status: 406,
     slug: 'not-acceptable',
-    title: 'There is no such format',
-    detail: `accept one of ${Object.values(TYPES).join(', ')}, or say format=json, ndjson or csv`,
+    title: 'Format not supported',
+    detail: `accept one of ${Object.values(TYPES).join(', ')}, or set format=json, ndjson or csv`,
   })
 }

@@ -315,7 +315,7 @@ function readAnswer(request: RequestContract, message: Msg): unknown {
   const head = headerBytesOf(message)
   if (head !== undefined) {
     if (message.data.length === 0 && NO_RESPONDERS.equals(head.subarray(0, NO_RESPONDERS.length))) {
-      return new KitError(KitErrorCode.NoResponder, `nobody answers ${request.subject}: its app is not running`)
+      return new KitError(KitErrorCode.NoResponder, `no app answers ${request.subject}: its responder is not running`)
     }
     const code = firstValue(readHeaderBlock(head), HeaderName.Error)
     if (code !== undefined) return readError(request, code, message.data)
@@ -389,7 +389,7 @@ function timedOut({ request: { name, subject }, timeoutMs }: PendingRequest): Ki
 }
 
 function aborted({ name }: RequestContract, { reason }: AbortSignal): KitError {
-  return new KitError(KitErrorCode.Aborted, `request ${JSON.stringify(name)} is no longer waited for`, {
+  return new KitError(KitErrorCode.Aborted, `request ${JSON.stringify(name)} was aborted by its signal`, {
     cause: reason,
   })
 }

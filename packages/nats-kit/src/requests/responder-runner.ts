@@ -96,7 +96,7 @@ export class ResponderRunner {
     const given = call.header(HeaderName.TimeoutMs)
     const timeoutMs = given !== undefined && TIMEOUT.test(given) ? Number(given) : request.timeoutMs
     call.setDeadline(now, Math.min(timeoutMs, MAX_REQUEST_TIMEOUT_MS), this.#clock.waitedMs(now))
-    if (!call.mayBegin) this.#refused('expired', 'came when nobody waited for it any more')
+    if (!call.mayBegin) this.#refused('expired', 'arrived after its caller had stopped waiting')
     else if (this.#running.size < this.#concurrency) this.#begin(call)
     else if (this.#waiting.length < this.#maxWaiting) this.#waiting.push(call)
     else {
@@ -113,7 +113,7 @@ export class ResponderRunner {
       return this.#answerError(call, 'invalid_request')
     }
     // It may have waited for a place, and the first input of a process is slow to check.
-    if (!call.mayBegin) return this.#refused('expired', 'had its turn when nobody waited for it any more')
+    if (!call.mayBegin) return this.#refused('expired', 'had its turn after its caller had stopped waiting')
     this.#running.add(call)
     let result: unknown
     try {
@@ -238,7 +238,7 @@ export class ResponderRunner {
     for (let i = this.#waiting.length; i-- > 0;) {
       if ((this.#waiting[i] as RequestCall).mayBegin) continue
       this.#waiting.splice(i, 1)
-      this.#refused('expired', 'waited here until nobody waited for it any more')
+      this.#refused('expired', 'waited here until its caller had stopped waiting')
     }
   }
 

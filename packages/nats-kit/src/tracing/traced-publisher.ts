@@ -8,6 +8,7 @@ import type {
   SentReceipt,
   StoredPublisher,
 } from '../publish/publisher.ts'
+import type { ScheduleReceipt } from '../schedules/scheduler.ts'
 import { inSpan, serverAttributes, startSpan } from './spans.ts'
 import { readTraceHeaders, traceHeaders } from './trace-headers.ts'
 
@@ -71,6 +72,21 @@ export function traceStoring<Publisher extends StoredPublisher>(
         }),
       )
     },
+    // The delivery that falls due carries the context of the span that scheduled it.
+    schedule(channel, message, when, options) {
+      const sent = begin(tracer, connection, () => ({ subject: channel.subject, headers: options?.headers }))
+      if (!sent) return publisher.schedule(channel, message, when, options)
+      const { span, headers } = sent
+      return finish(span, () => publisher.schedule(channel, message, when, { ...options, headers }), scheduleAttributes)
+    },
+    replace(channel, message, when, options) {
+      const sent = begin(tracer, connection, () => ({ subject: channel.subject, headers: options?.headers }))
+      if (!sent) return publisher.replace(channel, message, when, options)
+      const { span, headers } = sent
+      return finish(span, () => publisher.replace(channel, message, when, { ...options, headers }), scheduleAttributes)
+    },
+    cancel: publisher.cancel,
+    schedules: publisher.schedules,
     close: publisher.close,
   }
   return { ...publisher, ...traced }
@@ -130,6 +146,10 @@ function receiptAttributes(receipt: SentReceipt & Partial<PublishReceipt>): Attr
     ...(stream !== undefined && seq !== undefined && storedAttributes(stream, seq)),
     ...(duplicate === true && { 'nats.message.duplicate': true }),
   }
+}
+
+function scheduleAttributes({ id }: ScheduleReceipt): Attributes {
+  return { 'messaging.message.id': id }
 }
 
 function storedAttributes(stream: string, seq: number): Attributes {

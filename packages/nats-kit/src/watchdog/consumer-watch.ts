@@ -126,7 +126,7 @@ export class ConsumerWatch {
     const now = performance.now()
     // Silence is noticed within three heartbeats, so a source that has run for longer hears them.
     const heard = now - this.#runningSince > 3 * this.#settings.idleHeartbeatMs + HEARTBEAT_GRACE_MS
-    if (heard) this.#conditions.set(WatchdogCondition.MissedHeartbeats, false, 'heartbeats come again')
+    if (heard) this.#conditions.set(WatchdogCondition.MissedHeartbeats, false, 'heartbeats have resumed')
     const moved = this.#moved(info, now)
     const before = this.#last?.ack_floor.consumer_seq ?? Number.POSITIVE_INFINITY
     if (info.num_ack_pending === 0 || info.ack_floor.consumer_seq > before) this.#work.acksTaken()
@@ -217,7 +217,7 @@ export class ConsumerWatch {
   #lookAtPause({ paused, pause_remaining: nanos, num_pending: waiting }: ConsumerInfo): void {
     const forMs = Math.round((nanos ?? 0) / 1_000_000)
     const detail = paused
-      ? `somebody paused the consumer on the broker, for ${forMs} ms more; ${waiting} messages wait`
+      ? `the consumer is paused on the broker for ${forMs} ms more; ${waiting} messages wait`
       : 'the consumer is not paused on the broker any more'
     this.#conditions.set(WatchdogCondition.PausedOnBroker, paused === true, detail)
   }

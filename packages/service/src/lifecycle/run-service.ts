@@ -28,7 +28,7 @@ const OVERTIME_MS = 1_000
  * The life of a process. HTTP listens first, so that the app is live while the broker is away; then the bus starts.
  *
  * Ends the process: with 0 after SIGTERM or SIGINT when nothing was left behind; with 1 when something was, and for a
- * bad configuration, a taken port, refused credentials or an exception nobody caught; at once, with 128 + the signal's
+ * bad configuration, a taken port, refused credentials or an uncaught exception; at once, with 128 + the signal's
  * number, on a second signal.
  */
 export async function runService<Config extends ServiceConfig>(definition: ServiceDefinition<Config>): Promise<void> {
@@ -109,7 +109,7 @@ class ServiceRun {
     process.on('SIGTERM', onSignal)
     process.on('SIGINT', onSignal)
     process.on('uncaughtException', (error, origin) => {
-      this.#logger.fatal({ event: origin, err: error }, 'an error that nobody caught')
+      this.#logger.fatal({ event: origin, err: error }, 'uncaught error')
       void this.end(origin, 1)
     })
   }

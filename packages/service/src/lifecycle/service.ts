@@ -5,7 +5,7 @@ import type { Metrics } from '../metrics/create-metrics.ts'
 /** What a service does with its bus. */
 export type ServiceBus = Pick<Bus, 'start' | 'health' | 'failed' | 'stop'>
 
-/** An app put together, not yet running. Whoever runs it closes it. */
+/** An app put together, not yet running. The caller that runs it closes it. */
 export interface Service {
   /** With all its routes; it does not listen yet. */
   readonly http: FastifyInstance

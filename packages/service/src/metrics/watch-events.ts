@@ -18,7 +18,7 @@ export function watchEvents(registry: Registry): (events: KitEvents) => void {
     'No message that waits for a consumer is older, in seconds; absent until one was delivered here.',
     ['consumer'],
   )
-  const retries = counter('retries_total', 'Deliveries that failed and come again.', ['channel', 'consumer'])
+  const retries = counter('retries_total', 'Deliveries that failed and are redelivered.', ['channel', 'consumer'])
   const deadLetters = counter('dead_letters_total', 'Messages kept as dead letters.', ['channel', 'consumer', 'reason'])
   const missed = counter('missed_messages_total', 'Messages that are proven to have left a stream unseen.', [
     'channel',
@@ -26,7 +26,7 @@ export function watchEvents(registry: Registry): (events: KitEvents) => void {
   ])
   const maybeMissed = counter(
     'possibly_missed_messages_total',
-    'Messages that left a stream while nobody looked and may have been unseen.',
+    'Messages that left a stream unobserved and may have been missed.',
     ['channel', 'consumer'],
   )
   const conditions = gauge('watchdog', 'Whether a condition of the watchdog is on: 1 or 0.', ['condition', 'consumer'])
