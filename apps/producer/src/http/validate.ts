@@ -5,7 +5,7 @@ import type { z } from 'zod'
 /** Issues that are listed: a body of nothing but unknown fields has ten thousand, a query has some thousand parameters. */
 export const MAX_ISSUES = 100
 
-/** Checks query and headers. A body is checked by whoever publishes it, and only once. */
+/** Checks query and headers. A body is checked by the publisher, and only once. */
 export function validatorFor(): FastifySchemaCompiler<unknown> {
   return ({ schema, httpPart }) => {
     if (httpPart === 'body') return (body) => ({ value: body })

@@ -64,7 +64,7 @@ export class GoingBack {
     if (this.#spec.workQueue === true || filterCovers(live.config, this.#spec.filterSubject)) return
     await changeNotes(this.#connection, live, (notes) => {
       const noted = { ...live, notes }
-      // Noted once: it may take a while until somebody puts the filter right.
+      // Noted once: it may take a while until the filter is corrected.
       return resumeAt(noted, incarnationOf(stream)) === undefined ? this.#filterNote(noted, stream) : undefined
     })
   }
