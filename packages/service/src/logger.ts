@@ -4,6 +4,7 @@ import type { ServiceConfig } from './config/service-config.ts'
 import { prettyLine } from './log-format.ts'
 import { redact } from './redact.ts'
 import { currentRequestId } from './request-ids.ts'
+import { activeTraceIds } from './telemetry/active-trace.ts'
 
 export type ServiceLogger = PinoLogger
 
@@ -36,7 +37,7 @@ export function createLogger(options: LoggerOptions): ServiceLogger {
       timestamp: pino.stdTimeFunctions.isoTime,
       mixin: () => {
         const requestId = currentRequestId()
-        return requestId === undefined ? {} : { requestId }
+        return { ...(requestId !== undefined && { requestId }), ...activeTraceIds() }
       },
       formatters: { level: (label) => ({ level: label }), log: redact },
     },

@@ -2,6 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 
+export { type OtlpReceiver, type ReceivedPoint, type ReceivedSpan, startOtlpReceiver } from './otlp-receiver.ts'
+
 /** One JSON line that an app wrote. */
 export type AppLogLine = Readonly<Record<string, unknown>> & { readonly event?: string; readonly msg?: string }
 

@@ -51,6 +51,7 @@ export function openSqlite(path: string): Database {
   const files = new SameFiles(place === IN_MEMORY ? [] : [place, `${place}-wal`])
   return {
     kysely,
+    system: 'sqlite',
     place,
     locked: (work) =>
       kysely.connection().execute(async (connection) => {

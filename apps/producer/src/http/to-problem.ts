@@ -6,6 +6,8 @@ import { inShort, MAX_ISSUES } from './validate.ts'
 const BROKER_RETRY_AFTER_SECONDS = 3
 /** Acks come within milliseconds, so room comes soon. */
 const FULL_RETRY_AFTER_SECONDS = 1
+/** There is room when something was delivered or taken back. */
+const SCHEDULES_RETRY_AFTER_SECONDS = 60
 
 type Known = Omit<ProblemOptions, 'detail' | 'cause'>
 
@@ -25,6 +27,12 @@ const BY_KIT_CODE: Readonly<Partial<Record<KitErrorCode, Known>>> = {
     slug: 'too-many-in-flight',
     title: 'Too many messages wait for the broker',
     retryAfterSeconds: FULL_RETRY_AFTER_SECONDS,
+  },
+  [KitErrorCode.SchedulesFull]: {
+    status: 503,
+    slug: 'schedules-full',
+    title: 'Too many messages wait for their time',
+    retryAfterSeconds: SCHEDULES_RETRY_AFTER_SECONDS,
   },
   [KitErrorCode.BrokerUnavailable]: UNAVAILABLE,
   [KitErrorCode.Closed]: UNAVAILABLE,
@@ -48,6 +56,7 @@ function kitProblem(error: KitError): Problem {
     case KitErrorCode.InvalidMessage:
       return invalidMessage(error)
     // Not the kit's words: a client knows its key, and not the message id that is made of it.
+    case KitErrorCode.ScheduleExists:
     case KitErrorCode.IdempotencyConflict:
       return new Problem({
         status: 422,
@@ -60,6 +69,13 @@ function kitProblem(error: KitError): Problem {
       return badRequest(
         error.message,
         [{ in: 'query', path: '/ttlSeconds', code: error.code, message: error.message }],
+        error,
+      )
+    case KitErrorCode.ScheduleInPast:
+    case KitErrorCode.InvalidSchedule:
+      return badRequest(
+        error.message,
+        [{ in: 'query', path: '/deliverAt', code: error.code, message: error.message }],
         error,
       )
     case KitErrorCode.InvalidMessageId:

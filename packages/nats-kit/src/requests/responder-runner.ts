@@ -1,4 +1,5 @@
 import { InvalidMessage, MAX_REQUEST_TIMEOUT_MS, type ResponderError } from '@alarm-bus/contracts'
+import { SpanKind, type Tracer } from '@opentelemetry/api'
 import type { Msg } from '@nats-io/transport-node'
 import { positive } from '../checked-options.ts'
 import { EncodedHeaders, HeaderName, headerLine } from '../codec/headers.ts'
@@ -7,6 +8,9 @@ import type { Connection } from '../connection/connection.ts'
 import { KeptSubscription } from '../connection/kept-subscription.ts'
 import { errorText } from '../errors.ts'
 import type { HealthCheck } from '../health.ts'
+import { findTracer } from '../tracing/find-tracer.ts'
+import { inSpan, remoteParent, startSpan } from '../tracing/spans.ts'
+import { readTraceHeaders } from '../tracing/trace-headers.ts'
 import { decodePart, encodePart, issuesText } from './part-codec.ts'
 import { RequestFailed } from './remote-error.ts'
 import { RequestCall } from './request-call.ts'
@@ -34,6 +38,7 @@ export class ResponderRunner {
   readonly #waiting: RequestCall[] = []
   readonly #refusals = new Map<string, { count: number; saidAt: number }>()
   #sweeper: NodeJS.Timeout | undefined
+  readonly #tracer: Tracer | undefined = findTracer()
   #idle: (() => void) | undefined
 
   /** @throws KitError `invalid_options`; nothing is subscribed before `start`. */
@@ -112,7 +117,7 @@ export class ResponderRunner {
     this.#running.add(call)
     let result: unknown
     try {
-      result = this.#responder.handle(input as never, call)
+      result = this.#tracer ? this.#traced(this.#tracer, input, call) : this.#responder.handle(input as never, call)
       if (isThenable(result)) {
         result.then(
           (response) => this.#onReturned(call, response),
@@ -124,6 +129,18 @@ export class ResponderRunner {
       return this.#onFailed(call, error)
     }
     this.#onReturned(call, result)
+  }
+
+  #traced(tracer: Tracer, input: unknown, call: RequestCall): unknown {
+    const { name, subject } = this.#responder.request
+    const parent = remoteParent(readTraceHeaders((header) => call.header(header)))
+    const attributes = { 'nats.request.name': name, 'messaging.message.body.size': call.data.length }
+    const span = startSpan(
+      tracer,
+      { kind: SpanKind.SERVER, operation: 'respond', type: 'process', subject, attributes },
+      parent,
+    )
+    return inSpan(span, () => this.#responder.handle(input as never, call))
   }
 
   #onReturned(call: RequestCall, response: unknown): void {

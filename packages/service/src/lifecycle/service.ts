@@ -1,5 +1,6 @@
 import type { Bus } from '@alarm-bus/nats-kit'
 import type { FastifyInstance } from 'fastify'
+import type { Metrics } from '../metrics/create-metrics.ts'
 
 /** What a service does with its bus. */
 export type ServiceBus = Pick<Bus, 'start' | 'health' | 'failed' | 'stop'>
@@ -10,4 +11,6 @@ export interface Service {
   readonly http: FastifyInstance
   /** Started when HTTP listens: an app that cannot have its port takes no message. */
   readonly bus: ServiceBus
+  /** Sent by OTLP too, where OpenTelemetry's variables ask for that. */
+  readonly metrics?: Metrics
 }
