@@ -18,11 +18,11 @@ interface Counts {
 export function countPublishes(registry: Registry): (publisher: StoredPublisher) => StoredPublisher {
   const registers = [registry]
   const channels = new Map<string, Counts>()
-  new Counter({
+  const published = new Counter({
     name: 'alarm_bus_published_total',
     help: 'Messages given to the publisher; result is stored, duplicate or failed.',
     labelNames: ['channel', 'result'],
-    registers,
+    registers: [],
     collect() {
       this.reset()
       for (const [channel, counts] of channels) {
@@ -32,6 +32,7 @@ export function countPublishes(registry: Registry): (publisher: StoredPublisher)
       }
     },
   })
+  registry.registerMetric(published)
   const failures = new Counter({
     name: 'alarm_bus_publish_failures_total',
     help: 'Messages that were not stored, by the code of the error.',
@@ -45,15 +46,16 @@ export function countPublishes(registry: Registry): (publisher: StoredPublisher)
     buckets: BUCKETS_SECONDS,
     registers,
   })
-  new Gauge({
+  const inFlight = new Gauge({
     name: 'alarm_bus_publishes_in_flight',
     help: 'Calls of the publisher that have not ended.',
     labelNames: ['channel'],
-    registers,
+    registers: [],
     collect() {
       for (const [channel, { calls, ended }] of channels) this.set({ channel }, calls - ended)
     },
   })
+  registry.registerMetric(inFlight)
   const countsOf = (channel: string): Counts => {
     const known = channels.get(channel)
     if (known) return known
