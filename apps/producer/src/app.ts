@@ -33,5 +33,5 @@ export async function createProducer(config: ProducerConfig, logger: ServiceLogg
     scheduler: bus.publisher,
     ask: bus.requester.request,
   })
-  return { http, bus }
+  return { http, bus, metrics }
 }

@@ -50,7 +50,7 @@ test('without a file and without --yes nobody said yes, so nothing is changed', 
   for (const flags of [[], ['--json']]) {
     const { code, err } = await opsOf(broker, {}, 'apply', ...flags)
     expect(code).toBe(1)
-    expect(err).toContain('say --yes, or give the file of a plan that was looked at; nothing was changed')
+    expect(err).toContain('give --yes, or the file of a plan that was reviewed; nothing was changed')
   }
   // Asked, and not answered with yes; then with it.
   const no = await opsOf(broker, { ANSWER: 'y' }, 'apply')

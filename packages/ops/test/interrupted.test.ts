@@ -208,7 +208,7 @@ test('two applies at once: the second one waits, and says for whom', async () =>
   const second = await ops('apply', '--yes', '--wait-ms', '700')
   expect(second.code).toBe(1)
   expect(second.err).toContain(`waiting for another apply (process ${first.child.pid} on `)
-  expect(second.err).toContain('another apply is at work')
+  expect(second.err).toContain('another apply is running')
   expect((await ops('plan')).err).toContain(`ops plan: an apply is at work (process ${first.child.pid} on `)
   const third = starting('apply', '--yes', '--wait-ms', '20000')
   await waitFor(() => third.said.err.includes('waiting for another apply'))

@@ -342,7 +342,7 @@ test('what is no plan is refused, and so is what cannot be used', async () => {
   await writeFile(file, '{"version":2}')
   expect(await ops('apply', file)).toMatchObject({
     code: 1,
-    err: expect.stringContaining('is no plan of this release'),
+    err: expect.stringContaining('is not a plan of this release'),
   })
   expect((await ops('apply', join(folder, 'none.json'))).err).toContain('ENOENT')
   expect((await ops('apply', file, file)).err).toContain('too many arguments')

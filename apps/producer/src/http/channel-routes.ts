@@ -82,7 +82,7 @@ function publishRoute(
         ),
         413: problemResponse(`The body is larger than ${channel.maxMessageBytes} bytes.`),
         415: problemResponse('The content type is not application/json.'),
-        422: problemResponse('The idempotency key stands for another message.'),
+        422: problemResponse('The idempotency key was used for another message.'),
         503: problemResponse('Not stored now; try again after Retry-After, with the same idempotency key.'),
       },
     },

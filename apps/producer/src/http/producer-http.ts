@@ -53,7 +53,7 @@ function noSuchRoute(request: FastifyRequest): Problem {
   return new Problem({
     status: 404,
     slug: 'no-such-route',
-    title: 'There is nothing here',
+    title: 'No such route',
     detail: `${request.method} ${path} does not exist; see /docs`,
   })
 }

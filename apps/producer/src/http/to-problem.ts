@@ -14,7 +14,7 @@ type Known = Omit<ProblemOptions, 'detail' | 'cause'>
 const UNAVAILABLE: Known = {
   status: 503,
   slug: 'broker-unavailable',
-  title: 'The message could not be stored now',
+  title: 'The message could not be stored',
   retryAfterSeconds: BROKER_RETRY_AFTER_SECONDS,
 }
 const REFUSED: Known = { status: 502, slug: 'broker-refused', title: 'The broker refused the message' }
@@ -61,7 +61,7 @@ function kitProblem(error: KitError): Problem {
       return new Problem({
         status: 422,
         slug: 'idempotency-conflict',
-        title: 'The idempotency key stands for another message',
+        title: 'The idempotency key was used for another message',
         detail: 'use a new key, or send the same message again',
         cause: error,
       })
@@ -94,7 +94,7 @@ function kitProblem(error: KitError): Problem {
 /** Nobody hears this: the connection ended before the answer had begun. */
 function callerGone(cause: unknown): Problem {
   const detail = 'the connection was closed before the answer'
-  return new Problem({ status: 400, slug: 'caller-gone', title: 'The caller has gone', detail, cause })
+  return new Problem({ status: 400, slug: 'caller-gone', title: 'The client disconnected', detail, cause })
 }
 
 function invalidMessage(error: KitError): Problem {
@@ -122,7 +122,7 @@ function httpProblem(status: number, code: string, error: Error): Problem {
   return new Problem({
     status,
     slug: 'bad-request',
-    title: 'The request cannot be handled',
+    title: 'Bad request',
     detail: error.message.slice(0, 256),
     cause: error,
   })

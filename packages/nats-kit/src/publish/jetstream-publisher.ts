@@ -4,6 +4,8 @@ import { encodeJson } from '../codec/json-codec.ts'
 import type { Connection } from '../connection/connection.ts'
 import { KitError, KitErrorCode } from '../errors.ts'
 import type { HealthCheck } from '../health.ts'
+import { findTracer } from '../tracing/find-tracer.ts'
+import { traceStoring } from '../tracing/traced-publisher.ts'
 import { createScheduler } from '../schedules/create-scheduler.ts'
 import { DueRelay } from '../schedules/due-relay.ts'
 import { schedulePlaces } from '../schedules/schedule-place.ts'
@@ -144,7 +146,7 @@ export function createJetStreamPublisher(
     return sender.send(route.subject, headers, payload, Math.max(1, endsAt - performance.now()))
   }
 
-  return {
+  const publisher: JetStreamPublisher = {
     publish(channel, message, publishOptions) {
       let prepared: ReturnType<typeof prepare>
       try {
@@ -186,4 +188,6 @@ export function createJetStreamPublisher(
       health.close()
     },
   }
+  const tracer = findTracer()
+  return tracer ? traceStoring(publisher, tracer, connection) : publisher
 }

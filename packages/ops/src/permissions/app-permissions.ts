@@ -59,7 +59,7 @@ export function appPermissions(app: App, contracts: Contracts, options: Permissi
       })),
       ...(lookups.length === 0
         ? []
-        : [{ what: 'STREAMS=verify, and whether a stream was made anew.', subjects: lookups }]),
+        : [{ what: 'STREAMS=verify, and whether a stream was recreated.', subjects: lookups }]),
     ],
     // Answers, deliveries and statuses. With a common prefix each app could read what is sent to the others.
     subscribe: [

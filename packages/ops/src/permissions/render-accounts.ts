@@ -14,7 +14,7 @@ export interface RenderOptions {
 }
 
 export const BUS = 'ALARM_BUS'
-/** Nobody hears it. */
+/** A subject without a listener. */
 export const NOBODY = 'alarm-bus.nobody'
 /** In the words of an account's claims. */
 export const LIMITS = {
@@ -41,7 +41,7 @@ const DECLARED = `
  * Each app has an account, which imports the subjects that it may ask for and nothing else. The broker answers a request
  * in the account that it came from, so no app can name a subject of the bus as the place of an answer.
  *
- * What one app asks another goes from account to account: the broker names the answer's place anew, so neither of them
+ * What one app asks another goes from account to account: the broker gives the answer a new subject, so neither of them
  * learns a subject of the other's.
  *
  * @throws Error for an app that is called like another user of the broker, and for a request that is not answered by
