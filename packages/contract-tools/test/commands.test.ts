@@ -67,6 +67,7 @@ describe('contracts:check', () => {
           ],
         },
         { channel: 'alarm-to-log' },
+        { channel: 'console-audit' },
       ],
     })
     expect(code).toBe(1)
@@ -110,7 +111,7 @@ describe('contracts:release', () => {
       channels: JSON.parse(before).channels,
       streams: JSON.parse(before).streams,
     })
-    expect(parsed.channels[1]).toMatchObject({ publishedBy: ['producer'], handledBy: ['log-consumer'] })
+    expect(parsed.channels[1]).toMatchObject({ publishedBy: ['producer'], handledBy: ['console', 'log-consumer'] })
     expect(await copy.check()).toMatchObject({ code: 0 })
   })
 
