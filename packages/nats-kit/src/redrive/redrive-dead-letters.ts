@@ -9,6 +9,7 @@ import { type DeadLetterEntry, SHARES_FROM, type StoredDeadLetter } from '../dea
 import { checkFilter, type DeadLetterFilter } from '../dead-letters/dead-letter-filter.ts'
 import { DeadLetterStore } from '../dead-letters/dead-letter-store.ts'
 import { matchingLetters } from '../dead-letters/list-dead-letters.ts'
+import { refuseAborted } from '../refuse-aborted.ts'
 import { type Clock, paceOf, SYSTEM_CLOCK } from './pace.ts'
 import { RedriveRoom } from './redrive-room.ts'
 import { nextSubject, redriveBytes, redriveHeaders } from './redriven-message.ts'
@@ -59,6 +60,8 @@ export interface RedriveOptions {
   readonly maxRedrives?: number
   /** Told of each letter as soon as it is done with. */
   readonly onOutcome?: (outcome: RedriveOutcome) => void
+  /** Ends it before the next letter, with KitError `aborted`. */
+  readonly signal?: AbortSignal
   /** Only a test gives its own. */
   readonly clock?: Clock
 }
@@ -79,7 +82,7 @@ export interface RedriveReport {
  *   stored again while the earlier copy waits, has failed again, or was sent within ten minutes.
  * - Letters that are stored after it began are not part of it, so a failing consumer makes no loop of one run.
  *
- * @throws KitError `invalid_options`, `stream_missing`, `permission_denied` or `broker_unavailable`; what was done
+ * @throws KitError `invalid_options`, `stream_missing`, `permission_denied`, `aborted` or `broker_unavailable`; what was done
  * before stays done, and `onOutcome` has heard of it.
  */
 export async function redriveDeadLetters(
@@ -106,6 +109,7 @@ export async function redriveDeadLetters(
   }
   try {
     for await (const letter of matchingLetters(store, filter)) {
+      refuseAborted(options.signal)
       const { entry } = letter
       const why = await reasonToSkip(manager, entry, maxRedrives, readers)
       if (why) done({ action: 'skipped', why, letter: entry })

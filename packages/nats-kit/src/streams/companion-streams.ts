@@ -114,6 +114,18 @@ export function idempotencyLookupSubject(stream: string, subject: string): strin
   return `$JS.API.DIRECT.GET.${idempotencyStreamName(stream)}.${subject}`
 }
 
+/** A stream and those beside it, by their names. */
+export function companionNames(stream: string): readonly string[] {
+  return [
+    stream,
+    deadLetterStreamName(stream),
+    deadLetterSharesStreamName(stream),
+    redriveStreamName(stream),
+    idempotencyStreamName(stream),
+    onceStreamName(stream),
+  ]
+}
+
 /**
  * What a stream's companions may grow to, in bytes and messages. The server reserves `max_bytes` of each in its account,
  * so it follows from the stream's `maxBytes`, with a floor for what a small stream needs too, and a cap.

@@ -1,6 +1,7 @@
 import type { Channel, Contracts } from '@alarm-bus/contracts'
 import { onceStreamName, onceSubject } from './once-bucket.ts'
 import {
+  companionNames,
   deadLetterStreamName,
   deadLetterSubject,
   idempotencyStreamName,
@@ -16,6 +17,8 @@ export interface StreamUse {
   readonly reads?: readonly Channel[]
   /** Whether it watches every stream of the bus. Default false. */
   readonly watchesBus?: boolean
+  /** Whether people operate every stream of the bus through it. Default false. */
+  readonly operatesBus?: boolean
 }
 
 /** The names of the streams that an app looks up, in the order of the declaration. Their subjects are few. */
@@ -25,6 +28,7 @@ export function usedStreams(contracts: Contracts, use: StreamUse): readonly stri
     const handles = use.handles.some((channel) => channels.includes(channel))
     const reads = use.reads?.some((channel) => channels.includes(channel)) === true
     const watches = use.watchesBus === true
+    if (use.operatesBus === true) return companionNames(name)
     return [
       ...(publishes || handles || reads || watches ? [name] : []),
       ...(handles || watches ? [redriveStreamName(name)] : []),

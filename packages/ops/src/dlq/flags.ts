@@ -48,8 +48,16 @@ const OPTIONS = {
   help: HELP_FLAG,
 } as const
 
-/** The command, or undefined where help was asked for. @throws UsageError saying what cannot be used. */
-export function readCommand(argv: readonly string[]): DlqCommand | undefined {
+/**
+ * The command, or undefined where help was asked for.
+ *
+ * @param handled the streams that some app handles messages of: the others have no dead letters.
+ * @throws UsageError saying what cannot be used.
+ */
+export function readCommand(
+  argv: readonly string[],
+  handled: readonly string[] = contracts.streams.map(({ name }) => name),
+): DlqCommand | undefined {
   const { values, positionals } = parse(argv)
   const [name, number, ...more] = positionals
   if (values.help || (name === undefined && argv.length === 0)) return undefined
@@ -73,7 +81,7 @@ export function readCommand(argv: readonly string[]): DlqCommand | undefined {
   }
   return {
     action,
-    stream: readStream(values.stream),
+    stream: readStream(values.stream, handled),
     filter,
     apply: values.apply ?? false,
     json: values.json ?? false,
@@ -112,11 +120,11 @@ function known(flag: string, value: string, values: readonly string[]): void {
   }
 }
 
-function readStream(name: string | undefined): string {
+function readStream(name: string | undefined, handled: readonly string[]): string {
   const names = contracts.streams.map((stream) => stream.name)
   if (name !== undefined) known('stream', name, names)
-  else if (names.length > 1) throw new UsageError(`--stream is needed; there is: ${names.join(', ')}`)
-  return name ?? (names[0] as string)
+  else if (handled.length > 1) throw new UsageError(`--stream is needed; there is: ${handled.join(', ')}`)
+  return name ?? handled[0] ?? (names[0] as string)
 }
 
 function whole(what: string, text: string): number {

@@ -17,7 +17,7 @@ export const HELP = `Dead letters: messages that could not be handled.
   --max-redrives N   redrive: leaves a message that was redriven so often
                      (default 3)
   --json             one JSON document in place of lines
-  --stream NAME      whose dead letters, where several streams are declared
+  --stream NAME      whose dead letters, where several streams are handled
   --wait-ms N        waits this long for the broker, in milliseconds (default
                      10000)
 
