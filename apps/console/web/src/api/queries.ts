@@ -14,7 +14,11 @@ import type {
 } from '../../../src/api.ts'
 import { get, query, setCsrf } from './client.ts'
 
-export type LetterFilter = Omit<LetterQuery, 'limit' | 'after'>
+/** Ages as numbers: the server takes them from a query, where they are text. */
+export type LetterFilter = Omit<LetterQuery, 'limit' | 'after' | 'olderThanMs' | 'newerThanMs'> & {
+  olderThanMs?: number
+  newerThanMs?: number
+}
 
 /** How often a page that is not fed by events asks again. */
 const REFRESH_MS = 5_000

@@ -28,11 +28,13 @@ export function Page({ title, kind, lead, actions, children }: PageProps) {
   return (
     <>
       <header class="page-head">
-        <h1 ref={heading} tabIndex={-1}>
-          {kind && <span class="kind">{kind}</span>}
-          {title}
-        </h1>
-        {actions && <div class="row">{actions}</div>}
+        <div class="title">
+          <h1 ref={heading} tabIndex={-1}>
+            {kind && <span class="kind">{kind}</span>}
+            {title}
+          </h1>
+          {actions && <div class="row">{actions}</div>}
+        </div>
         {lead && <p class="lead">{lead}</p>}
       </header>
       {children}

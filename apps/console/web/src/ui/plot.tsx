@@ -23,7 +23,7 @@ interface PlotProps {
 /** Lines over time, on a canvas: ten thousand points are one path. */
 export function Plot({ label, summary, atMs, lines }: PlotProps) {
   const room = useRef<HTMLDivElement>(null)
-  const plot = useRef<uPlot>(undefined)
+  const plot = useRef<uPlot | null>(null)
   const { locale } = useLanguage()
   const data = [atMs.map((ms) => ms / 1_000), ...lines.map(({ values }) => values)] as uPlot.AlignedData
   const latest = useRef(data)
@@ -34,6 +34,14 @@ export function Plot({ label, summary, atMs, lines }: PlotProps) {
     if (!element) return undefined
     const ink = (name: string) => getComputedStyle(element.querySelector(`.ink-${name}`) ?? element).color
     const axis = { stroke: () => ink('soft'), grid: { stroke: () => ink('line'), width: 1 }, ticks: { show: false } }
+    const rightAxis: uPlot.Axis = {
+      ...axis,
+      scale: 'right',
+      side: 1,
+      size: 64,
+      grid: { show: false },
+      values: (_, splits) => splits.map((value) => right(value)),
+    }
     const time = new Intl.DateTimeFormat(locale, { timeStyle: 'short' })
     const exact = new Intl.DateTimeFormat(locale, { timeStyle: 'medium' })
     const made = new uPlot(
@@ -46,7 +54,7 @@ export function Plot({ label, summary, atMs, lines }: PlotProps) {
         axes: [
           { ...axis, values: (_, splits) => splits.map((second) => time.format(second * 1_000)) },
           { ...axis, scale: 'left', size: 64, values: (_, splits) => splits.map((value) => left(value)) },
-          { ...axis, scale: 'right', side: 1, size: 64, grid: { show: false }, values: (_, splits) => splits.map((value) => right(value)) },
+          ...(lines.some((line) => line.axis === 'right') ? [rightAxis] : []),
         ],
         series: [
           { label: '', value: (_, second) => (second === null ? '–' : exact.format(second * 1_000)) },
