@@ -7,7 +7,7 @@ export default defineConfig({
   root: join(import.meta.dirname, 'web'),
   // The server answers /assets with a year's caching: the names carry a hash of the content.
   build: {
-    outDir: join(import.meta.dirname, 'dist/web'),
+    outDir: join(import.meta.dirname, 'web/dist'),
     emptyOutDir: true,
     assetsInlineLimit: 0,
     // The polyfill would be an inline script in older targets; every browser that this is built for preloads by itself.

@@ -7,8 +7,10 @@ export interface Live {
   readonly link: 'connecting' | 'open' | 'lost'
 }
 
-/** The server says something at least every 10 s; a stream that is silent for longer than this is dead. */
+/** A connection that was cut off without a word looks like one on which nothing happens: after this it is made again. */
 const SILENT_MS = 30_000
+/** How long after a failure it is tried again. */
+const RETRY_MS = 1_000
 
 /**
  * Holds the newest overview. Events come up to fifty times a second; listeners hear at most once in a frame, so that the
@@ -45,19 +47,19 @@ export function createOverviewStore(url = '/api/events') {
 
   function heard(): void {
     clearTimeout(silence)
-    silence = setTimeout(lost, SILENT_MS)
+    silence = setTimeout(open, SILENT_MS)
   }
 
   function lost(): void {
     source?.close()
     clearTimeout(silence)
     clearTimeout(reopen)
-    if (listeners.size === 0) return
     if (live.link !== 'lost') show({ ...live, link: 'lost' })
-    reopen = setTimeout(open, 1_000)
+    reopen = setTimeout(open, RETRY_MS)
   }
 
   function open(): void {
+    source?.close()
     source = new EventSource(url)
     heard()
     source.addEventListener('open', () => {
