@@ -1,9 +1,9 @@
+import { newCommand, readCommandLine, repeatable } from '@alarm-bus/command-line'
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import { appVariable } from '@alarm-bus/contracts'
 import { makeApiKey } from '../api-key/make-api-key.ts'
 import { readApps } from '../apps/read-apps.ts'
@@ -17,34 +17,27 @@ import { dockerEngine } from './docker.ts'
 import type { AppContainer, Engine } from './engine.ts'
 import { describeFigures, figuresOf } from './measure.ts'
 
-const HELP = `pnpm images
-
-Builds the image of every app (docker, or buildah where no engine answers), runs
+const SUMMARY = `Builds the image of every app (docker, or buildah where no engine answers), runs
 them against a broker of its own as in production, sends alarms, sees them
-handled, ends the apps with SIGTERM, and says what they came to.
-
-  --app NAME    builds that app's image alone, and runs nothing; may be given
-                several times
-  --no-build    runs the images that are there`
+handled, ends the apps with SIGTERM, and reports sizes and times.`
 
 const imageOf = (app: string): string => `localhost/alarm-bus-${app}:local`
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({
-    args: process.argv.slice(2).filter((argument) => argument !== '--'),
-    options: {
-      app: { type: 'string', multiple: true },
-      build: { type: 'boolean', default: true },
-      help: { type: 'boolean' },
-    },
-    allowNegative: true,
-  })
-  if (values.help) return say(HELP)
+  const command = newCommand('pnpm images', SUMMARY)
+    .option('--app <name>', "builds that app's image alone, and runs nothing; repeat it for each", repeatable)
+    .option('--no-build', 'runs the images that exist')
+  const help = readCommandLine(
+    command,
+    process.argv.slice(2).filter((argument) => argument !== '--'),
+  )
+  if (help !== undefined) return say(help)
+  const values = command.opts()
   const engine = (await dockerEngine()) ?? (await buildahEngine())
   if (!engine) throw new Error('neither docker nor buildah runs here; install one of them')
   const known = (await readApps()).map(({ name }) => name)
   const wrong = values.app?.find((name) => !known.includes(name))
-  if (wrong !== undefined) throw new Error(`there is no app ${JSON.stringify(wrong)}; there is: ${known.join(', ')}`)
+  if (wrong !== undefined) throw new Error(`unknown app ${JSON.stringify(wrong)}; expected one of: ${known.join(', ')}`)
   if (values.build) {
     for (const app of values.app ?? known) {
       say(`Building ${imageOf(app)} with ${engine.name} …`)
@@ -55,7 +48,7 @@ async function main(): Promise<void> {
 }
 
 /** Only what a deployment sets: nothing of this machine, and no defaults of development. */
-const PASSED_ON = /^NATS_SERVERS$|_PORT$|^PRODUCER_API_KEYS_FILE$|^LOG_API_TOKENS$/
+const PASSED_ON = /^NATS_SERVERS$|_PORT$|^PRODUCER_API_KEYS_FILE$|^LOG_API_TOKENS$|^CONSOLE_TOKENS$/
 
 async function runAll(engine: Engine): Promise<void> {
   const containers: AppContainer[] = []
@@ -113,9 +106,9 @@ async function endWithSigterm({ name, stop }: AppContainer): Promise<void> {
 /** Secrets of the moment: the apps refuse those of development in production. */
 function productionSettings(): Readonly<Record<string, string>> {
   const secret = (): string => `p${randomBytes(24).toString('hex')}`
-  const users = ['PRODUCER', 'ALARM_CONSUMER', 'LOG_CONSUMER', 'ADMIN', 'MIGRATOR', 'SYS']
+  const users = ['PRODUCER', 'ALARM_CONSUMER', 'LOG_CONSUMER', 'CONSOLE', 'ADMIN', 'MIGRATOR', 'SYS']
   const passwords = users.map((user) => [`NATS_${user}_PASSWORD`, secret()])
-  return { ...(Object.fromEntries(passwords) as Record<string, string>), LOG_API_TOKENS: secret() }
+  return { ...(Object.fromEntries(passwords) as Record<string, string>), LOG_API_TOKENS: secret(), CONSOLE_TOKENS: `images:viewer:${secret()}` }
 }
 
 /** A file of the moment that the containers' users may read. */
