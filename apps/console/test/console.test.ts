@@ -1,3 +1,4 @@
+import { get as httpGet } from 'node:http'
 import { alarmToBot, alarmToLog, contracts } from '@alarm-bus/contracts'
 import { createJetStreamPublisher, DeadLetter, defineHandler, type JetStreamPublisher } from '@alarm-bus/nats-kit'
 import { waitFor } from '@alarm-bus/nats-kit/testing'
@@ -254,3 +255,44 @@ test(
   },
   DEADLINE_MS,
 )
+
+describe('in development, without tokens', () => {
+  test(
+    'it is open to this machine alone, by a name of this machine, and publishes through the producer',
+    async () => {
+      const { url: open } = await stack.console({ CONSOLE_PRODUCER_URL: 'http://127.0.0.1:9' })
+      const client = await createClient(open)
+      expect((await client.get('/api/me')).body).toMatchObject({
+        development: true,
+        role: 'operator',
+        mayPublish: true,
+      })
+      expect((await client.get('/')).body).toMatch(/console/)
+      const port = new URL(open).port
+      // As a page would that had its own name resolve to here.
+      const { status } = await requestAs(open, `evil.example:${port}`)
+      expect(status).toBe(401)
+      const body = { message: { message: 'x' } }
+      const answer = await client.send('POST', '/api/channels/alarm-to-bot/messages', body)
+      expect(answer).toMatchObject({ status: 503, body: { detail: expect.stringContaining('producer at') } })
+      expect((await client.send('POST', '/api/channels/console-audit/messages', body)).status).toBe(403)
+      const { records } = (await client.get<AuditPage>('/api/audit')).body
+      expect(records[0]).toMatchObject({
+        action: 'publish',
+        outcome: 'failed',
+        who: 'developer',
+        target: 'alarm-to-bot',
+      })
+    },
+    DEADLINE_MS,
+  )
+})
+
+function requestAs(to: string, host: string): Promise<{ readonly status: number | undefined }> {
+  return new Promise((resolve, reject) => {
+    httpGet(`${to}/api/overview`, { headers: { host } }, (response) => {
+      response.resume()
+      resolve({ status: response.statusCode })
+    }).on('error', reject)
+  })
+}

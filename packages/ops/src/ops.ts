@@ -16,6 +16,18 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: 'what is on the bus and what is wrong, on one screen',
     load: async () => (await import('./status/run-status.ts')).runStatus,
   },
+  tail: {
+    summary: 'messages as they are stored on channels',
+    load: async () => (await import('./tail/run-tail.ts')).runTail,
+  },
+  publish: {
+    summary: 'publishes one message on a channel',
+    load: async () => (await import('./producer-api/run-publish.ts')).runPublish,
+  },
+  message: {
+    summary: 'what became of a message, by its id',
+    load: async () => (await import('./producer-api/run-message.ts')).runMessage,
+  },
   plan: {
     summary: 'what would change on the broker to make it what the code declares',
     load: async () => (await import('./plan/run-plan.ts')).runPlan,

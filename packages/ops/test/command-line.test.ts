@@ -8,11 +8,14 @@ const COMMANDS = [
   'certificates',
   'consumers',
   'dlq',
+  'message',
   'nkey',
   'permissions',
   'plan',
+  'publish',
   'secrets',
   'status',
+  'tail',
 ]
 const WIDTH = 80
 
@@ -50,7 +53,7 @@ test.each([['plan'], ['apply', '--yes'], ['status'], ['dlq', 'list'], ['consumer
 )
 
 test.each([
-  [['satus'], "ops: unknown command 'satus' (Did you mean status?); expected one of: status, plan, "],
+  [['satus'], "ops: unknown command 'satus' (Did you mean status?); expected one of: status, tail, "],
   [['plan', '--jsn'], "ops plan: unknown option '--jsn' (Did you mean --json?)"],
   [['consumers', 'prnue'], "ops consumers: unknown command 'prnue' (Did you mean prune?)"],
 ])('%j: the error names the nearest', async (args, said) => {

@@ -64,7 +64,7 @@ describe('docker-compose.yml', () => {
     expect(onNetwork('database')).toEqual(['log-consumer', 'postgres'])
     expect(onNetwork('dashboards')).toEqual(['prometheus', 'grafana'])
     expect(onNetwork('observability').toSorted()).toEqual(
-      ['alarm-consumer', 'log-consumer', 'prometheus', 'producer'].toSorted(),
+      ['alarm-consumer', 'console', 'log-consumer', 'prometheus', 'producer'].toSorted(),
     )
     for (const name of ['prometheus', 'grafana']) expect(services[name]?.profiles).toEqual(['observability'])
     // One without would be on the network that all of those share.

@@ -15,10 +15,10 @@ const PER_SECOND = 50
 export async function startFastEvents(consoleUrl: string): Promise<FastEvents> {
   let sent = 0
   const server = createServer((request, response) => {
-    const { host } = new URL(consoleUrl)
     const upstream = httpRequest(
       `${consoleUrl}${request.url === '/api/events' ? '/api/overview' : request.url}`,
-      { method: request.method ?? 'GET', headers: { ...request.headers, host } },
+      // With the browser's own host, beside which the console looks at the origin.
+      { method: request.method ?? 'GET', headers: request.headers },
       (answer) => {
         if (request.url !== '/api/events') {
           response.writeHead(answer.statusCode ?? 502, answer.headers)

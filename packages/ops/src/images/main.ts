@@ -108,7 +108,11 @@ function productionSettings(): Readonly<Record<string, string>> {
   const secret = (): string => `p${randomBytes(24).toString('hex')}`
   const users = ['PRODUCER', 'ALARM_CONSUMER', 'LOG_CONSUMER', 'CONSOLE', 'ADMIN', 'MIGRATOR', 'SYS']
   const passwords = users.map((user) => [`NATS_${user}_PASSWORD`, secret()])
-  return { ...(Object.fromEntries(passwords) as Record<string, string>), LOG_API_TOKENS: secret(), CONSOLE_TOKENS: `images:viewer:${secret()}` }
+  return {
+    ...(Object.fromEntries(passwords) as Record<string, string>),
+    LOG_API_TOKENS: secret(),
+    CONSOLE_TOKENS: `images:viewer:${secret()}`,
+  }
 }
 
 /** A file of the moment that the containers' users may read. */
