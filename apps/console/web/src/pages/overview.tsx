@@ -94,9 +94,14 @@ export function Problems({ problems }: { readonly problems: readonly CurrentProb
 
 function ProblemText({ problem: { kind, params, text } }: { readonly problem: CurrentProblem }) {
   const t = useT()
+  const format = useFormat()
   const key = `problem.${kind}`
   if (!isKey(key)) return <>{text}</>
-  const said = t(key, params)
+  const figures = Object.entries(params).map(([name, value]) => [
+    name,
+    typeof value === 'number' ? format.count(value) : value,
+  ])
+  const said = t(key, Object.fromEntries(figures))
   // Something that this page does not know of is missing: better the server's own words.
   return <>{/\{\w+\}/.test(said) ? text : said}</>
 }

@@ -12,7 +12,13 @@ export function createFormat(locale: string) {
   const withUnit = (value: number, unit: string): string => {
     let format = units.get(unit)
     if (!format) {
-      format = new Intl.NumberFormat(locale, { style: 'unit', unit, unitDisplay: 'short', maximumFractionDigits: 1 })
+      format = new Intl.NumberFormat(locale, {
+        style: 'unit',
+        unit,
+        // Its short form is “412 byte”.
+        unitDisplay: unit === 'byte' ? 'long' : 'short',
+        maximumFractionDigits: 1,
+      })
       units.set(unit, format)
     }
     return format.format(value)

@@ -52,7 +52,7 @@ export function Plot({ label, summary, atMs, lines }: PlotProps) {
         cursor: { drag: { x: true, y: false } },
         scales: { left: { range: fromZero }, right: { range: fromZero } },
         axes: [
-          { ...axis, values: (_, splits) => splits.map((second) => time.format(second * 1_000)) },
+          { ...axis, size: 34, values: (_, splits) => splits.map((second) => time.format(second * 1_000)) },
           { ...axis, scale: 'left', size: 64, values: (_, splits) => splits.map((value) => left(value)) },
           ...(lines.some((line) => line.axis === 'right') ? [rightAxis] : []),
         ],

@@ -1,6 +1,9 @@
 import { useSyncExternalStore } from 'preact/compat'
 import { useFormat } from './format.ts'
 
+/** A difference of clocks that is not shown as the future. */
+const AHEAD_MS = 2_000
+
 const listeners = new Set<() => void>()
 let now = Date.now()
 let timer: ReturnType<typeof setInterval> | undefined
@@ -25,9 +28,12 @@ export function When({ atMs }: { readonly atMs: number | null }) {
   const format = useFormat()
   const nowMs = useSyncExternalStore(subscribe, () => now)
   if (atMs === null || atMs <= 0) return <span class="soft">–</span>
+  // Between ticks something may be newer than the clock; another machine's clock may be a little ahead.
+  const latest = Math.max(nowMs, Date.now())
+  const isAhead = atMs > latest && atMs < latest + AHEAD_MS
   return (
     <time dateTime={new Date(atMs).toISOString()} title={format.at(atMs)}>
-      {format.ago(Math.min(atMs, Math.max(nowMs, Date.now())), Math.max(nowMs, Date.now()))}
+      {format.ago(isAhead ? latest : atMs, latest)}
     </time>
   )
 }
