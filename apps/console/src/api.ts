@@ -44,7 +44,6 @@ export interface Me {
 
 /** `POST /api/session`: 200 with {@link Me} and a session cookie, or 401. `DELETE /api/session`: 204. */
 export const loginInput = z.object({ token: z.string().min(1).max(1_024) })
-export type LoginInput = z.input<typeof loginInput>
 
 // ----------------------------------------------------------------------------------------------------- overview
 
@@ -157,13 +156,9 @@ export interface CurrentProblem {
  * - `overview`: an {@link Overview}, at the start and after a gap.
  * - `change`: an {@link OverviewChange}, at most 50 a second; several changes in between are one.
  * - A comment every 10 s. `Last-Event-ID` is understood: nothing is sent that the page has already.
+ *
+ * A change is the members that changed, each whole.
  */
-export interface ConsoleEvents {
-  readonly overview: Overview
-  readonly change: OverviewChange
-}
-
-/** The members that changed, each whole. */
 export type OverviewChange = Partial<Overview>
 
 // ----------------------------------------------------------------------------------------------------- channels
@@ -233,7 +228,6 @@ export interface Issue {
 
 /** `POST /api/channels/{name}/messages`: 202 with {@link Published}; 400 with `errors` at their paths. */
 export const publishInput = z.object({ message: z.unknown(), id: z.string().min(1).max(128).optional() })
-export type PublishInput = z.input<typeof publishInput>
 export interface Published {
   readonly id: string
   readonly stream: string
@@ -388,10 +382,8 @@ export const redriveInput = z.object({
   ratePerSecond: z.number().min(0.1).max(1_000).default(10),
   maxRedrives: z.number().int().min(1).max(100).default(3),
 })
-export type RedriveInput = z.input<typeof redriveInput>
 /** `POST /api/dead-letters/discard`: 202 with a {@link Job}. Without any filter it is refused unless `all` is true. */
 export const discardInput = z.object({ ...selection, all: z.boolean().default(false) })
-export type DiscardInput = z.input<typeof discardInput>
 
 /** `GET /api/jobs/{id}?after=<outcomes that are known>`: what became of it so far. `DELETE` stops it: 204. */
 export interface Job {

@@ -82,7 +82,6 @@ function operateAttempts(stream: string): readonly Attempt[] {
   return publishes([
     `$JS.API.CONSUMER.LIST.${stream}`,
     `$JS.API.CONSUMER.LIST.${stream}_REDRIVE`,
-    `$JS.API.CONSUMER.INFO.${stream}_REDRIVE.any-app_any-channel_redrive`,
     ...[`${stream}_DLQ`, `${stream}_DLQ_SHARES`].flatMap((letters) => [
       `$JS.API.STREAM.MSG.GET.${letters}`,
       `$JS.API.STREAM.MSG.DELETE.${letters}`,
@@ -91,13 +90,9 @@ function operateAttempts(stream: string): readonly Attempt[] {
   ])
 }
 
-/** What an app through which people operate the bus may do with whichever consumer there is. */
+/** What an app through which people operate the bus may send to whichever consumer there is. */
 function isOperating({ operatesBus }: App, attempt: Attempt): boolean {
-  return (
-    operatesBus &&
-    'publish' in attempt &&
-    /^redrive\.[^.]+\..|^\$JS\.API\.CONSUMER\.INFO\.[^.]+_REDRIVE\.[^.]+$/.test(attempt.publish)
-  )
+  return operatesBus && 'publish' in attempt && /^redrive\.[^.]+\../.test(attempt.publish)
 }
 
 /** What would show the bodies of dead letters, or end the watch: whoever makes the streams makes the cursor. */

@@ -11,7 +11,6 @@ export function operateSubjects({ name }: Pick<Stream, 'name'>): readonly string
   return [
     `$JS.API.CONSUMER.LIST.${name}`,
     `$JS.API.CONSUMER.LIST.${redrive}`,
-    `$JS.API.CONSUMER.INFO.${redrive}.*`,
     ...[deadLetterStreamName(name), deadLetterSharesStreamName(name)].flatMap((letters) => [
       `$JS.API.STREAM.MSG.GET.${letters}`,
       `$JS.API.STREAM.MSG.DELETE.${letters}`,
