@@ -129,8 +129,11 @@ test('live numbers move while messages flow, without a reload', async () => {
   try {
     await operator.evaluate(async () => {
       const textOf = (name: string) =>
-        [...document.querySelectorAll('.figures > div')].find((figure) => figure.textContent?.includes(name))?.textContent
-      const channel = [...document.querySelectorAll('.node.channel')].find((node) => node.textContent?.includes('to-log'))
+        [...document.querySelectorAll('.figures > div')].find((figure) => figure.textContent?.includes(name))
+          ?.textContent
+      const channel = [...document.querySelectorAll('.node.channel')].find((node) =>
+        node.textContent?.includes('to-log'),
+      )
       const seen = [new Set<unknown>(), new Set<unknown>(), new Set<unknown>()] as const
       while (seen.some(({ size }) => size < 4)) {
         await new Promise(requestAnimationFrame)
@@ -165,7 +168,7 @@ test('fifty changes a second are shown frame by frame', async () => {
     observer.observe({ entryTypes: ['longtask'] })
     const label = document.querySelector('.node.channel .small')
     const endsAt = performance.now() + 2_000
-    for (let last = performance.now(); last < endsAt; ) {
+    for (let last = performance.now(); last < endsAt;) {
       const now = await new Promise<number>((resolve) => requestAnimationFrame(resolve))
       gaps.push(now - last)
       last = now
@@ -191,7 +194,10 @@ test('a dead letter is found, its HTML stays text, it is tried dry, redriven to 
   const producer = await stack.as('producer')
   await producer.client.request('alarm.to.bot', `<script>window.hit=1</script>`)
   await operator.getByRole('link', { name: 'Read, redrive or discard' }).first().waitFor()
-  await operator.locator('nav').getByRole('link', { name: /Dead letters/ }).click()
+  await operator
+    .locator('nav')
+    .getByRole('link', { name: /Dead letters/ })
+    .click()
   await operator.getByRole('heading', { name: 'Dead letters', level: 1 }).waitFor()
   await operator.getByRole('cell', { name: 'invalid message' }).first().waitFor()
   await operator.getByLabel('Consumer').selectOption(CONSUMER)
@@ -228,7 +234,10 @@ test('a dead letter is found, its HTML stays text, it is tried dry, redriven to 
 test('discarding asks twice, and the letter is gone', async () => {
   await publisher.publish(alarmToBot, { message: 'to discard' })
   await operator.goto(`/dead-letters?consumer=${CONSUMER}&reason=handler_gave_up`)
-  await operator.getByRole('checkbox', { name: /Select dead letter/ }).first().check()
+  await operator
+    .getByRole('checkbox', { name: /Select dead letter/ })
+    .first()
+    .check()
   await operator.getByRole('button', { name: 'Discard 1 selected…' }).click()
   const dialog = operator.getByRole('dialog')
   const confirm = dialog.getByRole('button', { name: 'Discard 1' })
@@ -294,7 +303,9 @@ test('no page has a finding of axe, in either theme, or is wider than a window o
 
 /** The first one is redriven by now. */
 async function newestLetter(page: Page): Promise<string> {
-  const letters = await page.evaluate(async () => (await (await fetch('/api/dead-letters')).json()) as { letters: { seq: number }[] })
+  const letters = await page.evaluate(
+    async () => (await (await fetch('/api/dead-letters')).json()) as { letters: { seq: number }[] },
+  )
   return `/dead-letters/${STREAM}/${letters.letters.at(-1)?.seq ?? 0}`
 }
 

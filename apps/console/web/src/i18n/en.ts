@@ -82,7 +82,8 @@ export const en = {
   'problem.broker_away': 'The broker does not answer. {detail}',
   'problem.stream_missing': 'Stream {stream} is not on the broker.',
   'problem.stream_differs': 'Stream {stream} differs from its declaration.',
-  'problem.stream_nearly_full': 'Stream {stream} is {percent} % full. When it is full, the oldest messages are removed.',
+  'problem.stream_nearly_full':
+    'Stream {stream} is {percent} % full. When it is full, the oldest messages are removed.',
   'problem.consumer_missing': '{app} has no consumer for {channel}.',
   'problem.consumer_paused': '{consumer} is paused. Messages waiting: {lag}.',
   'problem.consumer_not_running': 'No instance of {app} reads {consumer}. Messages waiting: {lag}.',

@@ -276,7 +276,8 @@ export const ko: Readonly<Record<Key, string>> = {
   'why.refused': '브로커가 거부함',
 
   'message.title': '메시지',
-  'message.lead': '메시지 하나를 추적합니다. 언제 발행되었고, 누가 처리했고, 어디로 알렸고, 어디에 저장되었는지 보여줍니다.',
+  'message.lead':
+    '메시지 하나를 추적합니다. 언제 발행되었고, 누가 처리했고, 어디로 알렸고, 어디에 저장되었는지 보여줍니다.',
   'message.search': '메시지',
   'message.placeholder': 'ID, 요청 ID 또는 STREAM:시퀀스',
   'message.by': '검색 기준',

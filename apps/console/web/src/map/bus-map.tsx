@@ -93,7 +93,8 @@ function Drawing({ overview, width }: { readonly overview: Overview; readonly wi
               <Link href={`/channels/${one.channel.name}`} class="node channel" style={place(channels, one)}>
                 <strong>{one.channel.name}</strong>
                 <span class="small soft">
-                  <Health level={one.channel.health} bare /> {t('map.stored', { count: format.count(one.channel.messages) })}
+                  <Health level={one.channel.health} bare />{' '}
+                  {t('map.stored', { count: format.count(one.channel.messages) })}
                 </span>
               </Link>
             </li>

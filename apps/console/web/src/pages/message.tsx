@@ -116,7 +116,10 @@ function Match({ match }: { readonly match: MessageDetail }) {
           <Step done={match.log.answer === 'known'} title={t('step.log')}>
             {match.log.answer === 'known' ? <When atMs={match.log.storedAtMs} /> : noAnswer(t, match.log)}
           </Step>
-          <Step done={match.delivery.answer === 'known' && match.delivery.state === 'delivered'} title={t('step.alert')}>
+          <Step
+            done={match.delivery.answer === 'known' && match.delivery.state === 'delivered'}
+            title={t('step.alert')}
+          >
             <Delivery delivery={match.delivery} />
           </Step>
           {match.deadLetters.map((letter) => (
@@ -129,7 +132,12 @@ function Match({ match }: { readonly match: MessageDetail }) {
         <div class="stack">
           <Pairs
             rows={[
-              [t('channel.kind'), <Link key="channel" href={`/channels/${match.channel}`}>{match.channel}</Link>],
+              [
+                t('channel.kind'),
+                <Link key="channel" href={`/channels/${match.channel}`}>
+                  {match.channel}
+                </Link>,
+              ],
               [t('message.id'), match.id ?? t('none')],
               [t('message.requestId'), match.requestId ?? t('none')],
             ]}
