@@ -110,7 +110,9 @@ async function foldersOfLibraries(folder: string): Promise<readonly string[]> {
 }
 
 function ownEnvironment(): Record<string, string> {
-  return Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined))
+  return Object.fromEntries(
+    Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  )
 }
 
 function run(command: string, args: readonly string[]): Promise<void> {
@@ -121,7 +123,9 @@ function run(command: string, args: readonly string[]): Promise<void> {
     child.stdout.on('data', keep)
     child.stderr.on('data', keep)
     child.on('error', (cause) =>
-      reject(new Error(`no browser was found, and ${command} cannot fetch one: set CHROMIUM_BIN to a Chromium`, { cause })),
+      reject(
+        new Error(`no browser was found, and ${command} cannot fetch one: set CHROMIUM_BIN to a Chromium`, { cause }),
+      ),
     )
     child.on('close', (code) => {
       if (code === 0) resolve()

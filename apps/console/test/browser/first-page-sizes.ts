@@ -14,7 +14,10 @@ export function firstPageSizes(): {
   if (!existsSync(index)) throw new Error('the page is not built; run: npx --yes pnpm@12 --filter console run web')
   const html = readFileSync(index, 'utf8')
   const loaded = [...html.matchAll(/(?:src|href)="\/([^"]+)"/g)].map(([, file = '']) => file)
-  const sizes = ['index.html', ...loaded].map((file) => ({ file, bytes: gzipSync(readFileSync(join(built, file))).length }))
+  const sizes = ['index.html', ...loaded].map((file) => ({
+    file,
+    bytes: gzipSync(readFileSync(join(built, file))).length,
+  }))
   return {
     files: sizes.map(({ file, bytes }) => `${file} ${bytes}`),
     compressedBytes: sizes.reduce((sum, { bytes }) => sum + bytes, 0),

@@ -85,7 +85,10 @@ export function useMessage(id: string, by: string) {
   return useQuery({
     queryKey: ['message', id, by],
     queryFn: ({ signal }) =>
-      get<MessageFound>(`/api/messages/${encodeURIComponent(id)}${query({ by: by === 'any' ? undefined : by })}`, signal),
+      get<MessageFound>(
+        `/api/messages/${encodeURIComponent(id)}${query({ by: by === 'any' ? undefined : by })}`,
+        signal,
+      ),
     enabled: id !== '',
     refetchInterval: REFRESH_MS,
   })

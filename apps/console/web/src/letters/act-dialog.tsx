@@ -61,11 +61,7 @@ export function ActDialog({ action, filter, seqs, onClose }: ActDialogProps) {
         {!confirmed && !view.error && !isOver(view) && <Waiting />}
         {!confirmed && isOver(view) && !view.error && (
           <>
-            <p>
-              {count > 0
-                ? t(`${action}.would`, { count, consumers: consumers.join(', ') })
-                : t('act.nothing')}
-            </p>
+            <p>{count > 0 ? t(`${action}.would`, { count, consumers: consumers.join(', ') }) : t('act.nothing')}</p>
             <Outcomes outcomes={found} leftOut={view.job?.outcomesLeftOut ?? 0} dry />
             {action === 'discard' && count > 0 && (
               <label>

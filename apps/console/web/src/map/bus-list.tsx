@@ -35,7 +35,8 @@ export function BusList({ overview: { channels, publishes, handles } }: { readon
                       </span>
                     </div>
                     <p class="small soft">
-                      {t('rate', { rate: format.rate(handle.handledPerSecond) })} · {t('lag', { count: format.count(handle.lag) })}
+                      {t('rate', { rate: format.rate(handle.handledPerSecond) })} ·{' '}
+                      {t('lag', { count: format.count(handle.lag) })}
                       {handle.deadLetters > 0 && ` · ${t('map.dead', { count: format.count(handle.deadLetters) })}`}
                     </p>
                   </li>

@@ -24,7 +24,7 @@ export function BusMap({ overview }: { readonly overview: Overview }) {
     return () => resized.disconnect()
   }, [])
   return (
-    <div ref={room}>
+    <div ref={room} class={overview.connection.state === 'connected' ? undefined : 'stale'}>
       {width >= NARROWEST_PX && <Drawing overview={overview} width={width} />}
       {width > 0 && width < NARROWEST_PX && <BusList overview={overview} />}
     </div>
@@ -93,7 +93,8 @@ function Drawing({ overview, width }: { readonly overview: Overview; readonly wi
               <Link href={`/channels/${one.channel.name}`} class="node channel" style={place(channels, one)}>
                 <strong>{one.channel.name}</strong>
                 <span class="small soft">
-                  <Health level={one.channel.health} bare /> {t('map.stored', { count: format.count(one.channel.messages) })}
+                  <Health level={one.channel.health} bare />{' '}
+                  {t('map.stored', { count: format.count(one.channel.messages) })}
                 </span>
               </Link>
             </li>

@@ -10,7 +10,12 @@ export interface Layout {
   readonly publishers: readonly (Place & { readonly app: AppNode })[]
   readonly channels: readonly (Place & { readonly channel: ChannelNode })[]
   readonly consumers: readonly (Place & { readonly handle: HandleArrow })[]
-  readonly published: readonly { readonly from: Place; readonly to: Place; readonly channel: ChannelNode; readonly app: string }[]
+  readonly published: readonly {
+    readonly from: Place
+    readonly to: Place
+    readonly channel: ChannelNode
+    readonly app: string
+  }[]
   readonly handled: readonly { readonly from: Place; readonly to: Place; readonly handle: HandleArrow }[]
 }
 

@@ -53,7 +53,12 @@ function Seen({ channel }: { readonly channel: ChannelDetail }) {
               [t('channel.version'), String(channel.version)],
               [t('channel.compatibility'), t(`compatibility.${channel.compatibility}`)],
               [t('channel.subject'), <code key="subject">{channel.subject}</code>],
-              [t('channel.stream'), <Link key="stream" href="/streams">{channel.stream}</Link>],
+              [
+                t('channel.stream'),
+                <Link key="stream" href="/streams">
+                  {channel.stream}
+                </Link>,
+              ],
               [t('channel.publishers'), channel.publishers.join(', ') || t('none')],
               [t('channel.readers'), [...channel.readers, ...channel.hearers].join(', ') || t('none')],
             ]}
@@ -65,9 +70,7 @@ function Seen({ channel }: { readonly channel: ChannelDetail }) {
               label={t('channel.publishedLastHour')}
               summary={t('rate', { rate: format.rate(channel.publishedPerSecond) })}
               atMs={history.atMs}
-              lines={[
-                { label: t('channel.rate'), values: history.publishedPerSecond, ink: 1, format: format.rate },
-              ]}
+              lines={[{ label: t('channel.rate'), values: history.publishedPerSecond, ink: 1, format: format.rate }]}
             />
           ) : (
             <Empty title={t('plot.empty')}>{t('plot.emptyHint')}</Empty>

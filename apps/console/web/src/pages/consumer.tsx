@@ -84,8 +84,18 @@ function Seen({ detail }: { readonly detail: ConsumerDetail }) {
           <Pairs
             rows={[
               [t('consumer.app'), detail.app],
-              [t('channel.kind'), <Link key="channel" href={`/channels/${detail.channel}`}>{detail.channel}</Link>],
-              [t('channel.stream'), <Link key="stream" href="/streams">{detail.stream}</Link>],
+              [
+                t('channel.kind'),
+                <Link key="channel" href={`/channels/${detail.channel}`}>
+                  {detail.channel}
+                </Link>,
+              ],
+              [
+                t('channel.stream'),
+                <Link key="stream" href="/streams">
+                  {detail.stream}
+                </Link>,
+              ],
               [t('consumer.oldestUnread'), <When key="oldest" atMs={detail.oldestUnreadMs} />],
               [t('consumer.lastDelivered'), <When key="last" atMs={detail.lastDeliveredMs} />],
               [t('consumer.deliveredSeq'), format.count(detail.deliveredSeq)],
@@ -98,7 +108,9 @@ function Seen({ detail }: { readonly detail: ConsumerDetail }) {
         <Card
           title={t('consumer.configuration')}
           flush
-          aside={detail.configuration.some(({ differs }) => differs) ? t('consumer.someDiffer') : t('consumer.asDeclared')}
+          aside={
+            detail.configuration.some(({ differs }) => differs) ? t('consumer.someDiffer') : t('consumer.asDeclared')
+          }
         >
           <Table
             caption={t('consumer.configuration')}

@@ -62,7 +62,12 @@ function Seen({ letter, reveal, onReveal }: SeenProps) {
                   {letter.consumer}
                 </Link>,
               ],
-              [t('channel.kind'), <Link key="channel" href={`/channels/${letter.channel}`}>{letter.channel}</Link>],
+              [
+                t('channel.kind'),
+                <Link key="channel" href={`/channels/${letter.channel}`}>
+                  {letter.channel}
+                </Link>,
+              ],
               [t('letter.stored'), <When key="stored" atMs={letter.storedAtMs} />],
               [t('letter.deliveries'), format.count(letter.deliveries)],
               [t('letter.redrives'), format.count(letter.redrives)],

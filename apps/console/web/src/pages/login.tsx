@@ -15,7 +15,9 @@ export function Login() {
     onSuccess: (me) => queries.setQueryData(['me'], me),
   })
   const wrong =
-    enter.error instanceof ApiError && enter.error.status === 401 ? t('login.wrong') : (enter.error?.message ?? undefined)
+    enter.error instanceof ApiError && enter.error.status === 401
+      ? t('login.wrong')
+      : (enter.error?.message ?? undefined)
   return (
     <main class="login" id="main">
       <div class="stack">

@@ -4,7 +4,7 @@ import { useEffect, useState } from 'preact/hooks'
 import { Link, useLocation, useSearch } from 'wouter-preact'
 import { query } from '../api/client.ts'
 import { useMessage } from '../api/queries.ts'
-import { type Translate, useT } from '../i18n/translate.tsx'
+import { isKey, type Translate, useT } from '../i18n/translate.tsx'
 import { useFormat } from '../ui/format.ts'
 import { Health } from '../ui/health.tsx'
 import { prettyJson } from '../ui/json-text.ts'
@@ -116,7 +116,10 @@ function Match({ match }: { readonly match: MessageDetail }) {
           <Step done={match.log.answer === 'known'} title={t('step.log')}>
             {match.log.answer === 'known' ? <When atMs={match.log.storedAtMs} /> : noAnswer(t, match.log)}
           </Step>
-          <Step done={match.delivery.answer === 'known' && match.delivery.state === 'delivered'} title={t('step.alert')}>
+          <Step
+            done={match.delivery.answer === 'known' && match.delivery.state === 'delivered'}
+            title={t('step.alert')}
+          >
             <Delivery delivery={match.delivery} />
           </Step>
           {match.deadLetters.map((letter) => (
@@ -129,7 +132,12 @@ function Match({ match }: { readonly match: MessageDetail }) {
         <div class="stack">
           <Pairs
             rows={[
-              [t('channel.kind'), <Link key="channel" href={`/channels/${match.channel}`}>{match.channel}</Link>],
+              [
+                t('channel.kind'),
+                <Link key="channel" href={`/channels/${match.channel}`}>
+                  {match.channel}
+                </Link>,
+              ],
               [t('message.id'), match.id ?? t('none')],
               [t('message.requestId'), match.requestId ?? t('none')],
             ]}
@@ -188,5 +196,7 @@ function Delivery({ delivery }: { readonly delivery: MessageDetail['delivery'] }
 type NoAnswer = Exclude<MessageDetail['log'], { answer: 'known' }>
 
 function noAnswer(t: Translate, answer: NoAnswer): string {
-  return answer.answer === 'no-answer' ? `${t('answer.no-answer')} ${answer.why}` : t(`answer.${answer.answer}`)
+  if (answer.answer !== 'no-answer') return t(`answer.${answer.answer}`)
+  const why = `unanswered.${answer.why}`
+  return isKey(why) ? t(why) : `${t('answer.no-answer')} ${answer.why}`
 }

@@ -32,7 +32,14 @@ function Seen({ overview }: { readonly overview: Data }) {
       >
         <Problems problems={overview.problems} />
       </Card>
-      <Card title={t('overview.map')} aside={<>{t('overview.lookedAt')} <When atMs={overview.lookedAtMs} /></>}>
+      <Card
+        title={t('overview.map')}
+        aside={
+          <>
+            {t('overview.lookedAt')} <When atMs={overview.lookedAtMs} />
+          </>
+        }
+      >
         {overview.channels.length === 0 ? (
           <Empty title={t('overview.noChannels')}>{t('overview.noChannelsHint')}</Empty>
         ) : (
@@ -67,7 +74,9 @@ function Totals({ overview }: { readonly overview: Data }) {
         },
         {
           label: t('overview.deadLetters'),
-          value: <Link href="/dead-letters">{format.count(sum(overview.handles, ({ deadLetters }) => deadLetters))}</Link>,
+          value: (
+            <Link href="/dead-letters">{format.count(sum(overview.handles, ({ deadLetters }) => deadLetters))}</Link>
+          ),
         },
       ]}
     />

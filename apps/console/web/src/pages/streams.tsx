@@ -46,7 +46,9 @@ function Seen({ streams }: { readonly streams: readonly StreamDetail[] }) {
                 <>
                   {name}
                   <div class="small soft">
-                    {kind === 'channels' ? channels.join(', ') || t('streams.kind.channels') : t(`streams.kind.${kind}`)}
+                    {kind === 'channels'
+                      ? channels.join(', ') || t('streams.kind.channels')
+                      : t(`streams.kind.${kind}`)}
                   </div>
                 </>
               ),

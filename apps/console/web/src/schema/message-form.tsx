@@ -14,7 +14,9 @@ export function MessageForm({ channel }: { readonly channel: ChannelDetail }) {
   const [texts, setTexts] = useState<Texts>(() => startOf(fields, channel.example))
   const send = useMutation({
     mutationFn: () =>
-      post<Published>(`/api/channels/${encodeURIComponent(channel.name)}/messages`, { message: messageOf(fields, texts) }),
+      post<Published>(`/api/channels/${encodeURIComponent(channel.name)}/messages`, {
+        message: messageOf(fields, texts),
+      }),
   })
   const problem = send.error instanceof ApiError ? send.error.problem : undefined
   const wrongAt = (pointer: string) => problem?.errors?.find(({ path }) => atField(path, pointer))?.message
