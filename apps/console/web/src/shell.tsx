@@ -129,8 +129,8 @@ function Banner() {
     return (
       <div class="banner" role="status">
         <p>
-          <strong>{t('broker.away')}</strong> {t('broker.awaySince')} <When atMs={overview.connection.sinceMs} />.{' '}
-          {t('broker.awayHint')} {overview.connection.detail && <span class="soft">{overview.connection.detail}</span>}
+          <strong>{t('broker.away')}</strong> {t('broker.awaySince')} <When atMs={overview.lookedAtMs} />.{' '}
+          {t('broker.awayHint')}
         </p>
       </div>
     )

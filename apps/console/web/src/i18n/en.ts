@@ -42,8 +42,8 @@ export const en = {
   'link.lost': 'Connection to the console lost.',
   'link.lostHint': 'Figures are from before. It reconnects by itself.',
   'broker.away': 'The broker does not answer.',
-  'broker.awaySince': 'Away since',
-  'broker.awayHint': 'Figures are from before that. The console reconnects by itself.',
+  'broker.awaySince': 'Last seen',
+  'broker.awayHint': 'Figures are from then. The console reconnects by itself.',
 
   'health.ok': 'healthy',
   'health.warning': 'warning',
@@ -79,7 +79,7 @@ export const en = {
   'map.from': 'from {apps}',
   'map.fromNone': 'no publisher',
 
-  'problem.broker_away': 'The broker does not answer. {detail}',
+  'problem.broker_away': 'The broker does not answer.',
   'problem.stream_missing': 'Stream {stream} is not on the broker.',
   'problem.stream_differs': 'Stream {stream} differs from its declaration.',
   'problem.stream_nearly_full':
@@ -305,6 +305,8 @@ export const en = {
   'answer.unknown': 'not seen by it',
   'answer.none': 'not for this channel',
   'answer.no-answer': 'No answer.',
+  'unanswered.no_responder': 'No instance of the app runs.',
+  'unanswered.timeout': 'The app did not answer in time.',
   'delivery.running': 'being delivered',
   'delivery.delivered': 'delivered',
   'delivery.retrying': 'waiting for a retry',

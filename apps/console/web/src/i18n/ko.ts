@@ -43,8 +43,8 @@ export const ko: Readonly<Record<Key, string>> = {
   'link.lost': '콘솔과의 연결이 끊겼습니다.',
   'link.lostHint': '표시된 수치는 이전 값입니다. 자동으로 다시 연결합니다.',
   'broker.away': '브로커가 응답하지 않습니다.',
-  'broker.awaySince': '응답 없음:',
-  'broker.awayHint': '표시된 수치는 그 이전 값입니다. 콘솔은 자동으로 다시 연결합니다.',
+  'broker.awaySince': '마지막 응답:',
+  'broker.awayHint': '표시된 수치는 그때의 값입니다. 콘솔은 자동으로 다시 연결합니다.',
 
   'health.ok': '정상',
   'health.warning': '경고',
@@ -80,7 +80,7 @@ export const ko: Readonly<Record<Key, string>> = {
   'map.from': '발행: {apps}',
   'map.fromNone': '발행하는 앱 없음',
 
-  'problem.broker_away': '브로커가 응답하지 않습니다. {detail}',
+  'problem.broker_away': '브로커가 응답하지 않습니다.',
   'problem.stream_missing': '스트림 {stream}이(가) 브로커에 없습니다.',
   'problem.stream_differs': '스트림 {stream}의 설정이 선언과 다릅니다.',
   'problem.stream_nearly_full': '스트림 {stream}이(가) {percent}% 찼습니다. 가득 차면 오래된 메시지부터 삭제됩니다.',
@@ -305,6 +305,8 @@ export const ko: Readonly<Record<Key, string>> = {
   'answer.unknown': '받은 적 없음',
   'answer.none': '이 채널은 대상이 아님',
   'answer.no-answer': '응답이 없습니다.',
+  'unanswered.no_responder': '실행 중인 앱 인스턴스가 없습니다.',
+  'unanswered.timeout': '앱이 제한 시간 안에 응답하지 않았습니다.',
   'delivery.running': '전송 중',
   'delivery.delivered': '전송됨',
   'delivery.retrying': '재시도 대기 중',

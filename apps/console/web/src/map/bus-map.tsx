@@ -24,7 +24,7 @@ export function BusMap({ overview }: { readonly overview: Overview }) {
     return () => resized.disconnect()
   }, [])
   return (
-    <div ref={room}>
+    <div ref={room} class={overview.connection.state === 'connected' ? undefined : 'stale'}>
       {width >= NARROWEST_PX && <Drawing overview={overview} width={width} />}
       {width > 0 && width < NARROWEST_PX && <BusList overview={overview} />}
     </div>

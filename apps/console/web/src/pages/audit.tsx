@@ -47,7 +47,7 @@ export function Audit() {
                     ),
                   },
                   { label: t('audit.action'), cell: ({ action }) => t(`audit.action.${action}`) },
-                  { label: t('audit.target'), cell: ({ target }) => target || '–' },
+                  { label: t('audit.target'), cell: ({ target }) => <span class="breaks">{target || '–'}</span> },
                   {
                     label: t('audit.outcome'),
                     cell: ({ outcome, detail }) => (
@@ -57,7 +57,7 @@ export function Audit() {
                       </>
                     ),
                   },
-                  { label: t('audit.from'), cell: ({ from }) => <code>{from}</code> },
+                  { label: t('audit.from'), cell: ({ from }) => <span class="nowrap">{from}</span> },
                 ]}
               />
               {audit.hasNextPage && (

@@ -4,7 +4,7 @@ import { useEffect, useState } from 'preact/hooks'
 import { Link, useLocation, useSearch } from 'wouter-preact'
 import { query } from '../api/client.ts'
 import { useMessage } from '../api/queries.ts'
-import { type Translate, useT } from '../i18n/translate.tsx'
+import { isKey, type Translate, useT } from '../i18n/translate.tsx'
 import { useFormat } from '../ui/format.ts'
 import { Health } from '../ui/health.tsx'
 import { prettyJson } from '../ui/json-text.ts'
@@ -196,5 +196,7 @@ function Delivery({ delivery }: { readonly delivery: MessageDetail['delivery'] }
 type NoAnswer = Exclude<MessageDetail['log'], { answer: 'known' }>
 
 function noAnswer(t: Translate, answer: NoAnswer): string {
-  return answer.answer === 'no-answer' ? `${t('answer.no-answer')} ${answer.why}` : t(`answer.${answer.answer}`)
+  if (answer.answer !== 'no-answer') return t(`answer.${answer.answer}`)
+  const why = `unanswered.${answer.why}`
+  return isKey(why) ? t(why) : `${t('answer.no-answer')} ${answer.why}`
 }

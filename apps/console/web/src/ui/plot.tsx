@@ -42,8 +42,13 @@ export function Plot({ label, summary, atMs, lines }: PlotProps) {
       grid: { show: false },
       values: (_, splits) => splits.map((value) => right(value)),
     }
-    const time = new Intl.DateTimeFormat(locale, { timeStyle: 'short' })
-    const exact = new Intl.DateTimeFormat(locale, { timeStyle: 'medium' })
+    const time = new Intl.DateTimeFormat(locale, { timeStyle: 'short', hourCycle: 'h23' })
+    const exact = new Intl.DateTimeFormat(locale, { timeStyle: 'medium', hourCycle: 'h23' })
+    // Minutes alone would say the same of neighbours.
+    const times = (splits: number[]) => {
+      const isFine = (splits[1] ?? 0) - (splits[0] ?? 0) < 60
+      return splits.map((second) => (isFine ? exact : time).format(second * 1_000))
+    }
     const made = new uPlot(
       {
         width: element.clientWidth,
@@ -52,7 +57,7 @@ export function Plot({ label, summary, atMs, lines }: PlotProps) {
         cursor: { drag: { x: true, y: false } },
         scales: { left: { range: fromZero }, right: { range: fromZero } },
         axes: [
-          { ...axis, size: 34, values: (_, splits) => splits.map((second) => time.format(second * 1_000)) },
+          { ...axis, size: 34, space: 80, values: (_, splits) => times(splits) },
           { ...axis, scale: 'left', size: 64, values: (_, splits) => splits.map((value) => left(value)) },
           ...(lines.some((line) => line.axis === 'right') ? [rightAxis] : []),
         ],
