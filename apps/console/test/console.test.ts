@@ -248,7 +248,6 @@ test(
     const isAway = (change: Partial<Overview>): boolean => change.connection?.state === 'disconnected'
     expect(await events.until('change', isAway)).toMatchObject({ problems: [{ kind: 'broker_away' }] })
     expect((await viewer.get('/api/dead-letters')).status).toBe(503)
-    // Without a record nothing is done.
     await revive()
     await events.until('change', (change) => change.connection?.state === 'connected')
     events.close()

@@ -41,9 +41,10 @@ const NOT_BUILT = `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
+<meta http-equiv="refresh" content="2">
 <title>Alarm bus console</title>
 <h1>The console's page is not built</h1>
-<p>Its server runs, and answers under <a href="/api/overview">/api</a>. Build the page, then reload:</p>
+<p><code>pnpm dev</code> builds it, which takes a few seconds; this page then shows it. Otherwise build it:</p>
 <pre>npx --yes pnpm@12 --filter console run web</pre>
 </html>
 `

@@ -12,6 +12,7 @@ import { tellStory } from '../demo/story.ts'
 import { repositoryRoot } from '../dev/dev-env.ts'
 import { say } from '../dev/say.ts'
 import { imagesIn } from '../pins/image-references.ts'
+import { affectedApps } from './affected-apps.ts'
 import { buildahEngine } from './buildah.ts'
 import { dockerEngine } from './docker.ts'
 import type { AppContainer, Engine } from './engine.ts'
@@ -26,6 +27,10 @@ const imageOf = (app: string): string => `localhost/alarm-bus-${app}:local`
 async function main(): Promise<void> {
   const command = newCommand('pnpm images', SUMMARY)
     .option('--app <name>', "builds that app's image alone, and runs nothing; repeat it for each", repeatable)
+    .option(
+      '--affected',
+      'builds the images of the apps that differ from the base (TURBO_SCM_BASE, else main), and runs nothing',
+    )
     .option('--no-build', 'runs the images that exist')
   const help = readCommandLine(
     command,
@@ -33,18 +38,21 @@ async function main(): Promise<void> {
   )
   if (help !== undefined) return say(help)
   const values = command.opts()
+  if (values.affected && values.app) throw new Error('--affected and --app contradict each other')
   const engine = (await dockerEngine()) ?? (await buildahEngine())
   if (!engine) throw new Error('neither docker nor buildah runs here; install one of them')
   const known = (await readApps()).map(({ name }) => name)
   const wrong = values.app?.find((name) => !known.includes(name))
   if (wrong !== undefined) throw new Error(`unknown app ${JSON.stringify(wrong)}; expected one of: ${known.join(', ')}`)
+  const chosen = values.affected ? await affectedApps(repositoryRoot) : values.app
+  if (chosen?.length === 0) return say('No app is affected.')
   if (values.build) {
-    for (const app of values.app ?? known) {
+    for (const app of chosen ?? known) {
       say(`Building ${imageOf(app)} with ${engine.name} …`)
       await engine.build(imageOf(app), `apps/${app}/Dockerfile`)
     }
   }
-  if (!values.app) await runAll(engine)
+  if (!chosen) await runAll(engine)
 }
 
 /** Only what a deployment sets: nothing of this machine, and no defaults of development. */
