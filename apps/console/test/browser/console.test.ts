@@ -12,7 +12,7 @@ import { startFastEvents } from './fast-events.ts'
 import { firstPageSizes } from './first-page-sizes.ts'
 
 // One broker, one console and one browser for the file; the tests go on where the one before ended.
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 400_000 })
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 400_000 })
 
 const OPERATOR = 'ada-0123456789abcdef0123456789abcdef'
 const VIEWER = 'bo-0123456789abcdef0123456789abcdef'
