@@ -475,7 +475,15 @@ export interface Streams {
 }
 export interface StreamDetail {
   readonly name: string
-  readonly kind: 'channels' | 'dead_letters' | 'dead_letter_shares' | 'redrive' | 'idempotency' | 'records' | 'other'
+  readonly kind:
+    | 'channels'
+    | 'dead_letters'
+    | 'dead_letter_shares'
+    | 'redrive'
+    | 'idempotency'
+    | 'records'
+    | 'schedules'
+    | 'other'
   /** The declared stream that it stands beside, or itself. */
   readonly of: string
   readonly exists: boolean

@@ -26,7 +26,6 @@ export { pruneConsumers, type PrunedConsumer, type PruneOptions } from './consum
 export { requestSubjects, responderSubscription } from './requests/request-subjects.ts'
 export { channelSubjects, idempotencySubjects } from './publish/publisher-subjects.ts'
 export {
-  companionNames,
   deadLetterShareSubject,
   deadLetterSharesStreamName,
   deadLetterStreamName,
@@ -52,6 +51,8 @@ export { operateSubjects } from './operating/operate-subjects.ts'
 export { advisoryStreamName } from './streams/advisory-stream.ts'
 export { listenerSubject } from './core/listener-subjects.ts'
 export { readSubjects } from './reading/read-subjects.ts'
+export { dueConsumerName, dueSubject, schedulesStreamName, scheduleSubject } from './schedules/schedule-subjects.ts'
+export { schedulingSubjects } from './schedules/scheduling-permissions.ts'
 export { configHash } from './streams/config-hash.ts'
 export { INCARNATION_KEY, incarnationOf, isMigrating, MIGRATING_KEY, migrationName } from './streams/incarnation.ts'
 export { noteSubjects, onceBucketName, onceSubjects } from './streams/once-bucket.ts'

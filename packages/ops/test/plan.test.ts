@@ -36,7 +36,7 @@ afterEach(async () => {
 const CURSORS = contracts.streams.flatMap(({ name }) => [`${name}_DLQ`, `${name}_DLQ_SHARES`])
 
 /** With the consumers of three handlers, and of what is redriven to them. */
-const TO_CREATE = STREAM_NAMES.length + CURSORS.length + 6
+const TO_CREATE = STREAM_NAMES.length + CURSORS.length + 7
 
 const ops = (command: string, ...flags: string[]) => opsOf(broker, {}, command, ...flags)
 const plan = async () => JSON.parse((await ops('plan', '--json')).out) as Plan
@@ -158,7 +158,7 @@ test('apply does the plan of the file, and nothing when the broker has changed s
     applied: [
       ...STREAM_NAMES.map((stream) => ({ action: 'create', stream })),
       ...CURSORS.map((stream) => ({ action: 'create', stream, consumer: 'dead-letter-watch' })),
-      ...Array.from({ length: 6 }, () => ({ action: 'create', consumer: expect.any(String) })),
+      ...Array.from({ length: 7 }, () => ({ action: 'create', consumer: expect.any(String) })),
     ],
     notes: expect.arrayContaining([{ kind: 'unknown', stream: 'OTHER', messages: 0 }]),
   })
@@ -345,7 +345,7 @@ test('what is no plan is refused, and so is what cannot be used', async () => {
   await writeFile(file, '{"version":2}')
   expect(await ops('apply', file)).toMatchObject({
     code: 1,
-    err: expect.stringContaining('is no plan of this release'),
+    err: expect.stringContaining('is not a plan of this release'),
   })
   expect((await ops('apply', join(folder, 'none.json'))).err).toContain('ENOENT')
   expect((await ops('apply', file, file)).err).toContain('too many arguments')

@@ -15,6 +15,7 @@ const KINDS: readonly (readonly [RegExp, StreamDetail['kind']])[] = [
   [/_REDRIVE$/, 'redrive'],
   [/_IDEMPOTENCY$/, 'idempotency'],
   [/_ONCE$/, 'records'],
+  [/_SCHEDULES_/, 'schedules'],
 ]
 
 export interface BusRoutesOptions extends FindMessageOptions {

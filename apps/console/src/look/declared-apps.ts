@@ -4,17 +4,18 @@ import { type App, contracts, defineApp, type HandledChannel } from '@alarm-bus/
 /** Made by `pnpm contracts:docs`; the same place from the sources, from what was built and from its bundle. */
 const FILE = new URL('../../docs/declared-apps.json', import.meta.url)
 
-type Declared = Omit<App, 'publishes' | 'handles' | 'reads' | 'hears' | 'asks' | 'answers'> & {
-  readonly [List in 'publishes' | 'reads' | 'hears' | 'asks' | 'answers']: readonly string[]
+type Declared = Omit<App, 'publishes' | 'schedules' | 'handles' | 'reads' | 'hears' | 'asks' | 'answers'> & {
+  readonly [List in 'publishes' | 'schedules' | 'reads' | 'hears' | 'asks' | 'answers']: readonly string[]
 } & { readonly handles: readonly (Omit<HandledChannel, 'channel'> & { readonly channel: string })[] }
 
 /** What every app of the bus declares. */
 export function readDeclaredApps(): readonly App[] {
   const apps = JSON.parse(readFileSync(FILE, 'utf8')) as readonly Declared[]
-  return apps.map(({ publishes, handles, reads, hears, asks, answers, ...app }) =>
+  return apps.map(({ publishes, schedules, handles, reads, hears, asks, answers, ...app }) =>
     defineApp({
       ...app,
       publishes: publishes.map(channelOf),
+      schedules: schedules.map(channelOf),
       handles: handles.map(({ channel, ...settings }) => ({ ...settings, channel: channelOf(channel) })),
       reads: reads.map(channelOf),
       hears: hears.map(channelOf),

@@ -10,7 +10,7 @@ export const DOCUMENT_PATHS = {
   json: 'apps/producer/docs/asyncapi.json',
   yaml: 'apps/producer/docs/asyncapi.yaml',
   page: 'apps/producer/docs/events.html',
-  catalogue: 'CHANNELS.md',
+  catalogue: 'docs/channels.md',
   apps: 'apps/console/docs/declared-apps.json',
 } as const
 

@@ -1,12 +1,13 @@
 import type { Channel, Contracts } from '@alarm-bus/contracts'
+import { schedulesStreamName, scheduleSubject } from '../schedules/schedule-subjects.ts'
 import { onceStreamName, onceSubject } from './once-bucket.ts'
 import {
-  companionNames,
   deadLetterStreamName,
   deadLetterSubject,
   idempotencyStreamName,
   idempotencySubject,
   redriveStreamName,
+  withCompanions,
 } from './companion-streams.ts'
 
 /** What an app does with channels. */
@@ -23,12 +24,13 @@ export interface StreamUse {
 
 /** The names of the streams that an app looks up, in the order of the declaration. Their subjects are few. */
 export function usedStreams(contracts: Contracts, use: StreamUse): readonly string[] {
-  return contracts.streams.flatMap(({ name, channels }) => {
+  return contracts.streams.flatMap((stream) => {
+    if (use.operatesBus === true) return withCompanions(stream).map((one) => one.name)
+    const { name, channels } = stream
     const publishes = use.publishes.some((channel) => channels.includes(channel))
     const handles = use.handles.some((channel) => channels.includes(channel))
     const reads = use.reads?.some((channel) => channels.includes(channel)) === true
     const watches = use.watchesBus === true
-    if (use.operatesBus === true) return companionNames(name)
     return [
       ...(publishes || handles || reads || watches ? [name] : []),
       ...(handles || watches ? [redriveStreamName(name)] : []),
@@ -40,6 +42,8 @@ export function usedStreams(contracts: Contracts, use: StreamUse): readonly stri
 export interface ProbedUse extends StreamUse {
   /** Whether it holds ids of a caller's to one message. */
   readonly idempotency: boolean
+  /** The channels that it schedules. */
+  readonly schedules: readonly Channel[]
   /** Whether it records on the broker which messages it handled. */
   readonly onceOnly: boolean
   readonly consumerOf: (channel: Channel) => string
@@ -59,6 +63,12 @@ export function probedStreams(contracts: Contracts, use: ProbedUse): Readonly<Re
       ...(publishes && use.idempotency
         ? [[idempotencyStreamName(stream), idempotencySubject(stream, 'probe')] as const]
         : []),
+      ...use.schedules
+        .filter((channel) => channels.includes(channel))
+        .map(({ name: channel }): readonly [string, string] => [
+          schedulesStreamName(stream, channel),
+          scheduleSubject(stream, channel, 'probe', 'probe', 0),
+        ]),
       ...(consumer && use.onceOnly
         ? [[onceStreamName(stream), onceSubject({ stream, consumer, seq: 0, storedAt: new Date(0) })] as const]
         : []),
