@@ -47,7 +47,7 @@ const queries = new QueryClient({
 function App() {
   const me = useMe()
   if (me.error instanceof ApiError && me.error.status === 401) return <Login />
-  if (me.error) {
+  if (!me.data && me.error) {
     return (
       <main class="login">
         <Failure error={me.error} retry={me.refetch} />

@@ -116,6 +116,11 @@ function Who({ me }: { readonly me: Me }) {
 function Banner() {
   const t = useT()
   const { overview, link } = useLive()
+  const queries = useQueryClient()
+  useEffect(() => {
+    // The session may have ended; then the login page comes up in place of this one.
+    if (link === 'lost') void queries.invalidateQueries({ queryKey: ['me'] })
+  }, [link])
   if (link === 'lost') {
     return (
       <div class="banner" role="status">

@@ -119,6 +119,9 @@ export function Plot({ label, summary, atMs, lines }: PlotProps) {
   )
 }
 
+/** Below it an axis would count parts of messages. */
+const LEAST_TOP = 5
+
 function fromZero(_: uPlot, _min: number, max: number): uPlot.Range.MinMax {
-  return [0, Math.max(1, max * 1.1)]
+  return [0, Math.max(LEAST_TOP, max * 1.1)]
 }
