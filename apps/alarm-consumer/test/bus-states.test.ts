@@ -4,7 +4,7 @@ import { alarmToLog, contracts } from '@alarm-bus/contracts'
 import { collectLogs, startTestBroker, waitFor } from '@alarm-bus/nats-kit/testing'
 import { expect, test, vi } from 'vitest'
 import { startConsumer } from './stack.ts'
-import { type Guarded, sinksAt, startGuarded } from './support/guarded.ts'
+import { type Guarded, sinksAt, startGuarded, WATCHES } from './support/guarded.ts'
 import { storeLetters } from './support/letters.ts'
 import { linesOf, matching, until } from './support/alert-lines.ts'
 import { startReceiver } from './support/receiver.ts'
@@ -42,7 +42,7 @@ test('a consumer that stands still is told of, and that it does so no longer', a
   await using scene = await startGuarded()
   await scene.apply()
   const app = scene.start({ ...sinksAt(slack), ...QUICK })
-  await app.line('busWatched')
+  await app.line('busWatched', WATCHES)
   await makeConsumer(scene)
   await publish(scene, 3)
   await until(slack, /^log-consumer_alarm-to-log of BASQUIAT_STREAM stands still: 3 messages wait/)
@@ -55,7 +55,7 @@ test('messages that left the stream unread are told of', async () => {
   await using scene = await startGuarded()
   await scene.apply()
   const app = scene.start({ ...sinksAt(slack), ...QUICK })
-  await app.line('busWatched')
+  await app.line('busWatched', WATCHES)
   await makeConsumer(scene)
   await publish(scene, 20)
   // Seen waiting by a look, which is how it is known that they waited.
@@ -72,7 +72,7 @@ test('dead letters that nearly fill their stream are told of, and those that wen
   const { config } = await streamInfo(scene, `${STREAM}_DLQ`)
   await ask(scene, 'admin', `STREAM.UPDATE.${STREAM}_DLQ`, { ...config, max_msgs: 3 })
   const app = scene.start({ ...sinksAt(slack), ...QUICK })
-  await app.line('busWatched')
+  await app.line('busWatched', WATCHES)
   await storeLetters(scene, CONSUMER, 'handler_gave_up', { count: 8 })
   await until(slack, /^8 dead letters of|^Over: .* There were 8,/)
   await until(slack, /^BASQUIAT_STREAM_DLQ is 100 % full .*once full it refuses what is new/)
@@ -87,7 +87,7 @@ test('hostile names are text to the sink, and a thousand of them are a few lines
     ALARM_ALLOW_HTTP: 'true',
     ALARM_PRIVATE_HOSTS: '127.0.0.1',
   })
-  await app.line('busWatched')
+  await app.line('busWatched', WATCHES)
   const connection = await connect({ servers: [broker.url], name: 'anybody' }, { logger: collectLogs() })
   const sender = new StoredSender(connection)
   const store = (consumer: string, seq: number) =>

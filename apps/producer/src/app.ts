@@ -22,7 +22,7 @@ export async function createProducer(config: ProducerConfig, logger: ServiceLogg
     }),
   )
   const http = await createProducerHttp({
-    contracts,
+    contracts: { ...contracts, channels: app.publishes },
     config,
     auth: config.auth,
     edge: config.edge,

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import { contracts } from '@alarm-bus/contracts'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { app } from '../src/declaration.ts'
 import { get, type Stack, startStack } from './stack.ts'
 
 let stack: Stack
@@ -15,7 +15,7 @@ test('GET /channels lists names, subjects and the schema that publishers are hel
   expect(status).toBe(200)
   const channels = body['channels'] as readonly Record<string, unknown>[]
   expect(channels.map(({ name, subject, publishTo }) => [name, subject, publishTo])).toEqual(
-    contracts.channels.map(({ name, subject }) => [name, subject, `/channels/${name}/messages`]),
+    app.publishes.map(({ name, subject }) => [name, subject, `/channels/${name}/messages`]),
   )
   expect(channels[1]?.['schema']).toMatchObject({
     type: 'object',
@@ -30,9 +30,9 @@ test('the OpenAPI document has a typed route for each channel, and its problems'
   expect(body['openapi']).toBe('3.1.0')
   const paths = body['paths'] as Record<string, Record<string, any>>
   expect(Object.keys(paths)).toEqual([
-    ...contracts.channels.map(({ name }) => `/channels/${name}/messages`),
-    ...contracts.channels.map(({ name }) => `/channels/${name}/messages:batch`),
-    ...contracts.channels.map(({ name }) => `/channels/${name}/messages/{id}`),
+    ...app.publishes.map(({ name }) => `/channels/${name}/messages`),
+    ...app.publishes.map(({ name }) => `/channels/${name}/messages:batch`),
+    ...app.publishes.map(({ name }) => `/channels/${name}/messages/{id}`),
     '/channels/alarm-to-bot/schedules',
     '/channels/alarm-to-bot/schedules/{id}',
     '/channels',
@@ -57,6 +57,12 @@ test('the OpenAPI document has a typed route for each channel, and its problems'
   expect(scheduled.map(({ name }) => name)).toEqual(['ttlSeconds', 'deliverAt', 'delaySeconds', 'idempotency-key'])
   expect(Object.keys(route.responses)).toEqual(['202', '400', '413', '415', '422', '503'])
   expect(Object.keys(route.responses['503'].content)).toEqual(['application/problem+json'])
+})
+
+test('the first page leads to the console and the documents', async () => {
+  const page = await fetch(stack.url)
+  expect(page.headers.get('content-type')).toMatch('text/html')
+  expect(await page.text()).toContain('href="http://127.0.0.1:3003"')
 })
 
 test('the document can be browsed, with everything it needs from here', async () => {

@@ -38,7 +38,7 @@ describe('contracts:check', () => {
     copy.shorten()
     const { code, stdout } = await copy.check()
     expect(stdout).toContain('✗ /message  bound_tightened  {"maxLength":4000} → {"maxLength":100}')
-    expect(stdout).toContain('handlers built with it (alarm-consumer, log-consumer)')
+    expect(stdout).toContain('handlers built with it (alarm-consumer, console, log-consumer)')
     expect(stdout).toContain('publishers (producer)')
     expect(code).toBe(1)
   })
@@ -53,7 +53,7 @@ describe('contracts:check', () => {
           channel: 'alarm-to-bot',
           outcome: 'breaking',
           publishedBy: ['producer'],
-          handledBy: ['alarm-consumer', 'log-consumer'],
+          handledBy: ['alarm-consumer', 'console', 'log-consumer'],
           differences: [
             {
               path: '/message',
@@ -67,6 +67,7 @@ describe('contracts:check', () => {
           ],
         },
         { channel: 'alarm-to-log' },
+        { channel: 'console-audit' },
       ],
     })
     expect(code).toBe(1)
@@ -96,7 +97,7 @@ describe('contracts:release', () => {
   test('keeps what it finds under a new version, in the same order for the same contracts', async () => {
     copy.raiseVersion()
     copy.edit(join('packages', 'contracts', 'src', 'contracts.ts'), (text) =>
-      text.replace('[alarmToBot, alarmToLog]', '[alarmToLog, alarmToBot]'),
+      text.replace('[alarmToBot, alarmToLog, ', '[alarmToLog, alarmToBot, '),
     )
     const before = snapshot()
     expect(await copy.release()).toMatchObject({ code: 0 })
@@ -110,7 +111,7 @@ describe('contracts:release', () => {
       channels: JSON.parse(before).channels,
       streams: JSON.parse(before).streams,
     })
-    expect(parsed.channels[1]).toMatchObject({ publishedBy: ['producer'], handledBy: ['log-consumer'] })
+    expect(parsed.channels[1]).toMatchObject({ publishedBy: ['producer'], handledBy: ['console', 'log-consumer'] })
     expect(await copy.check()).toMatchObject({ code: 0 })
   })
 

@@ -46,7 +46,13 @@ export function copyRepository(): RepositoryCopy {
 
 /** What the copy imports, from where it was copied. */
 export function linkModules(root: string): void {
-  for (const folder of ['packages/contracts', 'apps/producer', 'apps/alarm-consumer', 'apps/log-consumer']) {
+  for (const folder of [
+    'packages/contracts',
+    'apps/producer',
+    'apps/alarm-consumer',
+    'apps/console',
+    'apps/log-consumer',
+  ]) {
     symlinkSync(join(REPOSITORY, folder, 'node_modules'), join(root, folder, 'node_modules'))
   }
 }

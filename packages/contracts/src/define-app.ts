@@ -70,6 +70,11 @@ export interface AppOptions {
    * permissions of its own, which read no message. One app of a bus may. Default false.
    */
   readonly watchesBus?: boolean
+  /**
+   * Whether people operate the bus through it: it sees how every stream and consumer stands, and reads, redrives and
+   * discards dead letters, which takes permissions of its own. Default false.
+   */
+  readonly operatesBus?: boolean
   /** The requests that it may send to the apps that answer them. Default none. */
   readonly asks?: readonly RequestContract[]
   /** The requests that it answers, and no other app does; its instances share them. Default none. */
@@ -93,6 +98,7 @@ export interface App {
   readonly hears: readonly Channel[]
   readonly onceOnly: boolean
   readonly watchesBus: boolean
+  readonly operatesBus: boolean
   readonly asks: readonly RequestContract[]
   readonly answers: readonly RequestContract[]
   readonly fanOutInstances: number
@@ -107,7 +113,7 @@ export interface App {
 export function defineApp(options: AppOptions): App {
   const { name, description, owner, publishes = [], idempotency = false, onceOnly = false } = options
   const { asks = [], answers = [], reads = [], hears = [] } = options
-  const { watchesBus = false, schedules = [] } = options
+  const { watchesBus = false, operatesBus = false, schedules = [] } = options
   const { fanOutInstances = DEFAULT_FAN_OUT_INSTANCES, consuming = {} } = options
   const refuse = (why: string): never => {
     throw new ContractError(`app ${JSON.stringify(name)}: ${why}`)
@@ -156,6 +162,7 @@ export function defineApp(options: AppOptions): App {
     hears,
     onceOnly,
     watchesBus,
+    operatesBus,
     asks,
     answers,
     fanOutInstances,

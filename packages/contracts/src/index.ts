@@ -3,6 +3,7 @@ export { alarmToBot, alarmToLog } from './alarms.ts'
 export { appVariable } from './app-variable.ts'
 export { type CheckedMessage, checkReceived, checkToPublish, InvalidMessage, parseReceived } from './check-message.ts'
 export { ContractError } from './contract-error.ts'
+export { consoleAudit } from './console-audit.ts'
 export { contracts } from './contracts.ts'
 export { type App, type AppOptions, type Consuming, defineApp, type HandledChannel } from './define-app.ts'
 export {

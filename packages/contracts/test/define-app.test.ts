@@ -18,6 +18,7 @@ test('a channel alone stands for one without settings, and defaults are filled i
     hears: [],
     onceOnly: false,
     watchesBus: false,
+    operatesBus: false,
     asks: [],
     answers: [],
     fanOutInstances: 3,

@@ -26,7 +26,7 @@ test('one banner names everything that listens, and its curl line reaches both c
   const env = await devEnvironment()
   const dev = startDev(env)
   const banner = await untilReady(dev)
-  for (const name of ['NATS', 'PRODUCER', 'ALARM_CONSUMER', 'LOG_CONSUMER']) {
+  for (const name of ['NATS', 'PRODUCER', 'ALARM_CONSUMER', 'LOG_CONSUMER', 'CONSOLE']) {
     expect(banner).toContain(`://127.0.0.1:${env[`${name}_PORT`]}`)
   }
   const [, url = '', body = ''] = /curl -i (\S+) -H 'content-type: application\/json' -d '(.*)'/.exec(banner) ?? []

@@ -46,6 +46,8 @@ export {
   watchSubjects,
 } from './bus-watch/watch-consumer.ts'
 export { listConsumers, listStreams } from './streams/list-all.ts'
+export { lookAtStream } from './operating/look-at-stream.ts'
+export { operateSubjects } from './operating/operate-subjects.ts'
 export { advisoryStreamName } from './streams/advisory-stream.ts'
 export { listenerSubject } from './core/listener-subjects.ts'
 export { readSubjects } from './reading/read-subjects.ts'

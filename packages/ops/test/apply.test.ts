@@ -1,3 +1,4 @@
+import { contracts } from '@alarm-bus/contracts'
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream'
 import { expect, test } from 'vitest'
 import { waitFor } from '@alarm-bus/nats-kit/testing'
@@ -18,7 +19,9 @@ async function managerOf(broker: TestBroker): Promise<JetStreamManager> {
 const JOB = ['apply', '--streams-only', '--yes'] as const
 
 /** For those who watch dead letters. */
-const CURSORS = ['BASQUIAT_STREAM_DLQ', 'BASQUIAT_STREAM_DLQ_SHARES'].map((stream) => `${stream}/dead-letter-watch`)
+const CURSORS = contracts.streams.flatMap(({ name }) =>
+  [`${name}_DLQ`, `${name}_DLQ_SHARES`].map((stream) => `${stream}/dead-letter-watch`),
+)
 
 test('creates, says nothing to do the second time, and shows a changed field before and after', async () => {
   await using broker = await startBroker()
@@ -55,7 +58,7 @@ test('without a file and without --yes nothing is confirmed, so nothing is chang
   // Asked, and not answered with yes; then with it.
   const no = await opsOf(broker, { ANSWER: 'y' }, 'apply')
   expect(no).toMatchObject({ code: 1, err: 'ops apply: not confirmed; nothing was changed\n' })
-  expect(no.asked).toEqual(['16 to create. Type "yes" to do it: '])
+  expect(no.asked).toEqual([`${STREAM_NAMES.length + CURSORS.length + 7} to create. Type "yes" to do it: `])
   expect(await manager.streams.list().next()).toEqual([])
   expect(await opsOf(broker, { ANSWER: 'yes' }, 'apply')).toMatchObject({ code: 0 })
   expect(await manager.streams.list().next()).toHaveLength(STREAM_NAMES.length)

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { type App, contracts } from '@alarm-bus/contracts'
+import { type App, basquiatStream, contracts } from '@alarm-bus/contracts'
 import { waitFor } from '@alarm-bus/nats-kit/testing'
 import { findNatsServer } from '@alarm-bus/nats-server'
 import { connect, type NatsConnection } from '@nats-io/transport-node'
@@ -63,7 +63,7 @@ async function startBus(options: TestBrokerOptions = {}, withoutConsumersOf?: Ap
 
 /** All that the broker holds apart from what the app may write: its subjects and its consumers. */
 async function stateFor(app: App, admin: NatsConnection): Promise<unknown> {
-  const granted = grantedTo(app)
+  const granted = [...grantedTo(app), ...(app.operatesBus ? ['dead-letter.>', 'dead-letter-share.>'] : [])]
   const own = new Set(consumersOf(app).flatMap(({ durable }) => [durable, `${durable}_redrive`]))
   // A cursor that its one reader sets as it likes, and no other app may.
   if (app.watchesBus) own.add('dead-letter-watch')
@@ -227,7 +227,7 @@ test.each(NAMED.filter(({ app }) => app.handles.length > 0))(
     await using broker = await startBus({}, app)
     const [admin, client] = [await broker.raw('admin'), await broker.raw(app.name)]
     const writer = await broker.raw('producer')
-    for (const { subject } of contracts.channels) for (let i = 0; i < 3; i++) await writer.request(subject, '{}')
+    for (const { subject } of basquiatStream.channels) for (let i = 0; i < 3; i++) await writer.request(subject, '{}')
     const before = await stateFor(app, admin)
     const own = consumersOf(app)
     for (const [i, deliver_subject] of shapedBy(app).entries()) {
@@ -243,7 +243,7 @@ test.each(NAMED.filter(({ app }) => app.handles.length > 0))(
         )
         .catch(() => undefined)
     }
-    for (const { subject } of contracts.channels) for (let i = 0; i < 3; i++) await writer.request(subject, '{}')
+    for (const { subject } of basquiatStream.channels) for (let i = 0; i < 3; i++) await writer.request(subject, '{}')
     let after = await stateFor(app, admin)
     for (let again = await stateFor(app, admin); JSON.stringify(again) !== JSON.stringify(after);) {
       after = again

@@ -108,7 +108,10 @@ export function requestsOf(app: App): readonly Request[] {
 /** Bytes that the app stored where it may, asked for again: the answer to a lookup is what was stored. */
 export function storedAnswers(app: App): readonly { readonly store: Request; readonly lookup: Request }[] {
   const granted = appPermissions(app, contracts).publish.flatMap((group) => group.subjects)
-  const lookups = granted.filter((subject) => subject.startsWith('$JS.API.DIRECT.GET.') && !/_\d\./.test(subject))
+  // Without a subject behind the stream it is a batch, whose body says what of.
+  const lookups = granted.filter(
+    (subject) => /^\$JS\.API\.DIRECT\.GET\.[^.]+\./.test(subject) && !/_\d\./.test(subject),
+  )
   return lookups.flatMap((pattern) =>
     CHOSEN.map((body, i) => {
       const [, stream, rest] = /^\$JS\.API\.DIRECT\.GET\.([^.]+)(?:\.(.+))?$/.exec(pattern) as unknown as [

@@ -125,10 +125,12 @@ test(
     const { key, client } = makeApiKey('test', '*')
     writeFileSync(inFolder('api-keys.json'), JSON.stringify({ clients: [client] }))
     writeFileSync(inFolder('log-tokens'), 't'.repeat(32))
+    writeFileSync(inFolder('console-tokens'), `ada:operator:${'t'.repeat(32)}`)
     const variables = {
       NODE_ENV: 'production',
       PRODUCER_API_KEYS_FILE: inFolder('api-keys.json'),
       LOG_API_TOKENS_FILE: inFolder('log-tokens'),
+      CONSOLE_TOKENS_FILE: inFolder('console-tokens'),
     }
     const port = await startBroker(variables)
     const streams = environmentIn('streams', variables, port)

@@ -64,7 +64,7 @@ describe('docker-compose.yml', () => {
     expect(onNetwork('database')).toEqual(['log-consumer', 'postgres'])
     expect(onNetwork('dashboards')).toEqual(['prometheus', 'grafana', 'collector', 'tempo'])
     expect(onNetwork('observability').toSorted()).toEqual(
-      ['alarm-consumer', 'collector', 'log-consumer', 'prometheus', 'producer'].toSorted(),
+      ['alarm-consumer', 'collector', 'console', 'log-consumer', 'prometheus', 'producer'].toSorted(),
     )
     for (const name of ['prometheus', 'grafana', 'collector', 'tempo'])
       expect(services[name]?.profiles).toEqual(['observability'])

@@ -47,7 +47,7 @@ test('a consumer of an app that is gone is shown, and removed with --apply', asy
   const applied = await consumers(['prune', '--apply', '--grace', '0s', '--json'])
   expect(JSON.parse(applied.out)).toMatchObject({
     dryRun: false,
-    apps: ['alarm-consumer', 'log-consumer', 'producer'],
+    apps: ['alarm-consumer', 'console', 'log-consumer', 'producer'],
     consumers: [{ consumer: 'alarm-consumer_alarm-to-bot_0', reason: 'unknown_app', action: 'removed', unread: 0 }],
   })
   expect(await names()).toEqual([])

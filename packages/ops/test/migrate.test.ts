@@ -1,4 +1,4 @@
-import { alarmToBot, alarmToLog, contracts, defineContracts } from '@alarm-bus/contracts'
+import { basquiatStream, alarmToBot, alarmToLog, contracts, defineContracts } from '@alarm-bus/contracts'
 import { createBus } from '@alarm-bus/nats-kit'
 import { MIGRATING_KEY, withCompanions } from '@alarm-bus/nats-kit/admin'
 import { collectLogs, waitFor } from '@alarm-bus/nats-kit/testing'
@@ -104,8 +104,8 @@ test.each([{ place: 'one account' }, { place: 'accounts' }] as const)(
 
 test('a producer of the other release, which declares what was, is ready before, meanwhile and after', async () => {
   const other = defineContracts({
-    channels: contracts.channels,
-    streams: contracts.streams.map((stream) => ({ ...stream, storage: 'memory' as const, maxBytes: 40 * 1024 * 1024 })),
+    channels: basquiatStream.channels,
+    streams: [{ ...basquiatStream, storage: 'memory', maxBytes: 40 * 1024 * 1024 }],
   })
   const start = () => {
     const connection = { servers: broker.servers, name: 'producer', auth: authOf('producer') }

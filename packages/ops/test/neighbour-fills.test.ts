@@ -36,7 +36,7 @@ const PAIRS = handling.flatMap((hostile) =>
 
 /** The declared stream with companions that are soon full. */
 const contracts = defineContracts({
-  channels: shipped.channels,
+  channels: basquiatStream.channels,
   streams: [defineStream({ ...basquiatStream, maxBytes: MIB })],
 })
 

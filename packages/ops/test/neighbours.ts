@@ -40,10 +40,15 @@ export function mayDo(app: App): readonly Attempt[] {
     ...publishes(
       [
         // Not those that hold a subject for each message: a look at all of these holds up the requests of every app.
-        ...new Set([...streams, ...watched]),
-        ...[...new Set([...readsFrom, ...watched])].map((stream) => `${stream}_REDRIVE`),
+        ...(app.operatesBus
+          ? STREAM_NAMES
+          : [
+              ...new Set([...streams, ...watched]),
+              ...[...new Set([...readsFrom, ...watched])].map((stream) => `${stream}_REDRIVE`),
+            ]),
       ].map((stream) => `$JS.API.STREAM.INFO.${stream}`),
     ),
+    ...(app.operatesBus ? contracts.streams.flatMap(({ name }) => operateAttempts(name)) : []),
     ...(app.watchesBus ? contracts.streams.flatMap(({ name }) => watchAttempts(app.name, name)) : []),
     ...publishes(
       [...new Set(app.reads.map(streamOf))].flatMap((stream) => [
@@ -104,6 +109,24 @@ export function watchAttempts(app: string, stream: string): readonly Attempt[] {
     record,
     `$JS.API.DIRECT.GET.KV_${stream}_ONCE.${record}`,
   ])
+}
+
+/** How consumers stand, and dead letters read, removed and sent again to whichever consumer failed. */
+function operateAttempts(stream: string): readonly Attempt[] {
+  return publishes([
+    `$JS.API.CONSUMER.LIST.${stream}`,
+    `$JS.API.CONSUMER.LIST.${stream}_REDRIVE`,
+    ...[`${stream}_DLQ`, `${stream}_DLQ_SHARES`].flatMap((letters) => [
+      `$JS.API.STREAM.MSG.GET.${letters}`,
+      `$JS.API.STREAM.MSG.DELETE.${letters}`,
+    ]),
+    `redrive.${stream}.any-app_any-channel.17.1700000000000000000.1`,
+  ])
+}
+
+/** What an app through which people operate the bus may send to whichever consumer there is. */
+function isOperating({ operatesBus }: App, attempt: Attempt): boolean {
+  return operatesBus && 'publish' in attempt && /^redrive\.[^.]+\../.test(attempt.publish)
 }
 
 /** What would show the bodies of dead letters, or end the watch: whoever makes the streams makes the cursor. */
@@ -169,7 +192,7 @@ export function mayNotDo(app: App, all: readonly App[]): readonly Attempt[] {
     ...subscribes(['$JS.EVENT.ADVISORY.>', '$JS.ACK.>', '$JS.API.>', '$SYS.>']),
   ]
   const distinct = new Map(attempts.map((attempt) => [JSON.stringify(attempt), attempt]))
-  return [...distinct].flatMap(([key, attempt]) => (own.has(key) ? [] : [attempt]))
+  return [...distinct].flatMap(([key, attempt]) => (own.has(key) || isOperating(app, attempt) ? [] : [attempt]))
 }
 
 /** Its own consumers, of an instance or a channel that it does not declare, or held to more than its channel. */

@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { alarmDelivery, alarmToBot, contracts } from '@alarm-bus/contracts'
+import { alarmDelivery, alarmToBot, basquiatStream, contracts, defineContracts } from '@alarm-bus/contracts'
 import {
   connect as connectKit,
   createBus,
@@ -28,6 +28,8 @@ import { run } from './run-script.ts'
 
 const STREAM = 'BASQUIAT_STREAM'
 const apps = await readApps()
+/** Of which every channel is the producer's. */
+const alarms = defineContracts({ channels: basquiatStream.channels, streams: [basquiatStream] })
 /** No password among it. */
 const ENV = { NATS_SERVER_NAME: 'n', NATS_STORE_DIR: '"x"', NATS_HTTP: '127.0.0.1:-1', NATS_SYNC_INTERVAL: '120s' }
 let folder: string
@@ -64,7 +66,7 @@ test('apps work with their credentials: publishing with ids and in batches, hand
   const handled: string[] = []
   const start = (name: string, part: object) => {
     const bus = createBus({
-      contracts,
+      contracts: alarms,
       logger: collectLogs(),
       connection: { servers: [server.url], name, auth: { credsFile: creds(name) } },
       streams: { mode: 'verify' },
@@ -159,7 +161,10 @@ test.each(apps.map((app) => ({ name: app.name, app })))(
           continue
         }
         const isFirstThere = await migrator.request(`$JS.API.STREAM.MSG.GET.${config.name}`, '{"seq":1}')
-        found.push({ created, config, first: stored.first_seq, consumers, isFirstThere: isFirstThere.string() })
+        // Dead letters are for the app to remove through which people operate the bus.
+        const isOwn = app.operatesBus && /_DLQ(_SHARES)?$/.test(config.name)
+        const first = isOwn ? undefined : [stored.first_seq, isFirstThere.string()]
+        found.push({ created, config, first, consumers })
       }
       return found
     }

@@ -33,7 +33,10 @@ afterEach(async () => {
 })
 
 /** Streams that have a cursor for those who watch dead letters. */
-const CURSORS = ['BASQUIAT_STREAM_DLQ', 'BASQUIAT_STREAM_DLQ_SHARES']
+const CURSORS = contracts.streams.flatMap(({ name }) => [`${name}_DLQ`, `${name}_DLQ_SHARES`])
+
+/** With the consumers of three handlers, and of what is redriven to them. */
+const TO_CREATE = STREAM_NAMES.length + CURSORS.length + 7
 
 const ops = (command: string, ...flags: string[]) => opsOf(broker, {}, command, ...flags)
 const plan = async () => JSON.parse((await ops('plan', '--json')).out) as Plan
@@ -52,7 +55,7 @@ test('an empty broker: every stream and consumer with its fields, exit code 2; t
     /^BASQUIAT_STREAM\/log-consumer_alarm-to-log: create\n( .*\n)+? {2}filter_subject: "alarm.to.log"\n/m,
   )
   expect(out).toContain('BASQUIAT_STREAM_REDRIVE/log-consumer_alarm-to-log_redrive: create\n')
-  expect(out).toContain('16 to create; nothing was changed, `pnpm ops apply` does it\n')
+  expect(out).toContain(`${TO_CREATE} to create; nothing was changed, \`pnpm ops apply\` does it\n`)
   expect(await manager.streams.list().next()).toEqual([])
 
   await setUp()

@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { alarmToBot, alarmToLog, contracts } from '@alarm-bus/contracts'
+import { alarmToBot, alarmToLog, basquiatStream } from '@alarm-bus/contracts'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { readApps } from '../src/apps/read-apps.ts'
 import { repository } from './harness.ts'
@@ -24,7 +24,7 @@ test('every app of this repository declares itself', async () => {
   )
   expect(alarmConsumer?.handles).toEqual([{ channel: alarmToBot }])
   expect(logConsumer?.handles).toEqual([{ channel: alarmToBot }, { channel: alarmToLog }])
-  expect(producer).toMatchObject({ handles: [], publishes: contracts.channels, idempotency: true })
+  expect(producer).toMatchObject({ handles: [], publishes: basquiatStream.channels, idempotency: true })
 })
 
 test('an app without a declaration, without "app", or with another name is told by its file', async () => {

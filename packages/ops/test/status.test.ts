@@ -62,11 +62,14 @@ test('says what is missing, who runs, what waits, and the command for each dead 
   )
   expect(seen).toMatchObject({
     code: 2,
-    streams: [{ stream: 'BASQUIAT_STREAM', messages: 3, deadLetters: 2, channels: ['alarm-to-bot', 'alarm-to-log'] }],
+    streams: [
+      { stream: 'BASQUIAT_STREAM', messages: 3, deadLetters: 2, channels: ['alarm-to-bot', 'alarm-to-log'] },
+      {},
+    ],
     consumers: [
       { consumer: CONSUMER, app: 'alarm-consumer', state: 'running', unread: 0, deadLetters: 2, redriving: 0 },
     ],
-    publishers: [{ app: 'producer', channels: ['alarm-to-bot', 'alarm-to-log'] }],
+    publishers: [{ app: 'console' }, { app: 'producer', channels: ['alarm-to-bot', 'alarm-to-log'] }],
   })
   expect(seen.problems).toEqual([
     { what: 'log-consumer has no consumer for alarm-to-bot, alarm-to-log', command: 'pnpm ops apply' },

@@ -11,7 +11,7 @@ import {
 } from '@alarm-bus/nats-kit'
 import { declaredConsumers } from '@alarm-bus/nats-kit/admin'
 import { collectLogs, type NatsServer, startTestBroker } from '@alarm-bus/nats-kit/testing'
-import type { AppProcess } from '@alarm-bus/service/testing'
+import type { AppLogLine, AppProcess } from '@alarm-bus/service/testing'
 import { app } from '../../src/declaration.ts'
 import { startConsumer } from '../stack.ts'
 import { PATH_SECRET } from './scene.ts'
@@ -24,6 +24,9 @@ const passwordOf = (user: string): string =>
 const STREAM = contracts.streamOf(alarmToBot).name
 export const CONSUMER = sharedConsumerName(app.name, alarmToBot)
 export const BUCKET = `KV_${STREAM}_ONCE`
+
+/** That an app watches the stream of the alarms: each stream has a line, and a leader of its own. */
+export const WATCHES = { matches: ({ stream }: AppLogLine): boolean => stream === STREAM }
 
 /** The broker on nats.setup.conf, with its users, and apps that look at its streams and change none. */
 export interface Guarded extends AsyncDisposable {

@@ -9,6 +9,8 @@ export interface EdgeOptions {
   readonly corsOrigins: readonly string[]
   /** Whether the documents are served: anybody may read them. */
   readonly docs: boolean
+  /** Where the console is, as the page that goes with the documents says. */
+  readonly consoleUrl: string
   /** Connections beyond this are closed at once. */
   readonly maxConnections: number
   /** A mean delay of the event loop beyond this, in milliseconds, sheds load. */
@@ -37,6 +39,7 @@ export const edgeConfig = z
     PRODUCER_RATE_PER_MINUTE: wholeNumber({ min: 1, max: 10_000_000 }).default(6_000),
     PRODUCER_CORS_ORIGINS: origins,
     PRODUCER_DOCS: oneOf(['on', 'off']).optional(),
+    CONSOLE_PORT: wholeNumber({ min: 0, max: 65_535 }).default(3_003),
     PRODUCER_MAX_CONNECTIONS: wholeNumber({ min: 1, max: 100_000 }).default(4_096),
     PRODUCER_MAX_EVENT_LOOP_DELAY_MS: wholeNumber({ min: 10, max: 60_000 }).default(1_000),
     PRODUCER_MAX_BATCHES: wholeNumber({ min: 1, max: 1_000 }).default(8),
@@ -47,6 +50,7 @@ export const edgeConfig = z
       ratePerMinute: raw.PRODUCER_RATE_PER_MINUTE,
       corsOrigins: raw.PRODUCER_CORS_ORIGINS,
       docs: (raw.PRODUCER_DOCS ?? (productionBecause(raw.NODE_ENV) === undefined ? 'on' : 'off')) === 'on',
+      consoleUrl: `http://127.0.0.1:${raw.CONSOLE_PORT}`,
       maxConnections: raw.PRODUCER_MAX_CONNECTIONS,
       maxEventLoopDelayMs: raw.PRODUCER_MAX_EVENT_LOOP_DELAY_MS,
       maxBatches: raw.PRODUCER_MAX_BATCHES,

@@ -37,12 +37,14 @@ export async function createProducerHttp(options: ProducerHttpOptions): Promise<
   await allowOrigins(http, edge.corsOrigins)
   if (edge.docs) {
     // Off in production, where they would only take memory.
-    const [{ serveOpenApi }, { serveEventDocuments }] = await Promise.all([
+    const [{ serveOpenApi }, { serveEventDocuments }, { serveStartPage }] = await Promise.all([
       import('./openapi.ts'),
       import('./event-documents.ts'),
+      import('./start-page.ts'),
     ])
     await serveOpenApi(http, contracts)
     await serveEventDocuments(http)
+    serveStartPage(http, edge.consoleUrl)
   }
   await http.register(channelRoutes, { contracts, publish, scheduler, ask: options.ask, edge, auth, logger })
   return http

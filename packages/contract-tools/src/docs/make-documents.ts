@@ -2,14 +2,16 @@ import { stringify } from 'yaml'
 import { parseDocument } from './parse-document.ts'
 import { type DocumentedBus, toAsyncApi } from './to-asyncapi.ts'
 import { toCatalogue } from './to-catalogue.ts'
+import { toDeclaredApps } from './to-declared-apps.ts'
 import { toPage } from './page/to-page.ts'
 
-/** Where each document stands in the repository. The producer serves its three. */
+/** Where each document stands in the repository. The producer serves its three, the console reads one. */
 export const DOCUMENT_PATHS = {
   json: 'apps/producer/docs/asyncapi.json',
   yaml: 'apps/producer/docs/asyncapi.yaml',
   page: 'apps/producer/docs/events.html',
   catalogue: 'docs/channels.md',
+  apps: 'apps/console/docs/declared-apps.json',
 } as const
 
 /**
@@ -26,5 +28,6 @@ export async function makeDocuments(bus: DocumentedBus): Promise<ReadonlyMap<str
     [DOCUMENT_PATHS.yaml, stringify(document, { aliasDuplicateObjects: false, lineWidth: 120 })],
     [DOCUMENT_PATHS.page, toPage(bus)],
     [DOCUMENT_PATHS.catalogue, toCatalogue(bus)],
+    [DOCUMENT_PATHS.apps, toDeclaredApps(bus.apps)],
   ])
 }

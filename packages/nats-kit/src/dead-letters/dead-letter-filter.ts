@@ -13,8 +13,12 @@ export interface DeadLetterFilter {
   readonly newerThanMs?: number
   /** One letter, by its own sequence. */
   readonly seq?: number
+  /** Those behind these numbers: of the letters that all consumers have in one place, and of those in their shares. */
+  readonly after?: { readonly letter?: number; readonly share?: number }
   /** At most so many, the oldest first. */
   readonly limit?: number
+  /** Asked about each letter that the rest leaves. */
+  readonly where?: (letter: DeadLetterEntry) => boolean
 }
 
 /** A token of a subject: no dot, no wildcard, no blank. */
@@ -34,6 +38,9 @@ export function checkFilter(filter: DeadLetterFilter): void {
       refuse(`${name} must be a whole number from 1, not ${value}`)
     }
   }
+  for (const [name, value] of Object.entries(filter.after ?? {})) {
+    if (!Number.isSafeInteger(value) || value < 0) refuse(`after.${name} must be a whole number, not ${value}`)
+  }
   for (const name of ['olderThanMs', 'newerThanMs'] as const) {
     const value = filter[name]
     if (value !== undefined && !(value >= 0)) refuse(`${name} must be a number of milliseconds, not ${value}`)
@@ -51,6 +58,7 @@ export function matchesFilter(entry: DeadLetterEntry, filter: DeadLetterFilter, 
     (filter.reason === undefined || entry.reason === filter.reason) &&
     (filter.seq === undefined || entry.seq === filter.seq) &&
     (filter.olderThanMs === undefined || ageMs > filter.olderThanMs) &&
-    (filter.newerThanMs === undefined || ageMs <= filter.newerThanMs)
+    (filter.newerThanMs === undefined || ageMs <= filter.newerThanMs) &&
+    (filter.where?.(entry) ?? true)
   )
 }

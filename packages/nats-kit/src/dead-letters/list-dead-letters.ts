@@ -66,7 +66,8 @@ async function* lettersIn(
   // A letter that is stored meanwhile, such as that of a redriven message, must not keep the walk going for ever.
   const last = Math.min(await store.lastNumber(place), filter.seq ?? Number.MAX_SAFE_INTEGER)
   const subject = place.subjectOf(filter.consumer ?? '*')
-  let from = filter.seq ?? place.numbersFrom + 1
+  const after = place === store.shares ? filter.after?.share : filter.after?.letter
+  let from = filter.seq ?? Math.max(after ?? 0, place.numbersFrom) + 1
   for (;;) {
     const found = await store.next(place, from, subject, last)
     if (!found) return

@@ -1,4 +1,5 @@
 import type { App, Channel, Contracts } from '@alarm-bus/contracts'
+import type { Connection } from '../connection/connection.ts'
 import type { ConnectionOptions } from '../connection/options.ts'
 import type { SubscriberOptions } from '../consumers/options.ts'
 import type { Resume } from '../consumers/pauses.ts'
@@ -55,6 +56,8 @@ export interface ReadyOptions {
 /** An app's whole part of the bus: connection, streams, publisher, subscriber, in the right order. */
 export interface Bus {
   readonly events: KitEvents
+  /** For the functions of the entry `admin`. The bus opens and closes it. */
+  readonly connection: Connection
   /**
    * Stores. A message before the first connection waits for it within its budget, as it does after a loss. Rejects with
    * `invalid_options` in a bus without a publisher.

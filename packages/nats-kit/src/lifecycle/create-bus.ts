@@ -149,6 +149,7 @@ export function createBus(options: BusOptions): Bus {
 
   return {
     events,
+    connection,
     publisher: publisher ?? withoutPublisher(),
     corePublisher: corePublisher ?? withoutPublisher(),
     requester: requester ?? withoutRequester(),

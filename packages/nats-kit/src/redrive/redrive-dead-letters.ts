@@ -1,14 +1,16 @@
-import { JetStreamApiError, type JetStreamManager, jetstreamManager } from '@nats-io/jetstream'
+import { jetstreamManager } from '@nats-io/jetstream'
 import type { Connection } from '../connection/connection.ts'
 import { KitError, KitErrorCode } from '../errors.ts'
 import { JetStreamCode } from '../jetstream-codes.ts'
 import { StoredSender } from '../publish/stored-sender.ts'
 import { DEFAULT_MAX_REDRIVES, redriveConsumerName, redriveStreamName } from '../streams/companion-streams.ts'
+import { listConsumers } from '../streams/list-all.ts'
 import { unanswered } from '../streams/unanswered.ts'
 import { type DeadLetterEntry, SHARES_FROM, type StoredDeadLetter } from '../dead-letters/dead-letter-entry.ts'
 import { checkFilter, type DeadLetterFilter } from '../dead-letters/dead-letter-filter.ts'
 import { DeadLetterStore } from '../dead-letters/dead-letter-store.ts'
 import { matchingLetters } from '../dead-letters/list-dead-letters.ts'
+import { refuseAborted } from '../refuse-aborted.ts'
 import { type Clock, paceOf, SYSTEM_CLOCK } from './pace.ts'
 import { RedriveRoom } from './redrive-room.ts'
 import { nextSubject, redriveBytes, redriveHeaders } from './redriven-message.ts'
@@ -17,7 +19,6 @@ const DEFAULT_RATE_PER_SECOND = 10
 const MAX_RATE_PER_SECOND = 10_000
 /** The server's own. */
 const DEFAULT_MAX_PAYLOAD = 1_048_576
-const NOT_FOUND: ReadonlySet<number> = new Set([JetStreamCode.ConsumerNotFound, JetStreamCode.StreamNotFound])
 
 /** Why a letter was left where it is. */
 export const RedriveSkip = {
@@ -59,6 +60,8 @@ export interface RedriveOptions {
   readonly maxRedrives?: number
   /** Told of each letter as soon as it is done with. */
   readonly onOutcome?: (outcome: RedriveOutcome) => void
+  /** Ends it before the next letter, with KitError `aborted`. */
+  readonly signal?: AbortSignal
   /** Only a test gives its own. */
   readonly clock?: Clock
 }
@@ -79,7 +82,7 @@ export interface RedriveReport {
  *   stored again while the earlier copy waits, has failed again, or was sent within ten minutes.
  * - Letters that are stored after it began are not part of it, so a failing consumer makes no loop of one run.
  *
- * @throws KitError `invalid_options`, `stream_missing`, `permission_denied` or `broker_unavailable`; what was done
+ * @throws KitError `invalid_options`, `stream_missing`, `permission_denied`, `aborted` or `broker_unavailable`; what was done
  * before stays done, and `onOutcome` has heard of it.
  */
 export async function redriveDeadLetters(
@@ -93,7 +96,7 @@ export async function redriveDeadLetters(
   checkOptions(ratePerSecond, maxRedrives)
   const store = await DeadLetterStore.open(connection, stream)
   const manager = await jetstreamManager(connection.client, { checkAPI: false, timeout: 5_000 })
-  const room = new RedriveRoom(manager, stream, connection.client.info?.max_payload ?? DEFAULT_MAX_PAYLOAD)
+  const room = new RedriveRoom(connection, manager, stream, connection.client.info?.max_payload ?? DEFAULT_MAX_PAYLOAD)
   const readers = new Map<string, boolean>()
   const turn = paceOf(ratePerSecond, options.clock ?? SYSTEM_CLOCK)
   const sender = dryRun ? undefined : new StoredSender(connection, { maxInFlight: 1 })
@@ -106,8 +109,9 @@ export async function redriveDeadLetters(
   }
   try {
     for await (const letter of matchingLetters(store, filter)) {
+      refuseAborted(options.signal)
       const { entry } = letter
-      const why = await reasonToSkip(manager, entry, maxRedrives, readers)
+      const why = await reasonToSkip(connection, entry, maxRedrives, readers)
       if (why) done({ action: 'skipped', why, letter: entry })
       else if (await failedAgain(store, entry)) {
         if (sender) await store.remove(letter, false)
@@ -138,7 +142,7 @@ function invalid(why: string): KitError {
 }
 
 async function reasonToSkip(
-  manager: JetStreamManager,
+  connection: Connection,
   entry: DeadLetterEntry,
   maxRedrives: number,
   readers: Map<string, boolean>,
@@ -147,22 +151,17 @@ async function reasonToSkip(
   if (entry.redrives >= maxRedrives) return RedriveSkip.LimitReached
   let reads = readers.get(entry.consumer)
   if (reads === undefined) {
-    reads = await hasReader(manager, entry)
+    reads = await hasReader(connection, entry)
     readers.set(entry.consumer, reads)
   }
   return reads ? undefined : RedriveSkip.NoReader
 }
 
 /** Without its reader a message would wait unseen, and its letter would be gone. */
-async function hasReader(manager: JetStreamManager, { original, consumer }: DeadLetterEntry): Promise<boolean> {
-  const name = redriveConsumerName(consumer)
-  try {
-    await manager.consumers.info(redriveStreamName(original.stream), name)
-    return true
-  } catch (error) {
-    if (error instanceof JetStreamApiError && NOT_FOUND.has(error.code)) return false
-    throw unanswered(`consumer ${name} cannot be looked up`, error)
-  }
+async function hasReader({ client }: Connection, { original, consumer }: DeadLetterEntry): Promise<boolean> {
+  // By the list of them: a right to look at one by any name would be a right beside those of the apps.
+  const found = await listConsumers(client, redriveStreamName(original.stream))
+  return found.some(({ name }) => name === redriveConsumerName(consumer))
 }
 
 async function hasRoom(room: RedriveRoom, { consumer }: DeadLetterEntry): Promise<boolean> {

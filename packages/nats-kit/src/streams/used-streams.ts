@@ -7,6 +7,7 @@ import {
   idempotencyStreamName,
   idempotencySubject,
   redriveStreamName,
+  withCompanions,
 } from './companion-streams.ts'
 
 /** What an app does with channels. */
@@ -17,11 +18,15 @@ export interface StreamUse {
   readonly reads?: readonly Channel[]
   /** Whether it watches every stream of the bus. Default false. */
   readonly watchesBus?: boolean
+  /** Whether people operate every stream of the bus through it. Default false. */
+  readonly operatesBus?: boolean
 }
 
 /** The names of the streams that an app looks up, in the order of the declaration. Their subjects are few. */
 export function usedStreams(contracts: Contracts, use: StreamUse): readonly string[] {
-  return contracts.streams.flatMap(({ name, channels }) => {
+  return contracts.streams.flatMap((stream) => {
+    if (use.operatesBus === true) return withCompanions(stream).map((one) => one.name)
+    const { name, channels } = stream
     const publishes = use.publishes.some((channel) => channels.includes(channel))
     const handles = use.handles.some((channel) => channels.includes(channel))
     const reads = use.reads?.some((channel) => channels.includes(channel)) === true

@@ -52,11 +52,17 @@ async function isReady(app: AppRecord): Promise<boolean> {
   }
 }
 
+/** What a person does with an app that has pages. */
+const NOTES: Readonly<Record<string, (url: string) => string>> = {
+  console: () => 'see the bus in a browser',
+  producer: (url) => `try it in a browser: ${url}/docs`,
+}
+
 /** What listens where, and a line to try. */
 export function banner(broker: { readonly url: string; readonly note: string }, apps: readonly ListeningApp[]): string {
   const rows: (readonly [string, string, string])[] = [['broker', broker.url, broker.note]]
   for (const app of apps.toSorted((a, b) => a.url.localeCompare(b.url))) {
-    rows.push([app.name, app.url, app.name === 'producer' ? `try it in a browser: ${app.url}/docs` : ''])
+    rows.push([app.name, app.url, NOTES[app.name]?.(app.url) ?? ''])
   }
   const producer = apps.find((app) => app.name === 'producer')
   const lines = rows.map(([name, url, note]) => `  ${name.padEnd(16)}${url.padEnd(28)}${note}`.trimEnd())

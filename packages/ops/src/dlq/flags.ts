@@ -37,11 +37,16 @@ interface Filters {
 const sequence = wholeNumber(1, 999_999_999_999_999)
 const STREAMS = contracts.streams.map(({ name }) => name)
 
-/** The command, or the help where it was asked for. @throws UsageError saying what cannot be used. */
-export function readCommand(argv: readonly string[]): DlqCommand | string {
+/**
+ * The command, or the help where it was asked for.
+ *
+ * @param handled the streams that some app handles messages of: the others have no dead letters.
+ * @throws UsageError saying what cannot be used.
+ */
+export function readCommand(argv: readonly string[], handled: readonly string[]): DlqCommand | string {
   let asked: DlqCommand | undefined
   const take = (action: DlqAction, common: Common, filter: DeadLetterFilter, more: Partial<DlqCommand> = {}): void => {
-    const stream = common.stream ?? (STREAMS.length === 1 ? STREAMS[0] : undefined)
+    const stream = common.stream ?? (handled.length === 1 ? handled[0] : undefined)
     if (stream === undefined) throw new UsageError(`--stream is needed; expected one of: ${STREAMS.join(', ')}`)
     asked = { action, stream, filter, apply: false, json: common.json ?? false, waitMs: common.waitMs, ...more }
   }
@@ -99,7 +104,7 @@ ${ENVIRONMENT_HELP}`,
 
 function common(command: ReturnType<typeof newCommand>) {
   return command
-    .option('--stream <name>', 'whose dead letters, where several streams are declared', oneOf(...STREAMS))
+    .option('--stream <name>', 'whose dead letters, where several streams are handled', oneOf(...STREAMS))
     .option('--json', 'one JSON document in place of lines')
     .option('--wait-ms <n>', 'waits this long for the broker', wholeNumber(1), 10_000)
 }

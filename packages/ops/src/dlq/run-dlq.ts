@@ -1,4 +1,5 @@
 import { UsageError } from '@alarm-bus/command-line'
+import { contracts } from '@alarm-bus/contracts'
 import { type Connection, KitError, KitErrorCode } from '@alarm-bus/nats-kit'
 import {
   copiesWithoutReader,
@@ -7,6 +8,7 @@ import {
   redriveDeadLetters,
   showDeadLetter,
 } from '@alarm-bus/nats-kit/admin'
+import { readApps } from '../apps/read-apps.ts'
 import { readEnvironment } from '../config.ts'
 import { connectAdmin, waitingSaid } from '../connect-admin.ts'
 import { describeCopies } from '../consumers/describe-pruned.ts'
@@ -17,13 +19,19 @@ import { JsonDocument } from './json-document.ts'
 
 const CLOSE_TIMEOUT_MS = 2_000
 
+/** The streams that some app handles messages of. */
+async function handledStreams(): Promise<readonly string[]> {
+  const handled = new Set((await readApps()).flatMap((app) => app.handles.map(({ channel }) => channel)))
+  return contracts.streams.filter(({ channels }) => channels.some((one) => handled.has(one))).map(({ name }) => name)
+}
+
 /** The process's exit code: 0 when it is done or a dry run has shown what it would do, 1 when something failed. */
 export async function runDlq(argv: readonly string[]): Promise<number> {
   const wantsJson = argv.includes('--json')
   // Opened late: a document that was begun has to be ended, and a usage error is one of its own.
   let document: JsonDocument | undefined
   try {
-    const command = readCommand(argv)
+    const command = readCommand(argv, await handledStreams())
     if (typeof command === 'string') {
       console.log(command)
       return 0

@@ -56,7 +56,7 @@ async function main(): Promise<void> {
 }
 
 /** Only what a deployment sets: nothing of this machine, and no defaults of development. */
-const PASSED_ON = /^NATS_SERVERS$|_PORT$|^PRODUCER_API_KEYS_FILE$|^LOG_API_TOKENS$/
+const PASSED_ON = /^NATS_SERVERS$|_PORT$|^PRODUCER_API_KEYS_FILE$|^LOG_API_TOKENS$|^CONSOLE_TOKENS$/
 
 async function runAll(engine: Engine): Promise<void> {
   const containers: AppContainer[] = []
@@ -114,9 +114,13 @@ async function endWithSigterm({ name, stop }: AppContainer): Promise<void> {
 /** Secrets of the moment: the apps refuse those of development in production. */
 function productionSettings(): Readonly<Record<string, string>> {
   const secret = (): string => `p${randomBytes(24).toString('hex')}`
-  const users = ['PRODUCER', 'ALARM_CONSUMER', 'LOG_CONSUMER', 'ADMIN', 'MIGRATOR', 'SYS']
+  const users = ['PRODUCER', 'ALARM_CONSUMER', 'LOG_CONSUMER', 'CONSOLE', 'ADMIN', 'MIGRATOR', 'SYS']
   const passwords = users.map((user) => [`NATS_${user}_PASSWORD`, secret()])
-  return { ...(Object.fromEntries(passwords) as Record<string, string>), LOG_API_TOKENS: secret() }
+  return {
+    ...(Object.fromEntries(passwords) as Record<string, string>),
+    LOG_API_TOKENS: secret(),
+    CONSOLE_TOKENS: `images:viewer:${secret()}`,
+  }
 }
 
 /** A file of the moment that the containers' users may read. */

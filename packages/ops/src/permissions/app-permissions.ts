@@ -9,6 +9,7 @@ import {
   listenerSubject,
   noteSubjects,
   onceSubjects,
+  operateSubjects,
   readSubjects,
   redriveConsumerName,
   requestSubjects,
@@ -51,6 +52,7 @@ export function appPermissions(app: App, contracts: Contracts, options: Permissi
       ...scheduling(app, contracts, options),
       ...app.handles.flatMap((handled) => handling(app, handled, contracts, options)),
       ...(app.watchesBus ? contracts.streams.map((stream) => watching(app, stream)) : []),
+      ...(app.operatesBus ? contracts.streams.map(operating) : []),
       ...reading(app, contracts),
       ...app.asks.map((request) => ({
         what: `Request ${request.name}.`,
@@ -75,6 +77,14 @@ function watching(app: App, stream: Stream): SubjectGroup {
   return {
     what: `${stream.name} watched: headers of dead letters, consumers.`,
     subjects: watchSubjects(stream, app.name),
+  }
+}
+
+/** How consumers stand, and dead letters, which it may send to the consumer that failed, or remove. */
+function operating(stream: Stream): SubjectGroup {
+  return {
+    what: `${stream.name} operated: consumers, and dead letters read, redriven, discarded.`,
+    subjects: operateSubjects(stream),
   }
 }
 
