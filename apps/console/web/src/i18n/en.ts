@@ -342,6 +342,7 @@ export const en = {
   'streams.kind.redrive': 'redriven messages',
   'streams.kind.idempotency': 'idempotency claims',
   'streams.kind.records': 'records of handled messages',
+  'streams.kind.schedules': 'scheduled messages',
   'streams.kind.other': 'other',
   'plan.none': 'none',
   'plan.create': 'create',

@@ -342,6 +342,7 @@ export const ko: Readonly<Record<Key, string>> = {
   'streams.kind.redrive': '재전송 메시지',
   'streams.kind.idempotency': '멱등성 기록',
   'streams.kind.records': '처리한 메시지 기록',
+  'streams.kind.schedules': '예약된 메시지',
   'streams.kind.other': '기타',
   'plan.none': '없음',
   'plan.create': '생성',
