@@ -26,6 +26,7 @@ export {
   type RequestOf,
   type RequestOptions,
   type RequestPart,
+  type StoredRequest,
   RESPONDER_ERRORS,
   type ResponderError,
   type ResponseInputOf,

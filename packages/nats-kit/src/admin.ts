@@ -23,6 +23,7 @@ export { type ConsumerPlace, consumerSubjects } from './consumers/consumer-subje
 export { type DeclaredConsumer, declaredConsumers } from './consumers/declared-consumers.ts'
 export { findOrphans, type FindOrphansOptions, type Orphan, OrphanReason } from './consumers/find-orphans.ts'
 export { pruneConsumers, type PrunedConsumer, type PruneOptions } from './consumers/prune-consumers.ts'
+export { storedAnswerSubjects, storedRequestSubjects } from './streams/answer-stream.ts'
 export { requestSubjects, responderSubscription } from './requests/request-subjects.ts'
 export { channelSubjects, idempotencySubjects } from './publish/publisher-subjects.ts'
 export {

@@ -71,6 +71,7 @@ export { DEFAULT_RETRY_POLICY, type RetryDelay, retryDelayMs } from './handling/
 export { createSubscriber, type Subscriber } from './consumers/subscriber.ts'
 export { DeadLetter, RetryLater } from './handling/handler-errors.ts'
 export {
+  type AnswerOptions,
   createRequester,
   type RequestCallOptions,
   type Requester,
