@@ -30,7 +30,7 @@ export async function createProducer(config: ProducerConfig, logger: ServiceLogg
     metrics,
     health: bus.health,
     publish: bus.publisher.publish,
-    ask: bus.requester.request,
+    requester: bus.requester,
   })
   return { http, bus }
 }

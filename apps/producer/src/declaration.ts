@@ -1,4 +1,4 @@
-import { alarmDelivery, alarmLogged, contracts, defineApp } from '@alarm-bus/contracts'
+import { alarmDelivery, alarmLogged, contracts, defineApp, sinkTest } from '@alarm-bus/contracts'
 
 export const app = defineApp({
   name: 'producer',
@@ -7,6 +7,6 @@ export const app = defineApp({
   // A route for each channel there is.
   publishes: contracts.channels,
   idempotency: true,
-  // What became of a message.
-  asks: [alarmLogged, alarmDelivery],
+  // What became of a message, and whether a sink takes a test alarm.
+  asks: [alarmLogged, alarmDelivery, sinkTest],
 })

@@ -1,4 +1,4 @@
-import { alarmDelivery, alarmLogged } from './alarm-requests.ts'
+import { alarmDelivery, alarmLogged, sinkTest } from './alarm-requests.ts'
 import { alarmToBot, alarmToLog } from './alarms.ts'
 import { defineContracts } from './define-contracts.ts'
 import { basquiatStream } from './streams.ts'
@@ -7,5 +7,5 @@ import { basquiatStream } from './streams.ts'
 export const contracts = defineContracts({
   channels: [alarmToBot, alarmToLog],
   streams: [basquiatStream],
-  requests: [alarmLogged, alarmDelivery],
+  requests: [alarmLogged, alarmDelivery, sinkTest],
 })

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 import { checkApp, type Kind, KINDS } from './check-app.ts'
 import { checkChannel } from './check-channel.ts'
-import { checkRequest } from './check-request.ts'
+import { checkRequest, NO_STREAM } from './check-request.ts'
 
 /** What was typed cannot be used; the message says what can. */
 export class UsageError extends Error {}
@@ -17,7 +17,7 @@ export const HELP = `Makes an app, a channel or a request that builds, tests and
   pnpm new app NAME --handles CHANNEL[,…] --owner TEAM [--description TEXT]
   pnpm new app NAME --publishes CHANNEL[,…] --owner TEAM [--description TEXT]
   pnpm new channel NAME --subject SUBJECT --stream STREAM --owner TEAM --description TEXT
-  pnpm new request NAME --subject SUBJECT --owner TEAM --description TEXT
+  pnpm new request NAME --subject SUBJECT --owner TEAM --description TEXT [--stream STREAM: a stored one]
 
 What is left out is asked.`
 
@@ -28,7 +28,7 @@ const text = { type: 'string' } as const
 const OPTIONS = {
   app: { kind: text, handles: text, publishes: text, owner: text, description: text },
   channel: { subject: text, stream: text, owner: text, description: text },
-  request: { subject: text, owner: text, description: text },
+  request: { subject: text, stream: text, owner: text, description: text },
 } as const
 type Values = Readonly<Record<string, string | undefined>>
 
@@ -93,6 +93,6 @@ function channelAnswers(name: string | undefined, { subject, stream, owner, desc
   return { name, subject, stream, owner, description }
 }
 
-function requestAnswers(name: string | undefined, { subject, owner, description }: Values): Values {
-  return { name, subject, owner, description }
+function requestAnswers(name: string | undefined, { subject, stream, owner, description }: Values): Values {
+  return { name, subject, stream: stream ?? NO_STREAM, owner, description }
 }

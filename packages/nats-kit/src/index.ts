@@ -78,5 +78,11 @@ export {
   type RequesterOptions,
 } from './requests/requester.ts'
 export { type MakeError, type RemoteErrorOf, remoteErrorOf, RequestFailed } from './requests/remote-error.ts'
-export { defineResponder, type RequestContext, type Responder, type ResponderOptions } from './requests/responder.ts'
+export {
+  defineResponder,
+  type RequestContext,
+  type Responder,
+  type ResponderOptions,
+  type StoredContext,
+} from './requests/responder.ts'
 export { createResponders, type Responders } from './requests/responders.ts'

@@ -23,10 +23,18 @@ export function filled(channel: Channel): Channel<string, typeof schema> {
   return found
 }
 
+/** And not of a stored request. */
+function isChannel(channel: Channel): boolean {
+  return contracts.channels.some((one) => one === channel)
+}
+
 /** The declared contracts, with channels that take `{ text }`. */
 export const filledContracts = defineContracts({
   channels,
-  streams: contracts.streams.map((stream) => defineStream({ ...stream, channels: stream.channels.map(filled) })),
+  streams: contracts.streams.map((stream) =>
+    // Requests have tests of their own.
+    defineStream({ ...stream, requests: [], channels: stream.channels.filter(isChannel).map(filled) }),
+  ),
 })
 
 /** The app as it declares itself, on those channels. */
@@ -37,6 +45,6 @@ export function filledApp(app: App): App {
     asks: [],
     answers: [],
     publishes: app.publishes.map(filled),
-    handles: app.handles.map((handled) => ({ ...handled, channel: filled(handled.channel) })),
+    handles: app.handles.filter(({ ofRequest }) => !ofRequest).map((handled) => ({ ...handled, channel: filled(handled.channel) })),
   })
 }

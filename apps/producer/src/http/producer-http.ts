@@ -44,7 +44,7 @@ export async function createProducerHttp(options: ProducerHttpOptions): Promise<
     await serveOpenApi(http, contracts)
     await serveEventDocuments(http)
   }
-  await http.register(channelRoutes, { contracts, publish, ask: options.ask, edge, auth, logger })
+  await http.register(channelRoutes, { contracts, publish, requester: options.requester, edge, auth, logger })
   return http
 }
 

@@ -60,6 +60,8 @@ export const ChangeKind = {
   RequestRemoved: 'request_removed',
   ErrorAdded: 'error_added',
   ErrorRemoved: 'error_removed',
+  /** Whether a request is stored. */
+  StoredChanged: 'stored_changed',
   StreamOptionChanged: 'stream_option_changed',
 } as const
 export type ChangeKind = (typeof ChangeKind)[keyof typeof ChangeKind]

@@ -1,8 +1,17 @@
 import type { RequestContract, RequestOf, ResponseInputOf } from '@alarm-bus/contracts'
 import type { Logger } from '../logger.ts'
+import type { MessageContext } from '../handling/handler.ts'
 import type { LateOnceStore } from '../once/late-once-store.ts'
 import type { OnceStore } from '../once/once-store.ts'
 import type { MakeError } from './remote-error.ts'
+
+/** What is known of a stored request as a message. */
+export interface StoredContext extends Pick<MessageContext, 'stream' | 'seq' | 'storedAt' | 'deliveryCount'> {
+  /** The caller's, unique among those of its app. */
+  readonly id: string
+  /** The app that asks, as the broker holds it to. */
+  readonly asker: string
+}
 
 /** What is known of a request besides its input. */
 export interface RequestContext<R extends RequestContract = RequestContract> {
@@ -11,6 +20,8 @@ export interface RequestContext<R extends RequestContract = RequestContract> {
   readonly signal: AbortSignal
   /** Milliseconds that the caller still waits; 0 or less when it no longer does. */
   readonly remainingMs: number
+  /** Undefined for a request that is not stored. */
+  readonly stored: StoredContext | undefined
   readonly logger: Logger
   /** The first value of a header, undefined where there is none. */
   header(name: string): string | undefined

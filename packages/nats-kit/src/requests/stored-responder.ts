@@ -11,7 +11,7 @@ import { answerSubject, storedOf, storedRequestMessageId } from '../streams/answ
 import { streamLooksOf } from '../watchdog/stream-looks.ts'
 import { type Encoded, encodePart, issuesText } from './part-codec.ts'
 import { RequestFailed } from './remote-error.ts'
-import type { RequestContext, Responder } from './responder.ts'
+import type { RequestContext, Responder, StoredContext } from './responder.ts'
 import { AnswerWriter, lookUpAnswer } from './stored-answers.ts'
 
 const TIMEOUT = /^\d{1,10}$/
@@ -36,7 +36,7 @@ export function storedHandler({ request, handle, once }: Responder, contracts: C
       if (id === '')
         throw new DeadLetter(`its message id does not begin with ${JSON.stringify(head)}; it cannot be answered`)
       const detail = { request: request.name, stream: context.stream, seq: context.seq, id }
-      const call = new StoredCall(request, context, answers.clockAheadMs(stream))
+      const call = new StoredCall(request, context, { id, asker }, answers.clockAheadMs(stream))
       if (call.remainingMs <= 0) {
         logger.warn({ event: 'requestExpired', ...detail }, 'stored request is past its deadline; it is not handled')
         return
@@ -87,12 +87,20 @@ async function answerOf(request: RequestContract, handle: () => unknown): Promis
 
 /** One delivery of a stored request, as its handler sees it. */
 class StoredCall implements RequestContext {
+  readonly stored: StoredContext
   readonly #request: RequestContract
   readonly #context: MessageContext
   readonly #endsAt: number
   #signal: AbortSignal | undefined
 
-  constructor(request: RequestContract, context: MessageContext, clockAheadMs: number) {
+  constructor(
+    request: RequestContract,
+    context: MessageContext,
+    of: Pick<StoredContext, 'id' | 'asker'>,
+    clockAheadMs: number,
+  ) {
+    const { stream, seq, storedAt, deliveryCount } = context
+    this.stored = { ...of, stream, seq, storedAt, deliveryCount }
     this.#request = request
     this.#context = context
     const given = context.header(HeaderName.TimeoutMs)

@@ -11,7 +11,7 @@ import {
 import type { KeyPair } from '@nats-io/nkeys'
 import { inboxPrefixOf } from '@alarm-bus/nats-kit/admin'
 import { answererOf, assertAnswered } from './answerers.ts'
-import type { AppPermissions } from './app-permissions.ts'
+import { answeredAtOnce, type AppPermissions } from './app-permissions.ts'
 import { assertNoCycle, heardBy, heardFrom } from './hearers.ts'
 import { accountName, BUS, isDelivered, LIMITS, NOBODY, isAnsweredByMany } from './render-accounts.ts'
 
@@ -95,10 +95,10 @@ export async function operatorClaims(
       // Not the user's: what a client presents when it connects has to fit into a line of the protocol, max_control_line.
       default_permissions: {
         ...permissionsOf({ publish: [...new Set(publish.flatMap(({ subjects }) => subjects))], subscribe }),
-        ...(app.answers.length > 0 && { resp: ANSWERS }),
+        ...(answeredAtOnce(app).length > 0 && { resp: ANSWERS }),
       },
       exports: [
-        ...app.answers.map(({ subject }) => exported(subject, 'service')),
+        ...answeredAtOnce(app).map(({ subject }) => exported(subject, 'service')),
         ...heardFrom(app, permissions).map(({ subject }) => exported(subject, 'stream')),
       ],
       imports: [
