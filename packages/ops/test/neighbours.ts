@@ -155,7 +155,12 @@ export function mayNotDo(app: App, all: readonly App[]): readonly Attempt[] {
     ...subscribes(['$JS.EVENT.ADVISORY.>', '$JS.ACK.>', '$JS.API.>', '$SYS.>']),
   ]
   const distinct = new Map(attempts.map((attempt) => [JSON.stringify(attempt), attempt]))
-  return [...distinct].flatMap(([key, attempt]) => (own.has(key) ? [] : [attempt]))
+  return [...distinct].flatMap(([key, attempt]) => (own.has(key) || isOwnAnswer(app, attempt) ? [] : [attempt]))
+}
+
+/** An answer to a request that the app answers, whoever asked it. */
+function isOwnAnswer({ answers: own }: App, attempt: Attempt): boolean {
+  return 'publish' in attempt && own.some(({ name }) => /answer\.[^.]+\.([^.]+)\./.exec(attempt.publish)?.[1] === name)
 }
 
 /** Its own consumers, of an instance or a channel that it does not declare, or held to more than its channel. */

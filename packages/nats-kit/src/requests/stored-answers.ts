@@ -27,8 +27,8 @@ export async function lookUpAnswer(connection: Connection, stream: string, subje
   try {
     message = await connection.client.request(answerLookupSubject(stream, subject), undefined, { timeout: LOOKUP_MS })
   } catch (error) {
-    const code =
-      error instanceof PermissionViolationError ? KitErrorCode.PermissionDenied : KitErrorCode.BrokerUnavailable
+    const isDenied = [error, (error as Error).cause].some((one) => one instanceof PermissionViolationError)
+    const code = isDenied ? KitErrorCode.PermissionDenied : KitErrorCode.BrokerUnavailable
     throw new KitError(code, `the answer cannot be looked up: ${errorText(error)}`, { cause: error })
   }
   const status = message.headers?.code ?? 0
