@@ -55,15 +55,18 @@ export function defineStream(options: StreamOptions): Stream {
     throw new ContractError(`stream ${JSON.stringify(stream.name)}: ${why}`)
   }
   if (!STREAM_NAME.test(stream.name)) refuse('the name may have letters, digits, "_" and "-", at most 64 of them')
+  for (const { name, stored } of stream.requests) {
+    if (!stored)
+      refuse(`request ${JSON.stringify(name)} is not a stored one; set stored: true, or take it out of the stream's requests`)
+  }
   if (stream.channels.length === 0) refuse('has no channels, so it would store nothing')
   for (const limit of ['maxAgeMs', 'maxMessages', 'maxBytes', 'maxMessageBytes', 'duplicateWindowMs'] as const) {
     if (!Number.isSafeInteger(stream[limit]) || stream[limit] < 1) {
       refuse(`${limit} must be a whole number from 1, not ${stream[limit]}: every stream is bounded`)
     }
   }
-  for (const { name, stored, timeoutMs } of stream.requests) {
+  for (const { name, timeoutMs } of stream.requests) {
     const what = `request ${JSON.stringify(name)}`
-    if (!stored) refuse(`${what} is not a stored one; set stored: true, or take it out of the stream's requests`)
     if (timeoutMs > stream.maxAgeMs)
       refuse(`${what} has timeoutMs ${timeoutMs}, but the stream keeps a message for ${stream.maxAgeMs} ms`)
     if (!stream.allowMessageTtl) refuse(`${what} needs allowMessageTtl: its deadline is its time to live`)

@@ -42,7 +42,8 @@ export function sinkRoutes(http: FastifyInstance, { requester }: SinkRoutesOptio
   const typed = http.withTypeProvider<ZodTypeProvider>()
   typed.route({
     method: 'POST',
-    url: '/sinks/:name::test',
+    // The expression ends the parameter before the colon.
+    url: '/sinks/:name(^[^/:]+)::test',
     config: { channel: alarmToBot },
     validatorCompiler: validatorFor(),
     schema: {
