@@ -86,8 +86,18 @@ test.each([
   ['another stream', stored(), stored({}, 'T'), { backward: false, forward: false, full: false }],
   ['a later deadline', stored(), stored({ timeoutMs: 2 * HOUR_MS }), { backward: true, forward: true, full: true }],
   ['a sooner deadline', stored(), stored({ timeoutMs: 1_000 }), { backward: false, forward: true, full: false }],
-  ['answers kept for longer', stored(), stored({ keepReplyMs: 3 * HOUR_MS }), { backward: true, forward: true, full: true }],
-  ['answers kept for less', stored(), stored({ keepReplyMs: HOUR_MS }), { backward: false, forward: true, full: false }],
+  [
+    'answers kept for longer',
+    stored(),
+    stored({ keepReplyMs: 3 * HOUR_MS }),
+    { backward: true, forward: true, full: true },
+  ],
+  [
+    'answers kept for less',
+    stored(),
+    stored({ keepReplyMs: HOUR_MS }),
+    { backward: false, forward: true, full: false },
+  ],
 ])('of a stored request: %s', (_, before, after, passes) => {
   for (const [mode, compatible] of Object.entries({ ...passes, none: true })) {
     const inMode = (given: ReturnType<typeof snapshot> | undefined) => {

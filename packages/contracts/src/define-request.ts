@@ -193,6 +193,7 @@ export function defineRequest<
             compatibility,
             version,
             maxMessageBytes: maxRequestBytes,
+            key: undefined,
             previous: undefined,
           }),
           keepReplyMs,

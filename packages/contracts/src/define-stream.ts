@@ -57,7 +57,9 @@ export function defineStream(options: StreamOptions): Stream {
   if (!STREAM_NAME.test(stream.name)) refuse('the name may have letters, digits, "_" and "-", at most 64 of them')
   for (const { name, stored } of stream.requests) {
     if (!stored)
-      refuse(`request ${JSON.stringify(name)} is not a stored one; set stored: true, or take it out of the stream's requests`)
+      refuse(
+        `request ${JSON.stringify(name)} is not a stored one; set stored: true, or take it out of the stream's requests`,
+      )
   }
   if (stream.channels.length === 0) refuse('has no channels, so it would store nothing')
   for (const limit of ['maxAgeMs', 'maxMessages', 'maxBytes', 'maxMessageBytes', 'duplicateWindowMs'] as const) {

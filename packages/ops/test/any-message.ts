@@ -45,6 +45,8 @@ export function filledApp(app: App): App {
     asks: [],
     answers: [],
     publishes: app.publishes.map(filled),
-    handles: app.handles.filter(({ ofRequest }) => !ofRequest).map((handled) => ({ ...handled, channel: filled(handled.channel) })),
+    handles: app.handles
+      .filter(({ ofRequest }) => !ofRequest)
+      .map((handled) => ({ ...handled, channel: filled(handled.channel) })),
   })
 }

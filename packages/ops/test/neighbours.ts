@@ -13,7 +13,10 @@ const asks = (name: string, requests: readonly RequestContract[]): readonly Atte
   requests.flatMap(({ name: request, subject, stored }) => {
     if (!stored) return publishes([subject])
     const stream = streamOf(stored.channel)
-    return publishes([`${subject}.${name}`, `$JS.API.DIRECT.GET.${stream}_ANSWERS.answer.${stream}.${request}.${name}.abc`])
+    return publishes([
+      `${subject}.${name}`,
+      `$JS.API.DIRECT.GET.${stream}_ANSWERS.answer.${stream}.${request}.${name}.abc`,
+    ])
   })
 
 /** An answer that is stored, for whichever app asked, and a look at it. */
@@ -29,7 +32,11 @@ const storedAnswers = (requests: readonly RequestContract[]): readonly Attempt[]
 export function consumersOf({ name, handles, fanOutInstances }: App) {
   const endings = ['', ...Array.from({ length: fanOutInstances }, (_, instance) => `_${instance}`)]
   return handles.flatMap(({ channel, ofRequest = false }) =>
-    (ofRequest ? [''] : endings).map((ending) => ({ durable: `${name}_${channel.name}${ending}`, channel, stream: streamOf(channel) })),
+    (ofRequest ? [''] : endings).map((ending) => ({
+      durable: `${name}_${channel.name}${ending}`,
+      channel,
+      stream: streamOf(channel),
+    })),
   )
 }
 

@@ -39,7 +39,11 @@ function diffStored(before: ReleasedStored | undefined, after: ReleasedStored | 
     const [was, is] = [before !== undefined, after !== undefined]
     return [{ path: 'stored', kind: ChangeKind.StoredChanged, before: was, after: is, breaks: BREAKS_ALL }]
   }
-  const limit = (path: 'timeoutMs' | 'keepReplyMs', breaks: Difference['breaks'], sentBy: Sender): readonly Difference[] => {
+  const limit = (
+    path: 'timeoutMs' | 'keepReplyMs',
+    breaks: Difference['breaks'],
+    sentBy: Sender,
+  ): readonly Difference[] => {
     const [was, is] = [before[path], after[path]]
     if (was === is) return []
     const kind = is < was ? ChangeKind.LimitLowered : ChangeKind.LimitRaised

@@ -56,6 +56,10 @@ export const ChangeKind = {
   ModeChanged: 'mode_changed',
   LimitLowered: 'limit_lowered',
   LimitRaised: 'limit_raised',
+  /** By which field messages are in order. */
+  KeyAdded: 'key_added',
+  KeyRemoved: 'key_removed',
+  KeyChanged: 'key_changed',
   RequestAdded: 'request_added',
   RequestRemoved: 'request_removed',
   ErrorAdded: 'error_added',

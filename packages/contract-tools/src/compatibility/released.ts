@@ -12,6 +12,8 @@ export interface ReleasedChannel {
   /** The stream's name. */
   readonly stream: string
   readonly maxMessageBytes: number
+  /** The field whose value orders messages; undefined where nothing does. */
+  readonly key?: string | undefined
   /** The channel that this one is the next version of; null where it stands alone. */
   readonly previous: string | null
   /** The input side, as zod writes it. */

@@ -128,7 +128,8 @@ function operation(app: App, request: RequestContract, action: 'send' | 'receive
     summary: app.description,
     tags: [{ name: app.name }],
     messages: refs(name, [askedPart(request)]),
-    ...(action === 'receive' && !request.stored && { bindings: { nats: { queue: app.name, bindingVersion: '0.1.0' } } }),
+    ...(action === 'receive' &&
+      !request.stored && { bindings: { nats: { queue: app.name, bindingVersion: '0.1.0' } } }),
     reply: {
       channel: { $ref: `#/channels/${replyOf(name)}` },
       messages: refs(replyOf(name), answerParts(request)),

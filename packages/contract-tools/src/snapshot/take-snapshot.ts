@@ -30,7 +30,7 @@ export function takeSnapshot(contracts: Contracts, apps?: readonly App[]): Relea
 }
 
 function channelOf(channel: Channel, stream: Stream): ReleasedChannel {
-  const { name, version, compatibility, subject, maxMessageBytes, previous } = channel
+  const { name, version, compatibility, subject, maxMessageBytes, previous, key } = channel
   return {
     name,
     version,
@@ -38,6 +38,7 @@ function channelOf(channel: Channel, stream: Stream): ReleasedChannel {
     subject,
     stream: stream.name,
     maxMessageBytes,
+    ...(key !== undefined && { key }),
     previous: previous?.channel.name ?? null,
     schema: inOrder(channel.jsonSchema) as JsonSchema,
   }
