@@ -36,6 +36,11 @@ export class KeyOrder {
     return this.#keys.size
   }
 
+  /** Whether everything without an end is here. */
+  get isComplete(): boolean {
+    return this.#away.size === 0 && this.#unsettled === undefined
+  }
+
   get isSettling(): boolean {
     return this.#unsettled !== undefined
   }

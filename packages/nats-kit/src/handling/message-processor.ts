@@ -118,7 +118,8 @@ export class MessageProcessor {
 
   /** How much of the bound is taken: all of it while as many wait for an earlier one of their key as may. */
   get taken(): number {
-    const isFull = this.#parked.heldCount >= MAX_HELD
+    // What went back comes only where it is asked for, and others may wait for it.
+    const isFull = this.#parked.heldCount >= MAX_HELD && this.#order?.isComplete === true
     return this.#leases.size + (isFull ? this.#of.limits.concurrency : 0)
   }
 

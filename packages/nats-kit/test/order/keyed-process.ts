@@ -32,5 +32,5 @@ const bus = createBus({
     ],
   },
 })
-await bus.start()
-console.log('ready')
+console.log('standing by')
+process.stdin.once('data', () => void bus.start())

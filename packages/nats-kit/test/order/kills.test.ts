@@ -25,7 +25,7 @@ test(`${MESSAGES} messages of ${KEYS} keys, handled by one process after another
   const start = (): ChildProcess => {
     const child = spawn(process.execPath, ['--conditions=@alarm-bus/source', PROCESS], {
       env: { ...process.env, URL: broker.current.url, NAME: name },
-      stdio: ['ignore', 'pipe', 'inherit'],
+      stdio: ['pipe', 'pipe', 'inherit'],
     })
     onEnd(async () => void child.kill('SIGKILL'))
     createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (line) => {
