@@ -33,6 +33,8 @@ test('the OpenAPI document has a typed route for each channel, and its problems'
     ...contracts.channels.map(({ name }) => `/channels/${name}/messages`),
     ...contracts.channels.map(({ name }) => `/channels/${name}/messages:batch`),
     ...contracts.channels.map(({ name }) => `/channels/${name}/messages/{id}`),
+    '/sinks/{name}:test',
+    '/sinks/{name}/tests/{id}',
     '/channels',
   ])
   const route = paths['/channels/alarm-to-log/messages']?.['post']

@@ -34,8 +34,10 @@ test('flags become answers, in the order of the questions', () => {
   })
   expect(readFlags([...REQUEST, ...REST], false)).toEqual({
     generator: 'request',
-    answers: ['never-asked', 'ask.never', 'shop', 'It is never sent.'],
+    answers: ['never-asked', 'ask.never', 'none', 'shop', 'It is never sent.'],
   })
+  expect(readFlags([...REQUEST, '--stream', 'BASQUIAT_STREAM', ...REST], false)?.answers[2]).toBe('BASQUIAT_STREAM')
+  expect(refusal([...REQUEST, '--stream', 'NO_STREAM', ...REST])).toContain('there is no stream "NO_STREAM"; declared:')
 })
 
 test('what no flag says is asked, where somebody can be', () => {

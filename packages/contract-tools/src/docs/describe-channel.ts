@@ -5,9 +5,9 @@ export function describeChannel(contracts: Contracts, channel: Channel): string 
   return [channel.description, describeVersion(channel), describeRetention(contracts, channel)].join(' ')
 }
 
-export function describeVersion({ owner, version, compatibility, maxMessageBytes }: Channel): string {
+export function describeVersion({ owner, version, compatibility, maxMessageBytes, key }: Channel): string {
   const whose = owner === undefined ? 'Nobody’s by name' : `Owned by ${owner}`
-  return `${whose}, version ${version}, compatibility \`${compatibility}\`, at most ${maxMessageBytes.toLocaleString('en')} bytes a message.`
+  return `${whose}, version ${version}, compatibility \`${compatibility}\`, at most ${maxMessageBytes.toLocaleString('en')} bytes a message.${key === undefined ? '' : ` In order by \`${key}\`.`}`
 }
 
 export function describeRetention(contracts: Contracts, channel: Channel): string {
