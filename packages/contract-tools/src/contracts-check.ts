@@ -1,6 +1,6 @@
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import { readApps } from '@alarm-bus/ops/apps'
+import { newCommand, readCommandLine } from '@alarm-bus/command-line'
 import { changelogChangesets, readChangesets } from './compatibility/changesets.ts'
 import { checkContracts } from './compatibility/check-contracts.ts'
 import { type CheckResult, CONTRACTS_PACKAGE } from './compatibility/checked.ts'
@@ -13,45 +13,37 @@ import { type Released, readReleased } from './snapshot/released-contracts.ts'
 import { readSnapshot } from './snapshot/snapshot-file.ts'
 import { takeSnapshot } from './snapshot/take-snapshot.ts'
 
-const HELP = `Compares the contracts with those of the last release, and says whom a change breaks.
-
-  pnpm contracts:check
-
-  --json           one JSON document in place of lines
-  --root FOLDER    the repository to look at (default: this one)
-  --released PATH  the last released package of the contracts, a .tgz or its folder, to compare with (default: the tag of
-                   the release or the default branch, where git has one of them; else the file of this checkout)
-
-A change that breaks somebody belongs into a next version beside the channel (defineVersion). A channel goes when its
-next version has been released, no app declares it, and a changeset for @alarm-bus/contracts has the line
+const NOTES = `A change that breaks a user belongs into a next version beside the channel
+(defineVersion). Remove a channel once its next version has been released, no
+app declares it, and a changeset for @alarm-bus/contracts has the line
 "Breaking: <channel>": minor or more before 1.0.0, major from then on.
 
-Exit code 0: compatible, or broken with all of that. 1: it would break somebody. 2: the check could not be made.`
+Exit code 0: compatible, or broken with all of that. 1: it would break a user.
+2: the check could not be made.`
 
 interface Flags {
   readonly json: boolean
-  readonly help: boolean
   readonly root: string
   readonly released?: string | undefined
 }
 
-/** @throws CheckError for a flag that does not exist. */
-function readFlags(argv: readonly string[]): Flags {
-  try {
-    const { values } = parseArgs({
-      // pnpm 12 hands a "--" on to the script.
-      args: argv.filter((argument) => argument !== '--'),
-      options: {
-        json: { type: 'boolean', default: false },
-        help: { type: 'boolean', default: false },
-        root: { type: 'string', default: REPOSITORY },
-        released: { type: 'string' },
-      },
-    })
-    return values
-  } catch (cause) {
-    throw new CheckError((cause as Error).message, { cause })
-  }
+/** The flags, or the help where it was asked for. @throws UsageError for a flag that does not exist. */
+function readFlags(argv: readonly string[]): Flags | string {
+  const command = newCommand(
+    'pnpm contracts:check',
+    'Compares the contracts with those of the last release, and says which apps a change breaks.',
+    NOTES,
+  )
+    .option('--json', 'one JSON document in place of lines')
+    .option('--root <folder>', 'the repository to look at; default: this one')
+    .option(
+      '--released <path>',
+      'the last released package of the contracts, a .tgz or its folder, to compare with; default: the tag of the release or the default branch, where git has one of them, else the file of this checkout',
+    )
+  const help = readCommandLine(command, argv)
+  if (help !== undefined) return help
+  const { json = false, root = REPOSITORY, released } = command.opts()
+  return { json, root, released }
 }
 
 interface Checked {
@@ -92,8 +84,8 @@ async function check({ root, released: path }: Flags): Promise<Checked> {
 async function main(argv: readonly string[]): Promise<number> {
   try {
     const flags = readFlags(argv)
-    if (flags.help) {
-      console.log(HELP)
+    if (typeof flags === 'string') {
+      console.log(flags)
       return 0
     }
     const { result, released } = await check(flags)
@@ -115,4 +107,5 @@ async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-process.exitCode = await main(process.argv.slice(2))
+// pnpm 12 hands a "--" on to the script.
+process.exitCode = await main(process.argv.slice(2).filter((argument) => argument !== '--'))

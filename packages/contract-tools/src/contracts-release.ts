@@ -1,6 +1,6 @@
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import { readApps } from '@alarm-bus/ops/apps'
+import { newCommand, readCommandLine } from '@alarm-bus/command-line'
 import { CheckError } from './compatibility/check-error.ts'
 import { readContracts, readContractsVersion, REPOSITORY, SNAPSHOT_FILE } from './repository.ts'
 import { releaseSnapshot } from './snapshot/release-snapshot.ts'
@@ -8,29 +8,19 @@ import { readReleased } from './snapshot/released-contracts.ts'
 import { readSnapshot, writeSnapshot } from './snapshot/snapshot-file.ts'
 import { takeSnapshot } from './snapshot/take-snapshot.ts'
 
-const HELP = `Part of pnpm version-packages: keeps the contracts that are released.
-
-  pnpm contracts:release
-
-  --root FOLDER    the repository (default: this one)
-  --released PATH  the last released package of the contracts, as for contracts:check
-  --first          nothing was released yet: writes the first snapshot
-
-Exit code 0: kept, or as released. 2: it refuses.`
-
 async function release(argv: readonly string[]): Promise<string> {
-  const { values } = parseArgs({
-    // pnpm 12 hands a "--" on to the script.
-    args: argv.filter((argument) => argument !== '--'),
-    options: {
-      root: { type: 'string', default: REPOSITORY },
-      released: { type: 'string' },
-      first: { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false },
-    },
-  })
-  if (values.help) return HELP
-  const { root } = values
+  const command = newCommand(
+    'pnpm contracts:release',
+    'Part of pnpm version-packages: keeps the contracts that are released.',
+    'Exit code 0: kept, or as released. 2: it refuses.',
+  )
+    .option('--root <folder>', 'the repository; default: this one')
+    .option('--released <path>', 'the last released package of the contracts, as for contracts:check')
+    .option('--first', 'writes the first snapshot, where none was released')
+  const help = readCommandLine(command, argv)
+  if (help !== undefined) return help
+  const values = command.opts()
+  const { root = REPOSITORY } = values
   const file = join(root, SNAPSHOT_FILE)
   const released = readReleased(root, values.released)
   if (!released.snapshot && released.unknown !== undefined && !values.first) {
@@ -52,7 +42,8 @@ async function release(argv: readonly string[]): Promise<string> {
 }
 
 try {
-  console.log(await release(process.argv.slice(2)))
+  // pnpm 12 hands a "--" on to the script.
+  console.log(await release(process.argv.slice(2).filter((argument) => argument !== '--')))
 } catch (error) {
   console.error(`contracts:release: ${(error as Error).message}`)
   process.exitCode = 2

@@ -172,7 +172,8 @@ test('long patterns are shown where they begin to differ', () => {
 })
 
 test('a key that is new is compatible; another one, or none any more, breaks who relies on the order', () => {
-  const keyed = (key?: string) => snapshot([channel({ schema: z.object({ text: z.string(), id: z.string() }), ...(key && { key }) })])
+  const keyed = (key?: string) =>
+    snapshot([channel({ schema: z.object({ text: z.string(), id: z.string() }), ...(key && { key }) })])
   expect(check(keyed(), keyed('id')).outcome).toBe('compatible')
   for (const after of [keyed('text'), keyed()]) {
     const result = check(keyed('id'), after)

@@ -3,8 +3,11 @@ import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { SNAPSHOT_FILE } from '../src/repository.ts'
+import { readContractsVersion, REPOSITORY, SNAPSHOT_FILE } from '../src/repository.ts'
 import { ALARMS, copyRepository, linkModules, type RepositoryCopy, repositoryAt } from './repository-copy.ts'
+
+const VERSION = readContractsVersion(REPOSITORY)
+const TAG = `@alarm-bus/contracts@${VERSION}`
 
 // What a release promised is read from where a branch cannot write it.
 
@@ -59,7 +62,7 @@ async function forged(): Promise<string> {
 }
 
 describe.each([
-  ['the tag of the release', '@alarm-bus/contracts@0.0.0', 'tag @alarm-bus/contracts@0.0.0'],
+  ['the tag of the release', TAG, `tag ${TAG}`],
   ['the default branch, where no tag is', undefined, 'branch main'],
 ])('with %s', (_, tag, source) => {
   beforeEach(() => branchOff(tag))
@@ -79,7 +82,7 @@ describe.each([
     copyFileSync(await forged(), join(copy.root, SNAPSHOT_FILE))
     commit()
     const { code, stderr } = await copy.check()
-    expect(stderr).toContain('says something else of 0.0.0 than was released')
+    expect(stderr).toContain(`says something else of ${VERSION} than was released`)
     expect(code).toBe(2)
   })
 
@@ -112,7 +115,7 @@ describe.each([
 test('the later of tag and default branch counts', async () => {
   copy.git('init', '-q', '-b', 'main')
   commit()
-  copy.git('tag', '@alarm-bus/contracts@0.0.0')
+  copy.git('tag', TAG)
   copy.raiseVersion()
   expect(await copy.release()).toMatchObject({ code: 0 })
   commit()
@@ -123,7 +126,7 @@ test('the later of tag and default branch counts', async () => {
 })
 
 test('a fresh clone without history and tags passes, and says what it cannot know', async () => {
-  branchOff('@alarm-bus/contracts@0.0.0')
+  branchOff(TAG)
   const root = folder()
   execFileSync('git', ['clone', '-q', '--depth', '1', '--no-tags', '-b', 'main', `file://${copy.root}`, root])
   linkModules(root)
@@ -157,7 +160,7 @@ describe('without git', () => {
     expect(await copy.check()).toMatchObject({ code: 0, stdout: expect.stringContaining('not known: ') })
     for (const path of [join(packed, 'contracts.tgz'), join(packed, 'package')]) {
       const { code, stderr } = await copy.check('--released', path)
-      expect(stderr).toContain('says something else of 0.0.0 than was released')
+      expect(stderr).toContain(`says something else of ${VERSION} than was released`)
       expect(code).toBe(2)
     }
     expect(await copy.check('--released', join(packed, 'none.tgz'))).toMatchObject({ code: 2 })

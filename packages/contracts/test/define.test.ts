@@ -162,7 +162,12 @@ test.each([
   ['a fraction', 'price'],
   ['of every object', 'toString'],
 ])('a key that is %s is refused', (_, key) => {
-  const schema = z.object({ id: z.string(), maybe: z.string().optional(), list: z.array(z.string()), price: z.number() })
+  const schema = z.object({
+    id: z.string(),
+    maybe: z.string().optional(),
+    list: z.array(z.string()),
+    price: z.number(),
+  })
   const options = { name: 'orders', subject: 'order.changed', description: 'x', schema }
   expect(() => defineChannel({ ...options, key })).toThrow(`key ${JSON.stringify(key)} must be a field of the schema`)
   expect(defineChannel({ ...options, key: 'id' }).key).toBe('id')

@@ -12,6 +12,7 @@ interface Layer {
   readonly noLibraries?: readonly RegExp[]
 }
 
+const COMMAND_LINE = '@alarm-bus/command-line'
 const CONTRACTS = '@alarm-bus/contracts'
 const ENVIRONMENT = '@alarm-bus/environment'
 const KIT = '@alarm-bus/nats-kit'
@@ -28,13 +29,14 @@ const APP: Layer = { knows: [CONTRACTS, KIT, SERVICE, SERVER], noLibraries: [NAT
  */
 const LAYERS: Readonly<Record<string, Layer>> = {
   [CONTRACTS]: { knows: [], onlyLibraries: [/^zod$/] },
+  [COMMAND_LINE]: { knows: [], onlyLibraries: [/commander/] },
   [ENVIRONMENT]: { knows: [], onlyLibraries: [] },
   [SERVER]: { knows: [], onlyLibraries: [] },
   [KIT]: { knows: [CONTRACTS, SERVER], onlyLibraries: [NATS_CLIENT] },
   [SERVICE]: { knows: [CONTRACTS, ENVIRONMENT, KIT, SERVER], noLibraries: [NATS_CLIENT] },
-  [OPS]: { knows: [CONTRACTS, ENVIRONMENT, KIT, SERVER] },
-  '@alarm-bus/contract-tools': { knows: [CONTRACTS, KIT, OPS] },
-  [GENERATORS]: { knows: [CONTRACTS] },
+  [OPS]: { knows: [COMMAND_LINE, CONTRACTS, ENVIRONMENT, KIT, SERVER] },
+  '@alarm-bus/contract-tools': { knows: [COMMAND_LINE, CONTRACTS, KIT, OPS] },
+  [GENERATORS]: { knows: [COMMAND_LINE, CONTRACTS] },
   benchmarks: { knows: [CONTRACTS, KIT, SERVER, 'producer'] },
   '@alarm-bus/e2e': { knows: [CONTRACTS, KIT, SERVER, OPS, GENERATORS], knowsApps: true },
 }

@@ -1,4 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { affectedApps } from '@alarm-bus/ops/images'
+import { repository } from './harness.ts'
 import { copyRepository, dryRun, type RepositoryCopy } from './repository-copy.ts'
 
 // What `turbo run build test --affected` does on a branch: it narrows to packages, and what of them has not changed
@@ -34,6 +36,20 @@ test.each(['alarm-consumer', 'log-consumer'])('a change in %s builds and tests t
 test('a change in producer builds and tests that app alone, and what measures it', async () => {
   const runs = [TOGETHER, 'benchmarks#test', 'producer#build', 'producer#test']
   expect(await runsAfterChangeOf('apps/producer/src/app.ts')).toEqual(runs)
+})
+
+test('images are built of the apps that a change affects, and of no others', async () => {
+  const turbo = `${repository}node_modules/.bin/turbo`
+  copy.git('switch', '--quiet', '--force-create', 'change', 'main')
+  copy.append('apps/log-consumer/src/app.ts', '\n// A change.\n')
+  copy.append('README.md', '\nA change.\n')
+  copy.commit('A change.')
+  expect(await affectedApps(copy.path, turbo)).toEqual(['log-consumer'])
+  copy.append('packages/nats-kit/src/index.ts', '\n// A change.\n')
+  copy.commit('Another change.')
+  expect(await affectedApps(copy.path, turbo)).toEqual(
+    expect.arrayContaining(['alarm-consumer', 'log-consumer', 'producer']),
+  )
 })
 
 test('a change in a test of an app builds nothing', async () => {

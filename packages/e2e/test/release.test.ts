@@ -92,7 +92,7 @@ test('a new field in a contract: a minor of the contracts, and a patch of all th
   expect(changelog('@alarm-bus/contracts')).toContain('a field `room`')
   for (const name of NAMES.filter((one) => manifest(one).version === '1.0.1'))
     expect(changelog(name)).toMatch(/Patch Changes[\s\S]*@alarm-bus\/(contracts@1\.1\.0|nats-kit@1\.0\.1)/)
-  expect(existsSync(join(copy.path, 'packages/nats-server/CHANGELOG.md'))).toBe(false)
+  expect(copy.git('status', '--porcelain', 'packages/nats-server')).toBe('')
   expect(existsSync(join(copy.path, '.changeset/a-change.md'))).toBe(false)
 })
 
@@ -125,9 +125,11 @@ test('a new broker helper is no breaking change of the kit', async () => {
 
 test('the changesets that wait can be released as they are, and what they write passes the format check', async () => {
   const pending = copy.git('ls-files', '.changeset/*.md').split('\n').filter(Boolean)
+  // Just after a release none waits.
+  if (pending.length === 0) changeset({ '@alarm-bus/nats-kit': 'patch' }, 'Brokers start sooner.')
   const before = versions()
   await version()
-  if (pending.length > 0) expect(versions()).not.toEqual(before)
+  expect(versions()).not.toEqual(before)
   const written = copy.git('ls-files', '--others', '--modified', '--exclude-standard').split('\n')
   const files = written.filter((file) => /\.(md|json)$/.test(file) && existsSync(join(copy.path, file)))
   const check = run([join(copy.path, 'node_modules/.bin/oxfmt'), '--check', ...files], {}, copy.path)

@@ -1,10 +1,7 @@
-import { parseArgs } from 'node:util'
+import { newCommand, readCommandLine, UsageError } from '@alarm-bus/command-line'
 import { checkApp, type Kind, KINDS } from './check-app.ts'
 import { checkChannel } from './check-channel.ts'
 import { checkRequest, NO_STREAM } from './check-request.ts'
-
-/** What was typed cannot be used; the message says what can. */
-export class UsageError extends Error {}
 
 /** A generator, and an answer to each of its questions. */
 export interface NewCommand {
@@ -12,57 +9,69 @@ export interface NewCommand {
   readonly answers: readonly string[]
 }
 
-export const HELP = `Makes an app, a channel or a request that builds, tests and passes \`pnpm check\` as it is.
-
-  pnpm new app NAME --handles CHANNEL[,…] --owner TEAM [--description TEXT]
-  pnpm new app NAME --publishes CHANNEL[,…] --owner TEAM [--description TEXT]
-  pnpm new channel NAME --subject SUBJECT --stream STREAM --owner TEAM --description TEXT
-  pnpm new request NAME --subject SUBJECT --owner TEAM --description TEXT [--stream STREAM: a stored one]
-
-What is left out is asked.`
-
 /** @turbo/gen asks the question all the same. */
 const ASK = '_'
 
-const text = { type: 'string' } as const
-const OPTIONS = {
-  app: { kind: text, handles: text, publishes: text, owner: text, description: text },
-  channel: { subject: text, stream: text, owner: text, description: text },
-  request: { subject: text, stream: text, owner: text, description: text },
-} as const
 type Values = Readonly<Record<string, string | undefined>>
 
+const NOTES = `What is left out is asked.
+
+  pnpm new app billing --handles alarm-to-bot --owner payments
+  pnpm new channel refund --subject refund --stream SHOP --owner payments --description "A refund was made."`
+
 /**
- * The command, or undefined where help was asked for.
+ * The command, or the help where it was asked for.
  *
  * @param canAsk whether a person is there for what is left out.
- * @throws UsageError before anything is written.
+ * @throws Error before anything is written.
  */
-export function readFlags(argv: readonly string[], canAsk: boolean): NewCommand | undefined {
-  const [what, ...rest] = argv
-  if (what === undefined || what === 'help' || argv.includes('--help')) return undefined
-  if (what !== 'app' && what !== 'channel' && what !== 'request') {
-    throw new UsageError(`unknown kind ${JSON.stringify(what)}; expected one of: app, channel, request`)
-  }
-  const { name, values } = parse(rest, OPTIONS[what])
-  const answers = { app: appAnswers, channel: channelAnswers, request: requestAnswers }[what](name, values)
+export function readFlags(argv: readonly string[], canAsk: boolean): NewCommand | string {
+  let asked: { readonly generator: NewCommand['generator']; readonly answers: Values } | undefined
+  const program = newCommand(
+    'pnpm new',
+    'Makes an app, a channel or a request that builds, tests and passes `pnpm check` as it is.',
+    NOTES,
+  )
+  const described = (command: ReturnType<typeof newCommand>) =>
+    command.argument('[name]').option('--owner <team>').option('--description <text>')
+  program.addCommand(
+    described(newCommand('app', 'an app that handles or publishes channels'))
+      .option('--kind <kind>', KINDS.join(' or '))
+      .option('--handles <channels>', 'with commas between them')
+      .option('--publishes <channels>', 'with commas between them')
+      .action((name, flags) => void (asked = { generator: 'app', answers: appAnswers(name, flags) })),
+  )
+  program.addCommand(
+    described(newCommand('channel', 'a channel with its contract'))
+      .option('--subject <subject>')
+      .option('--stream <stream>')
+      .action((name, { subject, stream, owner, description }) => {
+        asked = { generator: 'channel', answers: { name, subject, stream, owner, description } }
+      }),
+  )
+  program.addCommand(
+    described(newCommand('request', 'a request with its answer'))
+      .option('--subject <subject>')
+      .option('--stream <stream>', 'of a stored one')
+      .action((name, { subject, stream = NO_STREAM, owner, description }) => {
+        asked = { generator: 'request', answers: { name, subject, stream, owner, description } }
+      }),
+  )
+  const help = readCommandLine(program, argv.length === 0 || argv[0] === 'help' ? ['--help'] : argv)
+  if (help !== undefined) return help
+  const { generator, answers } = asked as unknown as NonNullable<typeof asked>
   const missing = Object.keys(answers).filter((key) => answers[key] === undefined)
   if (missing.length > 0 && !canAsk) {
-    throw new UsageError(`nobody is there to ask for: ${missing.join(', ')}\n\n${HELP}`)
+    throw new UsageError(`give ${missing.map(flagOf).join(', ')}: there is no terminal to ask in`)
   }
-  const problem = { app: checkApp, channel: checkChannel, request: checkRequest }[what](answers)
+  const problem = { app: checkApp, channel: checkChannel, request: checkRequest }[generator](answers)
   if (problem !== undefined) throw new UsageError(problem)
-  return { generator: what, answers: Object.values(answers).map((answer) => answer ?? ASK) }
+  return { generator, answers: Object.values(answers).map((answer) => answer ?? ASK) }
 }
 
-function parse(argv: readonly string[], options: Readonly<Record<string, typeof text>>) {
-  try {
-    const { values, positionals } = parseArgs({ args: [...argv], options, allowPositionals: true })
-    if (positionals.length > 1) throw new Error(`one name at a time, not ${positionals.join(' and ')}`)
-    return { name: positionals[0], values: values as Values }
-  } catch (error) {
-    throw new UsageError(`${(error as Error).message}\n\n${HELP}`, { cause: error })
-  }
+function flagOf(answer: string): string {
+  if (answer === 'name') return 'a name'
+  return answer === 'channels' ? '--handles or --publishes' : `--${answer}`
 }
 
 /** In the order of the questions. */
@@ -87,12 +96,4 @@ function appAnswers(name: string | undefined, { kind, handles, publishes, owner,
 function sentence(kind: Kind | undefined, channels: string | undefined): string | undefined {
   if (kind === undefined || channels === undefined) return undefined
   return `${kind === 'consumer' ? 'Handles' : 'Publishes on'} ${channels.split(',').join(', ')}.`
-}
-
-function channelAnswers(name: string | undefined, { subject, stream, owner, description }: Values): Values {
-  return { name, subject, stream, owner, description }
-}
-
-function requestAnswers(name: string | undefined, { subject, stream, owner, description }: Values): Values {
-  return { name, subject, stream: stream ?? NO_STREAM, owner, description }
 }

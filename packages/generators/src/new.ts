@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createRequire } from 'node:module'
-import { HELP, readFlags, UsageError } from './flags.ts'
+import { UsageError } from '@alarm-bus/command-line'
+import { readFlags } from './flags.ts'
 import { REPOSITORY } from './repository.ts'
 
 // `pnpm new app billing --handles alarm-to-bot --owner payments`: the flags become @turbo/gen's answers, in the order of
@@ -9,8 +10,8 @@ import { REPOSITORY } from './repository.ts'
 
 try {
   const command = readFlags(process.argv.slice(2), process.stdin.isTTY)
-  if (command) process.exitCode = await generate(command.generator, command.answers)
-  else console.log(HELP)
+  if (typeof command === 'string') console.log(command)
+  else process.exitCode = await generate(command.generator, command.answers)
 } catch (error) {
   if (!(error instanceof UsageError)) throw error
   console.error(`pnpm new: ${error.message}`)

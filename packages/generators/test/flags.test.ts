@@ -42,10 +42,11 @@ test('flags become answers, in the order of the questions', () => {
 
 test('what no flag says is asked, where somebody can be', () => {
   expect(readFlags(['channel'], true)).toEqual({ generator: 'channel', answers: ['_', '_', '_', '_', '_'] })
-  expect(refusal(['channel', 'never-sent'])).toMatch(
-    /^nobody is there to ask for: subject, stream, owner, description\n/,
+  expect(refusal(['channel', 'never-sent'])).toBe(
+    'give --subject, --stream, --owner, --description: there is no terminal to ask in',
   )
-  expect(readFlags(['--help'], false)).toBeUndefined()
+  expect(refusal(['app'])).toMatch(/^give a name, --kind, --handles or --publishes, --owner/)
+  for (const argv of [[], ['--help'], ['help']]) expect(readFlags(argv, false)).toContain('Usage: pnpm new [options]')
 })
 
 const changed = (argv: readonly string[], flag: string, value: string): readonly string[] =>
@@ -63,12 +64,12 @@ test.each([
   ['both kinds', [...APP, '--publishes', 'alarm-to-log'], /either handles or publishes/],
   ['the other kind', [...APP, '--kind', 'producer'], /a producer takes --publishes/],
   ['another kind', [...APP, '--kind', 'both'], /--kind must be one of consumer, producer/],
-  ['an unknown flag', [...APP, '--port', '1'], /Unknown option '--port'/],
+  ['an unknown flag', [...APP, '--port', '1'], /unknown option '--port'/],
   ['a request that there is', named([...REQUEST, ...REST], 'alarm-logged'), /request "alarm-logged" exists already/],
   ['a request like a channel', named([...REQUEST, ...REST], 'alarm-to-bot'), /is called like a channel/],
   ['a taken subject', changed([...REQUEST, ...REST], '--subject', 'alarm.to.bot'), /belongs to channel "alarm-to-bot"/],
-  ['two names', [...APP, 'another'], /one name at a time/],
-  ['another thing', ['stream', 'x'], /unknown kind "stream"; expected one of: app, channel, request/],
+  ['two names', [...APP, 'another'], /too many arguments for 'app'/],
+  ['another thing', ['stream', 'x'], /unknown command 'stream'; expected one of: app, channel, request/],
   ['a channel that there is', named([...CHANNEL, ...REST], 'alarm-to-bot'), /channel "alarm-to-bot" exists already/],
   ['a file that there is', named([...CHANNEL, ...REST], 'define-app'), /define-app\.ts exists already/],
   ['a value that there is', named([...CHANNEL, ...REST], 'basquiat-stream'), /export a basquiatStream already/],

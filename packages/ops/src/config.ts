@@ -1,12 +1,8 @@
+import { UsageError } from '@alarm-bus/command-line'
 import { existsSync } from 'node:fs'
 import { type Environment, isDevSecret, productionBecause, readSecretFiles } from '@alarm-bus/environment'
 import type { ConnectionAuth, ConnectionTls } from '@alarm-bus/nats-kit'
 import { z } from 'zod'
-
-/** What a person typed cannot be used; the message lists everything that is wrong. */
-export class UsageError extends Error {
-  override readonly name = 'UsageError'
-}
 
 export interface AdminConfig {
   readonly servers: readonly string[]

@@ -49,6 +49,14 @@ describe('the admin’s user', () => {
     expect(await refused(await broker.raw('admin'), '_INBOX_admin', allowed)).toEqual([])
   })
 
+  test('reads what the streams of channels hold, without a consumer', async () => {
+    const allowed = [
+      { publish: '$JS.API.DIRECT.GET.BASQUIAT_STREAM' },
+      { publish: '$JS.API.STREAM.MSG.GET.BASQUIAT_STREAM' },
+    ]
+    expect(await refused(await broker.raw('admin'), '_INBOX_admin', allowed)).toEqual([])
+  })
+
   test('makes the consumers of apps, each held to a subject', async () => {
     const allowed: readonly Attempt[] = [
       { publish: '$JS.API.CONSUMER.CREATE.BASQUIAT_STREAM.alarm-consumer_alarm-to-bot.alarm.to.bot' },
@@ -65,7 +73,7 @@ describe('the admin’s user', () => {
     expect(await refused(await broker.raw('admin'), '_INBOX_admin', allowed)).toEqual([])
   })
 
-  test('cannot delete, purge, read, or act as an app', async () => {
+  test('cannot delete, purge, read what is not a channel’s, or act as an app', async () => {
     const attempts: readonly Attempt[] = [
       ...['DELETE', 'PURGE', 'SNAPSHOT', 'RESTORE'].map((verb) => ({
         publish: `$JS.API.STREAM.${verb}.BASQUIAT_STREAM_DLQ`,
@@ -75,7 +83,7 @@ describe('the admin’s user', () => {
       })),
       { publish: 'dead-letter.BASQUIAT_STREAM.alarm-consumer_alarm-to-bot.1.1' },
       { subscribe: 'redrive.>' },
-      ...['DELETE', 'PURGE', 'MSG.GET', 'MSG.DELETE', 'SNAPSHOT', 'RESTORE'].map((verb) => ({
+      ...['DELETE', 'PURGE', 'MSG.DELETE', 'SNAPSHOT', 'RESTORE'].map((verb) => ({
         publish: `$JS.API.STREAM.${verb}.BASQUIAT_STREAM`,
       })),
       { publish: '$JS.API.DIRECT.GET.BASQUIAT_STREAM_IDEMPOTENCY' },

@@ -40,5 +40,6 @@ test.each([
 })
 
 test('says how it is used', async () => {
-  for (const argv of [[], ['--help']]) expect((await apiKey(...argv)).out).toContain('pnpm ops api-key <client> --all')
+  for (const argv of [[], ['--help']])
+    expect((await apiKey(...argv)).out).toContain('Usage: pnpm ops api-key [options] [client] [channels...]')
 })

@@ -118,7 +118,7 @@ test('says everything that is wrong with flags and environment', async () => {
   const flags = await runOps({}, 'apply', '--dry')
   expect(flags).toMatchObject({ code: 1, err: expect.stringContaining("'--dry'") })
   expect((await runOps({}, 'apply', '--wait-ms', 'soon')).err).toContain(
-    '--wait-ms must be a whole number of milliseconds, not "soon"',
+    "option '--wait-ms <n>' argument 'soon' is invalid. It must be a whole number from 0",
   )
   const environment = await runOps(
     {

@@ -2,7 +2,21 @@ import { expect, test } from 'vitest'
 import { runOps } from './run-ops.ts'
 import { freePort } from './run-script.ts'
 
-const COMMANDS = ['api-key', 'apply', 'certificates', 'consumers', 'dlq', 'nkey', 'permissions', 'plan', 'status']
+const COMMANDS = [
+  'api-key',
+  'apply',
+  'certificates',
+  'consumers',
+  'dlq',
+  'message',
+  'nkey',
+  'permissions',
+  'plan',
+  'publish',
+  'secrets',
+  'status',
+  'tail',
+]
 const WIDTH = 80
 
 test.each(['', ...COMMANDS])('ops %s -h is its help, within 80 columns', async (command) => {
@@ -37,3 +51,13 @@ test.each([['plan'], ['apply', '--yes'], ['status'], ['dlq', 'list'], ['consumer
     expect(err.match(/waiting for the broker: .*ECONNREFUSED/g)).toHaveLength(1)
   },
 )
+
+test.each([
+  [['satus'], "ops: unknown command 'satus' (Did you mean status?); expected one of: status, tail, "],
+  [['plan', '--jsn'], "ops plan: unknown option '--jsn' (Did you mean --json?)"],
+  [['consumers', 'prnue'], "ops consumers: unknown command 'prnue' (Did you mean prune?)"],
+])('%j: the error names the nearest', async (args, said) => {
+  const { code, out, err } = await runOps(args)
+  expect({ code, out }).toEqual({ code: 1, out: '' })
+  expect(err).toContain(said)
+})

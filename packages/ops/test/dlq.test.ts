@@ -205,14 +205,17 @@ describe('pnpm ops dlq', () => {
   test('says what cannot be used, before it connects', async () => {
     const nowhere = { NATS_SERVERS: `nats://127.0.0.1:${await freePort()}` }
     for (const [flags, why] of [
-      [['lsit'], 'there is no dlq lsit; there is: list, show, redrive, discard'],
-      [['list', '--stream', 'A', '--stream', 'B'], '--stream is given twice; give it once'],
-      [['list', '--reason', 'tired'], 'there is: invalid_message, deliveries_exhausted'],
-      [['list', '--older-than', '1x'], '--older-than must be a time such as 90s, 30m, 1h or 7d, not "1x"'],
-      [['list', '--apply'], 'dlq list has no --apply'],
-      [['show'], 'dlq show needs the number of a letter'],
+      [['lsit'], "unknown command 'lsit' (Did you mean list?); expected one of: list, show, redrive, discard"],
+      [['list', '--channel', 'A', '--channel', 'B'], '--channel is given twice; give it once'],
+      [['list', '--reason', 'tired'], 'Expected one of: invalid_message, deliveries_exhausted'],
+      [
+        ['list', '--older-than', '1x'],
+        "option '--older-than <age>' argument '1x' is invalid. It must be a duration such as 90s",
+      ],
+      [['list', '--apply'], "unknown option '--apply'"],
+      [['show'], "missing required argument 'number'"],
       [['redrive', '--rate', '0'], '--rate must be messages a second'],
-      [['redrive', '--nonsense'], "Unknown option '--nonsense'"],
+      [['redrive', '--nonsense'], "unknown option '--nonsense'"],
     ] as const) {
       const { code, out, err } = await dlq(flags, nowhere)
       expect({ code, out }, flags.join(' ')).toEqual({ code: 1, out: '' })

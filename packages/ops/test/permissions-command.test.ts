@@ -80,7 +80,7 @@ test.each([
   [['--nkeys'], '--nkeys needs --out FOLDER'],
   [['--one-account'], '--one-account needs --out FOLDER'],
   [['--out', 'users.conf'], '--out takes the folder that the two files go to'],
-  [['--sideways'], "Unknown option '--sideways'"],
+  [['--sideways'], "unknown option '--sideways'"],
 ])('%j is refused', async (flags, why) => {
   const { code, err } = await permissions(flags)
   expect(code).toBe(1)

@@ -16,7 +16,10 @@ test('whatever comes when, comes twice, goes back and ends: one message of a key
       if (seq === undefined || !here.has(seq)) return
       const others = [...here, ...away].filter((other) => keyOf(other) === keyOf(seq))
       expect(Math.min(...others), `seed ${seed}`).toBe(seq)
-      expect([...running].some((other) => keyOf(other) === keyOf(seq)), `seed ${seed}`).toBe(false)
+      expect(
+        [...running].some((other) => keyOf(other) === keyOf(seq)),
+        `seed ${seed}`,
+      ).toBe(false)
       running.add(seq)
     }
     while (ended.length < 60) {

@@ -1,34 +1,27 @@
+import { newCommand, readCommandLine, UsageError } from '@alarm-bus/command-line'
 import { contracts } from '@alarm-bus/contracts'
-import { UsageError } from '../config.ts'
-import { HELP_FLAG, parseFlags } from '../parse-flags.ts'
 import type { Output } from '../output.ts'
 import { makeApiKey } from './make-api-key.ts'
 
-const HELP = `A key for a client of the producer's API.
-
-  pnpm ops api-key <client> <channel> …
-  pnpm ops api-key <client> --all
-
-Prints a new key, once, and the client's entry for the file that
-PRODUCER_API_KEYS_FILE names; it holds the key's hash alone. For another key of
-a client that is there, add the hash to its keyHashes, start the producers anew,
-and take the old hash out once nobody uses the old key.
-
-  <client>   1 to 40 small letters, digits and "-"
-  <channel>  what the client may publish on
-  --all      in place of channels: every channel, those of later releases among
-             them`
+const NOTES = `Prints a new key, once, and the client's entry for the file that
+PRODUCER_API_KEYS_FILE names; it holds the key's hash alone. To rotate the key
+of a client, add the new hash to its keyHashes, restart the producers, and
+remove the old hash once the old key is out of use.`
 
 /** The process's exit code: 0 when a key was printed, 1 when not. The key is stored nowhere. */
 export async function runApiKey(argv: readonly string[], output: Output = console): Promise<number> {
   try {
-    const { values, positionals } = parse(argv)
-    if (values.help || argv.length === 0) {
-      output.log(HELP)
+    const command = newCommand('pnpm ops api-key', "A key for a client of the producer's API.", NOTES)
+      .argument('[client]', '1 to 40 small letters, digits and "-"')
+      .argument('[channels...]', 'what the client may publish on')
+      .option('--all', 'in place of channels: every channel, those of later releases among them')
+    const help = readCommandLine(command, argv.length === 0 ? ['--help'] : argv)
+    if (help !== undefined) {
+      output.log(help)
       return 0
     }
-    const [name, ...named] = positionals
-    const { key, client } = makeApiKey(clientName(name), channelsOf(named, values.all))
+    const [name, named] = command.processedArgs
+    const { key, client } = makeApiKey(clientName(name), channelsOf(named, command.opts().all ?? false))
     const entry = JSON.stringify(client)
     output.log(`key, to be seen only now:\n  ${key}\n\nclient, for "clients" in the file:\n  ${entry}`)
     return 0
@@ -36,11 +29,6 @@ export async function runApiKey(argv: readonly string[], output: Output = consol
     output.error(`ops api-key: ${(error as Error).message}`)
     return 1
   }
-}
-
-function parse(argv: readonly string[]) {
-  const options = { all: { type: 'boolean', default: false }, help: HELP_FLAG } as const
-  return parseFlags(argv, options, true)
 }
 
 function clientName(name: string | undefined): string {

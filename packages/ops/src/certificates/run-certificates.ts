@@ -1,9 +1,8 @@
+import { newCommand, readCommandLine, repeatable, UsageError, wholeNumber } from '@alarm-bus/command-line'
 import { X509Certificate } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { UsageError } from '../config.ts'
-import { HELP_FLAG, parseFlags } from '../parse-flags.ts'
 import type { Output } from '../output.ts'
 import { type Certificate, makeAuthority, makeServerCertificate } from './make-certificates.ts'
 
@@ -11,25 +10,11 @@ const DEFAULT_DAYS = 365
 /** As long as an authority made today holds. */
 const MAX_DAYS = 3_650
 
-const HELP = `Certificates of brokers, for their clients (nats.tls.conf) and the routes
-between them (nats.cluster.conf).
-
-  pnpm ops certificates --out DIR
-
-  --out DIR        where they go; made if need be, for its owner alone
-  --server HOST    name or address in NATS_SERVERS and NATS_ROUTES; may be given
-                   several times. Default: nats, nats-1, nats-2 and nats-3,
-                   which is what the files of compose call them
-  --also HOST      name or address that each of them has beside its own; may be
-                   given several times. With the default servers: localhost and
-                   127.0.0.1, where compose publishes their ports
-  --days N         how long they hold, 1 to ${MAX_DAYS}; default ${DEFAULT_DAYS}
-
-Writes ca.pem and ca-key.pem where there is none, and HOST.pem and HOST-key.pem
-for each server. Where the authority is there it signs: run it again before they
-run out, and let each broker read them anew (SIGHUP, or a restart). Brokers need
-their own pair and ca.pem, clients ca.pem alone; ca-key.pem belongs to whoever
-signs. Needs no broker.`
+const NOTES = `Writes ca.pem and ca-key.pem where they are missing, and HOST.pem and
+HOST-key.pem for each server. An authority that exists signs: run it again
+before the certificates expire, and let each broker read them again (SIGHUP, or
+a restart). Brokers need their own pair and ca.pem, clients ca.pem alone; keep
+ca-key.pem where certificates are signed. Needs no broker.`
 
 interface Command {
   readonly out: string
@@ -43,8 +28,8 @@ interface Command {
 export async function runCertificates(argv: readonly string[], output: Output = console): Promise<number> {
   try {
     const command = readCommand(argv)
-    if (!command) {
-      output.log(HELP)
+    if (typeof command === 'string') {
+      output.log(command)
       return 0
     }
     const { out, servers, also, days } = command
@@ -64,30 +49,33 @@ export async function runCertificates(argv: readonly string[], output: Output = 
   }
 }
 
-function readCommand(argv: readonly string[]): Command | undefined {
-  const { out, server, also: further, days: daysText, help } = parse(argv)
-  if (help || argv.length === 0) return undefined
-  if (out === undefined) throw new UsageError('give --out DIR')
+function readCommand(argv: readonly string[]): Command | string {
+  const command = newCommand(
+    'pnpm ops certificates',
+    'Certificates of brokers, for their clients (nats.tls.conf) and the routes between them (nats.cluster.conf).',
+    NOTES,
+  )
+    .requiredOption('--out <folder>', 'where they go; created if missing, for its owner alone')
+    .option(
+      '--server <host>',
+      'name or address in NATS_SERVERS and NATS_ROUTES; repeat it for each. Default: nats, nats-1, nats-2 and nats-3, the names in the compose files',
+      repeatable,
+    )
+    .option(
+      '--also <host>',
+      'name or address that each of them has beside its own; repeat it for each. With the default servers: localhost and 127.0.0.1, where compose publishes their ports',
+      repeatable,
+    )
+    .option('--days <n>', 'how long they are valid', wholeNumber(1, MAX_DAYS), DEFAULT_DAYS)
+  const help = readCommandLine(command, argv.length === 0 ? ['--help'] : argv)
+  if (help !== undefined) return help
+  const { out, server, also: further, days } = command.opts()
   const servers = [...new Set(server ?? ['nats', 'nats-1', 'nats-2', 'nats-3'])]
   const also = further ?? (server === undefined ? ['localhost', '127.0.0.1'] : [])
   // They become names of files.
   const odd = [...servers, ...also].find((name) => !/^[A-Za-z0-9][A-Za-z0-9.:-]{0,252}$/.test(name) || name === 'ca')
   if (odd !== undefined) throw new UsageError(`${JSON.stringify(odd)} is no name or address of a server`)
-  const days = Number(daysText ?? DEFAULT_DAYS)
-  if (!Number.isInteger(days) || days < 1 || days > MAX_DAYS)
-    throw new UsageError(`--days has to be a whole number from 1 to ${MAX_DAYS}, not ${JSON.stringify(daysText)}`)
   return { out, servers, also, days }
-}
-
-function parse(argv: readonly string[]) {
-  const options = {
-    out: { type: 'string' },
-    server: { type: 'string', multiple: true },
-    also: { type: 'string', multiple: true },
-    days: { type: 'string' },
-    help: HELP_FLAG,
-  } as const
-  return parseFlags(argv, options).values
 }
 
 async function authorityIn(folder: string, output: Output): Promise<Certificate> {

@@ -1,3 +1,4 @@
+import { UsageError } from '@alarm-bus/command-line'
 import { contracts } from '@alarm-bus/contracts'
 import { KitError, KitErrorCode } from '@alarm-bus/nats-kit'
 import {
@@ -7,11 +8,10 @@ import {
   pruneConsumers,
 } from '@alarm-bus/nats-kit/admin'
 import { readApps } from '../apps/read-apps.ts'
-import { readEnvironment, UsageError } from '../config.ts'
+import { readEnvironment } from '../config.ts'
 import { connectAdmin, waitingSaid } from '../connect-admin.ts'
 import { describeCopies, describePruned } from './describe-pruned.ts'
 import { readCommand } from './flags.ts'
-import { HELP } from './help.ts'
 
 const CLOSE_TIMEOUT_MS = 2_000
 
@@ -21,8 +21,8 @@ export async function runConsumers(argv: readonly string[]): Promise<number> {
   const wantsJson = argv.includes('--json')
   try {
     const command = readCommand(argv)
-    if (!command) {
-      console.log(HELP)
+    if (typeof command === 'string') {
+      console.log(command)
       return 0
     }
     const { apply, untagged, json, waitMs, idleMs, graceMs } = command

@@ -1,5 +1,5 @@
+import { UsageError } from '@alarm-bus/command-line'
 import { NatsServerError } from '@alarm-bus/nats-server'
-import { UsageError } from '../config.ts'
 import { BrokerStartError } from './own-broker.ts'
 import { loadDevEnv } from './dev-env.ts'
 import { runBrokerTask } from './broker-task.ts'

@@ -1,8 +1,8 @@
+import { UsageError } from '@alarm-bus/command-line'
 import { contracts } from '@alarm-bus/contracts'
 import type { Connection } from '@alarm-bus/nats-kit'
 import { type DeadLetterFilter, declaredConsumers, listDeadLetters } from '@alarm-bus/nats-kit/admin'
 import { readApps } from '../apps/read-apps.ts'
-import { UsageError } from '../config.ts'
 
 /**
  * To be asked when nothing matched: a name with a slip in it matches nothing, which looks like good news. A channel or a

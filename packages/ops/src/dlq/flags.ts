@@ -1,16 +1,14 @@
+import { durationMs, newCommand, oneOf, readCommandLine, UsageError, wholeNumber } from '@alarm-bus/command-line'
 import { contracts } from '@alarm-bus/contracts'
 import { DeadLetterReason } from '@alarm-bus/nats-kit'
 import type { DeadLetterFilter } from '@alarm-bus/nats-kit/admin'
-import { UsageError } from '../config.ts'
-import { HELP_FLAG, parseFlags } from '../parse-flags.ts'
-import { readDuration } from './duration.ts'
+import { ENVIRONMENT_HELP } from '../environment-help.ts'
 
-const ACTIONS = ['list', 'show', 'redrive', 'discard'] as const
-type Action = (typeof ACTIONS)[number]
+export type DlqAction = 'list' | 'show' | 'redrive' | 'discard'
 
 /** What a person asked for, checked. */
 export interface DlqCommand {
-  readonly action: Action
+  readonly action: DlqAction
   readonly stream: string
   readonly filter: DeadLetterFilter
   /** Without it nothing is changed. */
@@ -21,106 +19,115 @@ export interface DlqCommand {
   readonly maxRedrives?: number
 }
 
-const COMMON = ['stream', 'json', 'wait-ms', 'help'] as const
-const FILTERS = ['channel', 'consumer', 'reason', 'older-than', 'newer-than', 'limit'] as const
-/** A flag that an action does not know is refused: ignored, it would be taken for obeyed. */
-const ALLOWED: Readonly<Record<Action, ReadonlySet<string>>> = {
-  list: new Set([...COMMON, ...FILTERS]),
-  show: new Set(COMMON),
-  redrive: new Set([...COMMON, ...FILTERS, 'rate', 'max-redrives', 'apply']),
-  discard: new Set([...COMMON, ...FILTERS, 'all', 'apply']),
+interface Common {
+  readonly stream?: string
+  readonly json?: true
+  readonly waitMs: number
 }
 
-const OPTIONS = {
-  stream: { type: 'string' },
-  channel: { type: 'string' },
-  consumer: { type: 'string' },
-  reason: { type: 'string' },
-  'older-than': { type: 'string' },
-  'newer-than': { type: 'string' },
-  limit: { type: 'string' },
-  rate: { type: 'string' },
-  'max-redrives': { type: 'string' },
-  'wait-ms': { type: 'string' },
-  all: { type: 'boolean' },
-  apply: { type: 'boolean' },
-  json: { type: 'boolean' },
-  help: HELP_FLAG,
-} as const
+interface Filters {
+  readonly channel?: string
+  readonly consumer?: string
+  readonly reason?: string
+  readonly olderThan?: number
+  readonly newerThan?: number
+  readonly limit?: number
+}
 
-/** The command, or undefined where help was asked for. @throws UsageError saying what cannot be used. */
-export function readCommand(argv: readonly string[]): DlqCommand | undefined {
-  const { values, positionals } = parse(argv)
-  const [name, number, ...more] = positionals
-  if (values.help || (name === undefined && argv.length === 0)) return undefined
-  const action = ACTIONS.find((known) => known === name)
-  if (!action) throw new UsageError(`there is no dlq ${name ?? 'without an action'}; there is: ${ACTIONS.join(', ')}`)
-  const foreign = Object.keys(values).find((flag) => !ALLOWED[action].has(flag))
-  if (foreign !== undefined) throw new UsageError(`dlq ${action} has no --${foreign}`)
-  if (more.length > 0 || (action === 'list' && number !== undefined)) {
-    throw new UsageError(`dlq ${action} does not know what to do with ${JSON.stringify(more[0] ?? number)}`)
+const sequence = wholeNumber(1, 999_999_999_999_999)
+const STREAMS = contracts.streams.map(({ name }) => name)
+
+/** The command, or the help where it was asked for. @throws UsageError saying what cannot be used. */
+export function readCommand(argv: readonly string[]): DlqCommand | string {
+  let asked: DlqCommand | undefined
+  const take = (action: DlqAction, common: Common, filter: DeadLetterFilter, more: Partial<DlqCommand> = {}): void => {
+    const stream = common.stream ?? (STREAMS.length === 1 ? STREAMS[0] : undefined)
+    if (stream === undefined) throw new UsageError(`--stream is needed; expected one of: ${STREAMS.join(', ')}`)
+    asked = { action, stream, filter, apply: false, json: common.json ?? false, waitMs: common.waitMs, ...more }
   }
-  if (action === 'show' && number === undefined)
-    throw new UsageError('dlq show needs the number of a letter: dlq show 17')
-  const filter = readFilter(values, number)
-  const { limit: _, ...narrowing } = filter
-  if (action === 'discard' && values.apply && !values.all && Object.keys(narrowing).length === 0) {
-    throw new UsageError('dlq discard --apply needs a filter or the number of a letter; --all discards every letter')
-  }
-  const rate = values.rate
-  if (rate !== undefined && !(/^\d+(\.\d+)?$/.test(rate) && Number(rate) > 0)) {
-    throw new UsageError(`--rate must be messages a second, above 0, not ${JSON.stringify(rate)}`)
-  }
+
+  const command = newCommand(
+    'pnpm ops dlq',
+    'Dead letters: messages that could not be handled.',
+    `\`pnpm ops dlq <command> --help\` shows the flags of each.
+
+Exit code 0, or 1 when something failed.
+${ENVIRONMENT_HELP}`,
+  )
+  command.addCommand(
+    filtered(common(newCommand('list', 'The dead letters that match, the oldest first.'))).action((flags) =>
+      take('list', flags, filterOf(flags)),
+    ),
+  )
+  command.addCommand(
+    common(newCommand('show', 'One dead letter, with its headers and body.'))
+      .argument('<number>', 'its number, as the list shows it', sequence)
+      .action((seq, flags) => take('show', flags, { seq })),
+  )
+  command.addCommand(
+    filtered(common(newCommand('redrive', 'Sends dead letters again, each to the one consumer that failed.')))
+      .argument('[number]', 'one alone', sequence)
+      .option('--apply', 'does it; without it nothing is changed')
+      .option('--rate <n>', 'messages a second at most (default: 10)', positive)
+      .option('--max-redrives <n>', 'leaves a message that was redriven so often (default: 3)', sequence)
+      .action((seq, flags) =>
+        take('redrive', flags, filterOf(flags, seq), {
+          apply: flags.apply ?? false,
+          ...(flags.rate !== undefined && { ratePerSecond: flags.rate }),
+          ...(flags.maxRedrives !== undefined && { maxRedrives: flags.maxRedrives }),
+        }),
+      ),
+  )
+  command.addCommand(
+    filtered(common(newCommand('discard', 'Removes dead letters for good.')))
+      .argument('[number]', 'one alone', sequence)
+      .option('--all', 'every dead letter, in place of a filter')
+      .option('--apply', 'does it; without it nothing is changed')
+      .action((seq, flags) => {
+        const filter = filterOf(flags, seq)
+        const { limit: _, ...narrowing } = filter
+        if (flags.apply && !flags.all && Object.keys(narrowing).length === 0)
+          throw new UsageError(
+            'dlq discard --apply needs a filter or the number of a letter; --all discards every letter',
+          )
+        take('discard', flags, filter, { apply: flags.apply ?? false })
+      }),
+  )
+  const help = readCommandLine(command, argv.length === 0 ? ['--help'] : argv)
+  return help ?? (asked as unknown as DlqCommand)
+}
+
+function common(command: ReturnType<typeof newCommand>) {
+  return command
+    .option('--stream <name>', 'whose dead letters, where several streams are declared', oneOf(...STREAMS))
+    .option('--json', 'one JSON document in place of lines')
+    .option('--wait-ms <n>', 'waits this long for the broker', wholeNumber(1), 10_000)
+}
+
+function filtered(command: ReturnType<typeof common>) {
+  return command
+    .option('--channel <name>', 'those of a channel')
+    .option('--consumer <name>', 'those of a consumer')
+    .option('--reason <name>', 'those with this reason', oneOf(...Object.values(DeadLetterReason)))
+    .option('--older-than <age>', 'stored longer ago, such as 1h; in ms, s, m, h or d', durationMs)
+    .option('--newer-than <age>', 'stored more lately, such as 7d', durationMs)
+    .option('--limit <n>', 'so many at most', sequence)
+}
+
+function filterOf(flags: Filters, seq?: number): DeadLetterFilter {
+  const { channel, consumer, reason, olderThan, newerThan, limit } = flags
   return {
-    action,
-    stream: readStream(values.stream),
-    filter,
-    apply: values.apply ?? false,
-    json: values.json ?? false,
-    waitMs: whole('--wait-ms', values['wait-ms'] ?? '10000'),
-    ...(rate === undefined ? {} : { ratePerSecond: Number(rate) }),
-    ...(values['max-redrives'] === undefined ? {} : { maxRedrives: whole('--max-redrives', values['max-redrives']) }),
+    ...(channel !== undefined && { channel }),
+    ...(consumer !== undefined && { consumer }),
+    ...(reason !== undefined && { reason }),
+    ...(olderThan !== undefined && { olderThanMs: olderThan }),
+    ...(newerThan !== undefined && { newerThanMs: newerThan }),
+    ...(limit !== undefined && { limit }),
+    ...(seq !== undefined && { seq }),
   }
 }
 
-function parse(argv: readonly string[]) {
-  return parseFlags(argv, OPTIONS, true)
-}
-
-type Values = ReturnType<typeof parse>['values']
-
-function readFilter(values: Values, number: string | undefined): DeadLetterFilter {
-  const { channel, consumer, reason } = values
-  if (reason !== undefined) known('reason', reason, Object.values(DeadLetterReason))
-  const older = values['older-than']
-  const newer = values['newer-than']
-  return {
-    ...(channel === undefined ? {} : { channel }),
-    ...(consumer === undefined ? {} : { consumer }),
-    ...(reason === undefined ? {} : { reason }),
-    ...(older === undefined ? {} : { olderThanMs: readDuration('older-than', older) }),
-    ...(newer === undefined ? {} : { newerThanMs: readDuration('newer-than', newer) }),
-    ...(values.limit === undefined ? {} : { limit: whole('--limit', values.limit) }),
-    ...(number === undefined ? {} : { seq: whole('the number of a letter', number) }),
-  }
-}
-
-/** A name with a slip in it would match nothing, which looks like good news. */
-function known(flag: string, value: string, values: readonly string[]): void {
-  if (!values.includes(value)) {
-    throw new UsageError(`--${flag} ${JSON.stringify(value)} does not exist; there is: ${values.join(', ')}`)
-  }
-}
-
-function readStream(name: string | undefined): string {
-  const names = contracts.streams.map((stream) => stream.name)
-  if (name !== undefined) known('stream', name, names)
-  else if (names.length > 1) throw new UsageError(`--stream is needed; there is: ${names.join(', ')}`)
-  return name ?? (names[0] as string)
-}
-
-function whole(what: string, text: string): number {
-  if (!/^[1-9]\d{0,14}$/.test(text))
-    throw new UsageError(`${what} must be a whole number from 1, not ${JSON.stringify(text)}`)
-  return Number(text)
+function positive(text: string): number {
+  if (/^\d+(\.\d+)?$/.test(text) && Number(text) > 0) return Number(text)
+  throw new UsageError(`--rate must be messages a second, above 0, not ${JSON.stringify(text)}`)
 }

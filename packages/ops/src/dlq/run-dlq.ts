@@ -1,3 +1,4 @@
+import { UsageError } from '@alarm-bus/command-line'
 import { type Connection, KitError, KitErrorCode } from '@alarm-bus/nats-kit'
 import {
   copiesWithoutReader,
@@ -6,13 +7,12 @@ import {
   redriveDeadLetters,
   showDeadLetter,
 } from '@alarm-bus/nats-kit/admin'
-import { readEnvironment, UsageError } from '../config.ts'
+import { readEnvironment } from '../config.ts'
 import { connectAdmin, waitingSaid } from '../connect-admin.ts'
 import { describeCopies } from '../consumers/describe-pruned.ts'
 import { checkKnown } from './check-known.ts'
 import { describeLetter, describeOutcome, describeStored, storedAsJson } from './describe-letter.ts'
 import { type DlqCommand, readCommand } from './flags.ts'
-import { HELP } from './help.ts'
 import { JsonDocument } from './json-document.ts'
 
 const CLOSE_TIMEOUT_MS = 2_000
@@ -24,8 +24,8 @@ export async function runDlq(argv: readonly string[]): Promise<number> {
   let document: JsonDocument | undefined
   try {
     const command = readCommand(argv)
-    if (!command) {
-      console.log(HELP)
+    if (typeof command === 'string') {
+      console.log(command)
       return 0
     }
     const config = readEnvironment(process.env)

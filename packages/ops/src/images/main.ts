@@ -1,9 +1,9 @@
+import { newCommand, readCommandLine, repeatable } from '@alarm-bus/command-line'
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import { appVariable } from '@alarm-bus/contracts'
 import { makeApiKey } from '../api-key/make-api-key.ts'
 import { readApps } from '../apps/read-apps.ts'
@@ -12,46 +12,47 @@ import { tellStory } from '../demo/story.ts'
 import { repositoryRoot } from '../dev/dev-env.ts'
 import { say } from '../dev/say.ts'
 import { imagesIn } from '../pins/image-references.ts'
+import { affectedApps } from './affected-apps.ts'
 import { buildahEngine } from './buildah.ts'
 import { dockerEngine } from './docker.ts'
 import type { AppContainer, Engine } from './engine.ts'
 import { describeFigures, figuresOf } from './measure.ts'
 
-const HELP = `pnpm images
-
-Builds the image of every app (docker, or buildah where no engine answers), runs
+const SUMMARY = `Builds the image of every app (docker, or buildah where no engine answers), runs
 them against a broker of its own as in production, sends alarms, sees them
-handled, ends the apps with SIGTERM, and says what they came to.
-
-  --app NAME    builds that app's image alone, and runs nothing; may be given
-                several times
-  --no-build    runs the images that are there`
+handled, ends the apps with SIGTERM, and reports sizes and times.`
 
 const imageOf = (app: string): string => `localhost/alarm-bus-${app}:local`
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({
-    args: process.argv.slice(2).filter((argument) => argument !== '--'),
-    options: {
-      app: { type: 'string', multiple: true },
-      build: { type: 'boolean', default: true },
-      help: { type: 'boolean' },
-    },
-    allowNegative: true,
-  })
-  if (values.help) return say(HELP)
+  const command = newCommand('pnpm images', SUMMARY)
+    .option('--app <name>', "builds that app's image alone, and runs nothing; repeat it for each", repeatable)
+    .option(
+      '--affected',
+      'builds the images of the apps that differ from the base (TURBO_SCM_BASE, else main), and runs nothing',
+    )
+    .option('--no-build', 'runs the images that exist')
+  const help = readCommandLine(
+    command,
+    process.argv.slice(2).filter((argument) => argument !== '--'),
+  )
+  if (help !== undefined) return say(help)
+  const values = command.opts()
+  if (values.affected && values.app) throw new Error('--affected and --app contradict each other')
   const engine = (await dockerEngine()) ?? (await buildahEngine())
   if (!engine) throw new Error('neither docker nor buildah runs here; install one of them')
   const known = (await readApps()).map(({ name }) => name)
   const wrong = values.app?.find((name) => !known.includes(name))
-  if (wrong !== undefined) throw new Error(`there is no app ${JSON.stringify(wrong)}; there is: ${known.join(', ')}`)
+  if (wrong !== undefined) throw new Error(`unknown app ${JSON.stringify(wrong)}; expected one of: ${known.join(', ')}`)
+  const chosen = values.affected ? await affectedApps(repositoryRoot) : values.app
+  if (chosen?.length === 0) return say('No app is affected.')
   if (values.build) {
-    for (const app of values.app ?? known) {
+    for (const app of chosen ?? known) {
       say(`Building ${imageOf(app)} with ${engine.name} …`)
       await engine.build(imageOf(app), `apps/${app}/Dockerfile`)
     }
   }
-  if (!values.app) await runAll(engine)
+  if (!chosen) await runAll(engine)
 }
 
 /** Only what a deployment sets: nothing of this machine, and no defaults of development. */

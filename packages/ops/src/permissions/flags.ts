@@ -1,5 +1,4 @@
-import { UsageError } from '../config.ts'
-import { HELP_FLAG, parseFlags } from '../parse-flags.ts'
+import { newCommand, readCommandLine, UsageError } from '@alarm-bus/command-line'
 
 /** What a person asked for, checked. */
 export interface PermissionsCommand {
@@ -15,21 +14,29 @@ export interface PermissionsCommand {
   readonly app?: string
 }
 
-const OPTIONS = {
-  check: { type: 'boolean', default: false },
-  json: { type: 'boolean', default: false },
-  nkeys: { type: 'boolean', default: false },
-  'one-account': { type: 'boolean', default: false },
-  jwt: { type: 'boolean', default: false },
-  out: { type: 'string' },
-  app: { type: 'string' },
-  help: HELP_FLAG,
-} as const
-
-/** The command, or undefined where help was asked for. @throws UsageError saying what cannot be used. */
-export function readCommand(argv: readonly string[]): PermissionsCommand | undefined {
-  const { check, json, nkeys, 'one-account': oneAccount, jwt, out, app, help } = parse(argv)
-  if (help) return undefined
+/** The command, or the help where it was asked for. @throws UsageError saying what cannot be used. */
+export function readCommand(argv: readonly string[]): PermissionsCommand | string {
+  const command = newCommand(
+    'pnpm ops permissions',
+    'Writes what each app may do on the broker, made from what it declares (apps/<name>/src/declaration.ts): nats.permissions.conf and nats.accounts.conf, which nats.setup.conf includes.',
+    'Needs no broker. Exit code 0, or 1 when something failed or differs.',
+  )
+    .option('--check', 'writes nothing; shows the lines that differ, and exits with 1 when there are any')
+    .option('--app <name>', "prints one app's, writes nothing")
+    .option('--json', 'prints them as one JSON document, writes nothing')
+    .option('--nkeys', 'users with nkeys in place of passwords, for production; `pnpm ops nkey NAME` makes a key')
+    .option(
+      '--one-account',
+      "all apps in one account, where they make their own consumers: faster, and an app's stolen credentials are an administrator's",
+    )
+    .option(
+      '--jwt',
+      'for a broker in operator mode: nats.setup.conf with signed claims, creds/NAME.creds for each user, and keys/, which sign and are kept. Run it again after a change; the broker reads it at SIGHUP',
+    )
+    .option('--out <folder>', 'the folder to write to; default: where nats.setup.conf is')
+  const help = readCommandLine(command, argv)
+  if (help !== undefined) return help
+  const { check = false, json = false, nkeys = false, oneAccount = false, jwt = false, out, app } = command.opts()
   const shows = json || app !== undefined
   if (shows && (check || out !== undefined))
     throw new UsageError('--json and --app print; they go with neither --check nor --out')
@@ -48,11 +55,7 @@ export function readCommand(argv: readonly string[]): PermissionsCommand | undef
     nkeys,
     oneAccount,
     jwt,
-    ...(out === undefined ? {} : { out }),
-    ...(app === undefined ? {} : { app }),
+    ...(out !== undefined && { out }),
+    ...(app !== undefined && { app }),
   }
-}
-
-function parse(argv: readonly string[]) {
-  return parseFlags(argv, OPTIONS).values
 }

@@ -1,13 +1,12 @@
+import { UsageError } from '@alarm-bus/command-line'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { contracts } from '@alarm-bus/contracts'
 import { readApps, REPOSITORY } from '../apps/read-apps.ts'
-import { UsageError } from '../config.ts'
 import type { Output } from '../output.ts'
 import { appPermissions, type AppPermissions } from './app-permissions.ts'
 import { differenceOf } from './difference.ts'
 import { type PermissionsCommand, readCommand } from './flags.ts'
-import { HELP } from './help.ts'
 import { writeOperator } from './write-operator.ts'
 import { type BrokerFiles, renderAccounts } from './render-accounts.ts'
 
@@ -18,8 +17,8 @@ const SHOWN_LINES = 60
 export async function runPermissions(argv: readonly string[], output: Output = console): Promise<number> {
   try {
     const command = readCommand(argv)
-    if (!command) {
-      output.log(HELP)
+    if (typeof command === 'string') {
+      output.log(command)
       return 0
     }
     // Where all trust each other, an app may make its consumers as well.

@@ -1,4 +1,4 @@
-import { parseArgs } from 'node:util'
+import { newCommand, readCommandLine, repeatable } from '@alarm-bus/command-line'
 import { PINNED_VERSION } from '@alarm-bus/nats-server'
 import { REPOSITORY } from '../apps/read-apps.ts'
 import type { Output } from '../output.ts'
@@ -9,9 +9,7 @@ import { imagesIn, pinImages } from './image-references.ts'
 import { filesWithImages, type PinnedFile, readPinned, writePinned } from './pinned-files.ts'
 import { checkPnpm, pinPnpm, pnpmVersion } from './pnpm-version.ts'
 
-const HELP = `pnpm pins
-
-Pins what the repository is built from, and writes it into the files that name
+const SUMMARY = `Pins what the repository is built from, and writes it into the files that name
 it:
   images    the digest of each tag in Dockerfiles and compose files, as its
             registry says
@@ -19,16 +17,9 @@ it:
   pnpm      the version in package.json, in every Dockerfile's commands
 
 Look at what changed before you commit it: a digest that moved is a base image
-that was built anew.
+that was rebuilt.`
 
-  --check                 asks nobody and writes nothing; fails where what is
-                          pinned does not go together, and names what is not
-                          pinned
-  --registry HOST=URL     asks there for the images of HOST, for example
-                          docker.io; may be given several times
-  --releases URL          a mirror of the official releases, with v${PINNED_VERSION}/SHA256SUMS
-
-Through a proxy: HTTPS_PROXY=… NODE_USE_ENV_PROXY=1.`
+const NOTES = 'Through a proxy: HTTPS_PROXY=… NODE_USE_ENV_PROXY=1.'
 
 interface Command {
   readonly check: boolean
@@ -40,8 +31,8 @@ interface Command {
 export async function runPins(argv: readonly string[], output: Output = console, root = REPOSITORY): Promise<number> {
   try {
     const command = readCommand(argv)
-    if (!command) {
-      output.log(HELP)
+    if (typeof command === 'string') {
+      output.log(command)
       return 0
     }
     const failed = command.check ? [] : await pin(command, output, root)
@@ -91,22 +82,29 @@ function check(root: string): { readonly problems: readonly string[]; readonly u
 }
 
 /** The command, or undefined where help was asked for. @throws Error saying what cannot be used. */
-function readCommand(argv: readonly string[]): Command | undefined {
-  const { values } = parseArgs({
-    args: argv.filter((argument) => argument !== '--'),
-    options: {
-      check: { type: 'boolean', default: false },
-      registry: { type: 'string', multiple: true, default: [] },
-      releases: { type: 'string' },
-      help: { type: 'boolean', default: false },
-    },
-  })
-  const registries = values.registry.map((one): [string, string] => {
+function readCommand(argv: readonly string[]): Command | string {
+  const command = newCommand('pnpm pins', SUMMARY, NOTES)
+    .option(
+      '--check',
+      'makes no request and writes nothing; fails where what is pinned does not go together, and names what is not pinned',
+    )
+    .option(
+      '--registry <host=url>',
+      'asks there for the images of HOST, for example docker.io; repeat it for each',
+      repeatable,
+    )
+    .option('--releases <url>', `a mirror of the official releases, with v${PINNED_VERSION}/SHA256SUMS`)
+  const help = readCommandLine(
+    command,
+    argv.filter((argument) => argument !== '--'),
+  )
+  if (help !== undefined) return help
+  const { check = false, registry = [], releases } = command.opts()
+  const registries = registry.map((one): [string, string] => {
     const [, host, url] = /^([^=]+)=(https?:\/\/.+)$/.exec(one) ?? []
     if (host === undefined || url === undefined)
       throw new Error(`--registry takes HOST=URL, not ${JSON.stringify(one)}`)
     return [host, url]
   })
-  if (values.help) return undefined
-  return { check: values.check, registries: Object.fromEntries(registries), releases: values.releases }
+  return { check, registries: Object.fromEntries(registries), releases }
 }

@@ -1,3 +1,4 @@
+import { UsageError } from '@alarm-bus/command-line'
 import { errorText, KitError, KitErrorCode } from '@alarm-bus/nats-kit'
 import {
   type DeclaredStreamConfig,
@@ -7,7 +8,6 @@ import {
 } from '@alarm-bus/nats-kit/admin'
 import { JetStreamApiError } from '@nats-io/jetstream'
 import { changeConsumer } from './change-consumer.ts'
-import { UsageError } from '../config.ts'
 import type { Declared } from './declared.ts'
 import { resumeConsumer } from './drain-consumer.ts'
 import { migrateStream } from './migrate-stream.ts'

@@ -1,5 +1,5 @@
+import { UsageError } from '@alarm-bus/command-line'
 import { KitError, KitErrorCode } from '@alarm-bus/nats-kit'
-import { UsageError } from '../config.ts'
 import { PlanError } from './plan-error.ts'
 import type { Terminal } from './terminal.ts'
 

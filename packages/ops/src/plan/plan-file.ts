@@ -1,6 +1,6 @@
+import { UsageError } from '@alarm-bus/command-line'
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
-import { UsageError } from '../config.ts'
 import { writePrivate } from '../private-file.ts'
 import type { Plan } from './plan.ts'
 import { PlanError } from './plan-error.ts'

@@ -4,7 +4,6 @@ import { applyPlan, checkConfirmed } from './apply-plan.ts'
 import { describeDone, describePlan, summaryOf } from './describe-plan.ts'
 import { fail } from './fail.ts'
 import { type ApplyFlags, readApplyFlags } from './flags.ts'
-import { APPLY_HELP } from './help.ts'
 import { onInterrupt } from './interrupts.ts'
 import { Patience } from './patience.ts'
 import { type Change, modeOf, nameOf, type Plan, replicasOf } from './plan.ts'
@@ -19,8 +18,8 @@ export async function runApply(argv: readonly string[], to: Terminal = terminal)
   const applied: (Change & { readonly said?: string })[] = []
   try {
     const flags = readApplyFlags(argv)
-    if (flags.help) {
-      to.say(APPLY_HELP)
+    if (typeof flags === 'string') {
+      to.say(flags)
       return 0
     }
     const { json, streamsOnly, destroy } = flags

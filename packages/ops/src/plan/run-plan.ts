@@ -3,7 +3,6 @@ import { lookForApply } from './apply-lock.ts'
 import { describePlan, summaryOf } from './describe-plan.ts'
 import { fail } from './fail.ts'
 import { readPlanFlags } from './flags.ts'
-import { PLAN_HELP } from './help.ts'
 import { writePlan } from './plan-file.ts'
 import { modeOf, replicasOf } from './plan.ts'
 import { openSession } from './session.ts'
@@ -16,8 +15,8 @@ const CHANGES = 2
 export async function runPlan(argv: readonly string[], to: Terminal = terminal): Promise<number> {
   try {
     const flags = readPlanFlags(argv)
-    if (flags.help) {
-      to.say(PLAN_HELP)
+    if (typeof flags === 'string') {
+      to.say(flags)
       return 0
     }
     const { streamsOnly, destroy } = flags

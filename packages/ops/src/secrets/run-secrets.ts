@@ -1,23 +1,17 @@
+import { newCommand, readCommandLine, UsageError } from '@alarm-bus/command-line'
 import { randomBytes } from 'node:crypto'
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import { isDevSecret } from '@alarm-bus/environment'
 import { readApps, REPOSITORY } from '../apps/read-apps.ts'
 import { runCertificates } from '../certificates/run-certificates.ts'
-import { UsageError } from '../config.ts'
 import type { Output } from '../output.ts'
 import { passwordVariable } from '../permissions/user-variables.ts'
 
-const HELP = `Passwords, certificates and keys for docker compose, each in a file of its own.
-
-  pnpm ops secrets
-
-  --out DIR        where they go; default .secrets, where docker-compose.yml looks for them
-
-Makes what is missing and keeps what is there, so it is run again after \`pnpm new app\`. A password of .env that is none of
-development is taken over. Certificates are made anew each time, for a year, by the authority that is there: brokers read
-them at SIGHUP or a restart. Needs no broker, and shows no secret.`
+const NOTES = `Makes what is missing and keeps what exists, so run it again after \`pnpm new
+app\`. A password in .env that is not one of development is taken over.
+Certificates are renewed each time, for a year, by the authority that exists:
+brokers read them at SIGHUP or a restart. Needs no broker, and shows no secret.`
 
 const BROKERS = ['nats-1', 'nats-2', 'nats-3']
 /** Beside one for each app. */
@@ -37,11 +31,17 @@ export async function runSecrets(
   environment: Readonly<Record<string, string | undefined>> = process.env,
 ): Promise<number> {
   try {
-    const out = readFlags(argv)
-    if (out === undefined) {
-      output.log(HELP)
+    const command = newCommand(
+      'pnpm ops secrets',
+      'Passwords, certificates and keys for docker compose, each in a file of its own.',
+      NOTES,
+    ).option('--out <folder>', 'where they go; default: .secrets, where docker-compose.yml looks for them')
+    const help = readCommandLine(command, argv)
+    if (help !== undefined) {
+      output.log(help)
       return 0
     }
+    const { out = join(REPOSITORY, '.secrets') } = command.opts()
     // Containers read the files with rights that are not their owner's, so the folder keeps other users of this machine out.
     mkdirSync(out, { recursive: true, mode: 0o700 })
     chmodSync(out, 0o700)
@@ -60,17 +60,6 @@ export async function runSecrets(
   } catch (error) {
     output.error(`ops secrets: ${(error as Error).message}`)
     return 1
-  }
-}
-
-/** The folder; undefined where help was asked for. */
-function readFlags(argv: readonly string[]): string | undefined {
-  try {
-    const options = { out: { type: 'string' }, help: { type: 'boolean', default: false } } as const
-    const { out = join(REPOSITORY, '.secrets'), help } = parseArgs({ args: [...argv], options }).values
-    return help ? undefined : out
-  } catch (error) {
-    throw new UsageError((error as Error).message, { cause: error })
   }
 }
 
