@@ -19,35 +19,12 @@ import type { HealthCheck } from '../health.ts'
 import { InFlightTable, type Waiting } from '../publish/in-flight-table.ts'
 import { encodePart } from './part-codec.ts'
 import { aborted, closed, invalidInput, readAnswer, tooLarge } from './read-answer.ts'
+import type { AnswerOptions, RequestCallOptions } from './request-options.ts'
 import { StoredRequester } from './stored-requester.ts'
 
 /** How often deadlines are looked at. One timer for all requests: a timer each costs more than the request. */
 const SWEEP_MS = 10
 const NO_RESPONDERS = Buffer.from('NATS/1.0 503')
-
-export interface RequestCallOptions {
-  /**
-   * How long to wait for the answer, in milliseconds above 0, at most 60,000. Default: the request's own. Of a stored
-   * request its deadline, from 1,000 to the request's own.
-   */
-  readonly timeoutMs?: number
-  /**
-   * The id of a stored request, 1 to 128 characters, by which its answer is asked for again. Default: a fresh UUID, which
-   * nothing tells. Refused for others.
-   */
-  readonly id?: string
-  /** Ends the wait, with `aborted`; the responder is not told, and a stored request stays where it is. */
-  readonly signal?: AbortSignal
-  /** Further headers; names of the broker's and the kit's are refused. */
-  readonly headers?: Readonly<Record<string, string>>
-}
-
-export interface AnswerOptions {
-  /** How long to wait for the answer, in milliseconds above 0. Default: the request's own. */
-  readonly timeoutMs?: number
-  /** Ends the wait, with `aborted`. */
-  readonly signal?: AbortSignal
-}
 
 export interface RequesterOptions {
   /** Requests without an answer, at most; one more is refused. Default 1,024. */

@@ -9,7 +9,7 @@ import { StoredSender } from '../publish/stored-sender.ts'
 import { answerSubject, storedOf, storedRequestMessageId, storedRequestSubject } from '../streams/answer-stream.ts'
 import { encodePart } from './part-codec.ts'
 import { aborted, closed, invalidInput, readAnswer } from './read-answer.ts'
-import type { AnswerOptions, RequestCallOptions } from './requester.ts'
+import type { AnswerOptions, RequestCallOptions } from './request-options.ts'
 import { lookUpAnswer } from './stored-answers.ts'
 
 /** Between two looks for an answer; doubled each time, up to the cap. */
