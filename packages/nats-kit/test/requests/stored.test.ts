@@ -108,6 +108,20 @@ describe('a stored request', () => {
     expect(await asked).toEqual({ quotient: 2 })
   })
 
+  test('that is redriven past its deadline is not begun', async () => {
+    const { requester, division, answer, connection, stream } = await setStored(broker.current)
+    let begun = 0
+    const { calculator } = await answer(() => {
+      begun++
+      throw new DeadLetter('not now')
+    })
+    const asked = requester.request(division, { a: 6, b: 3 }, { timeoutMs: 1_000 })
+    expect((await failure(asked)).code).toBe(KitErrorCode.Timeout)
+    expect(await redriveDeadLetters(connection, stream.name, {}, { dryRun: false })).toMatchObject({ redriven: 1 })
+    await waitFor(() => begun > 1 || JSON.stringify(calculator.logs).includes('requestExpired'), { what: 'its end' })
+    expect(begun).toBe(1)
+  })
+
   test('with a response that does not fit is a failure, and no answer', async () => {
     const { requester, division, answer } = await setStored(broker.current)
     const { calculator } = await answer(() => ({ quotient: 'two' }) as never)
@@ -145,6 +159,8 @@ describe('a stored request', () => {
     await connection.client.request(`${division.subject}.asker`, '{"a":5,"b":1}', { headers: head, timeout: 5_000 })
     await requester.request(division, { a: 7, b: 1 })
     expect(await requester.answer(division, 'twice')).toEqual({ quotient: 2 })
+    // The first and the last of them.
+    expect(runs).toBe(2)
   })
 
   test('whose responder is killed in the midst is answered by the next one, once', async () => {
