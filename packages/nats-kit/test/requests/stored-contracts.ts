@@ -3,7 +3,7 @@ import { nuid } from '@nats-io/transport-node'
 import { z } from 'zod'
 
 /** A stored request in a stream of a test's own. */
-export function makeStored({ key = nuid.next(), timeoutMs = 30_000 } = {}) {
+export function makeStored({ key = nuid.next(), timeoutMs = 30_000, duplicateWindowMs = 120_000 } = {}) {
   const division = defineRequest({
     name: 'division',
     subject: `ask.${key}.division`,
@@ -20,6 +20,7 @@ export function makeStored({ key = nuid.next(), timeoutMs = 30_000 } = {}) {
     description: 'a test',
     channels: [],
     requests: [division],
+    duplicateWindowMs,
     maxAgeMs: 3_600_000,
     maxMessages: 10_000,
     maxBytes: 16 * 1024 * 1024,

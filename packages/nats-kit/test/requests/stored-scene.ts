@@ -12,7 +12,10 @@ import { makeStored } from './stored-contracts.ts'
 
 type Division = ReturnType<typeof makeStored>['division']
 
-export async function setStored(server: { readonly url: string }, options: { readonly timeoutMs?: number } = {}) {
+export async function setStored(
+  server: { readonly url: string },
+  options: { readonly timeoutMs?: number; readonly duplicateWindowMs?: number } = {},
+) {
   const made = makeStored(options)
   const connection = await open(server)
   await ensureStreams(connection, made.contracts.streams, { mode: 'apply' })
