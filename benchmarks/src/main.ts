@@ -38,7 +38,7 @@ const IDLE_SCALES: Readonly<Record<'quick' | 'full', IdleScale>> = {
 const HELP = `pnpm bench [--quick] [--profile] [row …]
 pnpm bench --accounts [--quick] [--profile] [row …]
 pnpm bench --against <checkout> [--quick] [--profile] [row …]
-pnpm bench http [--accounts] [--quick] [--profile]
+pnpm bench http [--accounts] [--against <checkout>] [--quick] [--profile]
 pnpm bench idle [--quick]
 pnpm bench logs --help
 
@@ -49,7 +49,8 @@ is published.
 
   --quick   less of everything, one payload; under a minute
   --accounts the contenders are in another account than the streams, as the configuration that ships has it
-  --against directory of another checkout with its dependencies installed: the kit there, in turns with the one here
+  --against directory of another checkout with its dependencies installed: the kit (with http, the producer) there, in
+            turns with the one here
   --profile each contender leaves a CPU profile in profiles/; the figures are not to be quoted
   row       only rows whose name begins so: ${ALL_ROWS.map((row) => row.name).join(', ')}
 `
@@ -72,7 +73,8 @@ function readCommandLine() {
   const unknown = isHttp || isIdle ? [] : positionals.filter((filter) => selectRows([filter]).length === 0)
   if (unknown.length > 0) throw new Error(`there is no row ${unknown.join(', ')}\n\n${HELP}`)
   const selected = isHttp || isIdle ? [] : selectRows(positionals)
-  if (values.accounts && values.against !== undefined) throw new Error(`--accounts or --against, not both\n\n${HELP}`)
+  if (!isHttp && values.accounts && values.against !== undefined)
+    throw new Error(`--accounts or --against, not both\n\n${HELP}`)
   const against = values.against === undefined ? undefined : checkoutAt(values.against)
   return {
     help: values.help,

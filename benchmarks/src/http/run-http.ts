@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import autocannon from 'autocannon'
 import { cpuSeconds } from '../measure/cpu-time.ts'
@@ -8,6 +9,7 @@ import { type ServerProcess, startServer } from './server-process.ts'
 const BARE = fileURLToPath(new URL('bare-server.ts', import.meta.url))
 const RAW = fileURLToPath(new URL('raw-server.ts', import.meta.url))
 const PRODUCER = fileURLToPath(import.meta.resolve('producer/package.json')).replace('package.json', 'src/main.ts')
+const PRODUCER_MAIN = 'apps/producer/src/main.ts'
 const PATH = '/channels/alarm-to-log/messages'
 const CONNECTIONS = 64
 const MESSAGE_BYTES = 256
@@ -18,6 +20,7 @@ const CONTENDERS = {
   bare: 'bare Fastify, nothing behind it',
   raw: 'Fastify, zod, raw client with an id',
   producer: 'producer',
+  before: 'producer of the other checkout',
 } as const
 type Contender = keyof typeof CONTENDERS
 
@@ -43,6 +46,8 @@ export interface HttpRunOptions {
   readonly scale: HttpScale
   /** The broker as it ships, with an account for each app. */
   readonly accounts: boolean
+  /** Another checkout, whose producer takes its turns too. */
+  readonly against: string | undefined
   readonly nodeOptions: readonly string[]
   readonly onProgress: (what: string) => void
 }
@@ -52,7 +57,13 @@ export interface HttpRunOptions {
  *
  * @throws Error when an answer was not 202: a refused message would be a fast one.
  */
-export async function runHttp({ scale, accounts, nodeOptions, onProgress }: HttpRunOptions): Promise<HttpFigures> {
+export async function runHttp({
+  scale,
+  accounts,
+  against,
+  nodeOptions,
+  onProgress,
+}: HttpRunOptions): Promise<HttpFigures> {
   const { server: broker, login } = await startHttpBroker(accounts)
   const servers: ServerProcess[] = []
   const start = async (main: string, environment: Readonly<Record<string, string>>): Promise<ServerProcess> => {
@@ -61,8 +72,14 @@ export async function runHttp({ scale, accounts, nodeOptions, onProgress }: Http
     return server
   }
   try {
-    const producer = { NODE_ENV: 'test', NATS_SERVERS: broker.url, STREAMS: 'verify', PRODUCER_PORT: '0' }
-    const turns: readonly (readonly [Contender, ServerProcess])[] = [
+    const producer = {
+      NODE_ENV: 'test',
+      NATS_SERVERS: broker.url,
+      STREAMS: 'verify',
+      PRODUCER_PORT: '0',
+      ...(login && { NATS_PRODUCER_PASSWORD: login.password }),
+    }
+    const turns: (readonly [Contender, ServerProcess])[] = [
       ['bare', await start(BARE, {})],
       [
         'raw',
@@ -71,9 +88,10 @@ export async function runHttp({ scale, accounts, nodeOptions, onProgress }: Http
           ...(login && { RAW_USER: login.user, RAW_PASSWORD: login.password }),
         }),
       ],
-      ['producer', await start(PRODUCER, { ...producer, ...(login && { NATS_PRODUCER_PASSWORD: login.password }) })],
+      ['producer', await start(PRODUCER, producer)],
     ]
-    const rounds: Record<Contender, HttpRound[]> = { bare: [], raw: [], producer: [] }
+    if (against !== undefined) turns.push(['before', await start(join(against, PRODUCER_MAIN), producer)])
+    const rounds: Record<Contender, HttpRound[]> = { bare: [], raw: [], producer: [], before: [] }
     for (let round = -scale.warmUps; round < scale.rounds; round++) {
       for (const [name, server] of round % 2 === 0 ? turns : turns.toReversed()) {
         onProgress(`http, ${round < 0 ? 'warm-up' : `round ${round + 1} of ${scale.rounds}`}: ${name}`)
@@ -108,7 +126,8 @@ async function measure({ url, pid }: ServerProcess, seconds: number): Promise<Ht
 /** For a person. */
 export function httpTable({ accounts, rounds }: HttpFigures): string {
   const of = (name: Contender, figure: keyof HttpRound): number => median(rounds[name].map((round) => round[figure]))
-  const lines = (Object.keys(CONTENDERS) as Contender[]).map((name) => {
+  const ran = (Object.keys(CONTENDERS) as Contender[]).filter((name) => rounds[name].length > 0)
+  const lines = ran.map((name) => {
     const rate = of(name, 'requestsPerSecond').toFixed(0).padStart(8)
     const p99 = of(name, 'p99Ms').toFixed(1).padStart(6)
     return `  ${CONTENDERS[name].padEnd(38)}${rate} requests/s   p99 ${p99} ms   ${of(name, 'processorUs').toFixed(1).padStart(6)} µs/request`

@@ -3,63 +3,73 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import { alarmAt } from './alarms.ts'
 import { recordAt } from './records.ts'
+import { postgresRowWriter, type Queries, type Row, sqliteRowWriter, type WrittenBatch } from './row-writer.ts'
 
 /*
- * A process that fills a database for searches, faster than alarms are stored: many rows a call, no wait for the disk, the
- * index made in between. Says how long that took, as one line of JSON.
+ * A process that fills a database for searches, faster than alarms are stored: rows and batches in large transactions,
+ * no wait for the disk, and the index by the app's own code, so that what is there in the end is what the app makes: full
+ * segments, and the last rows in none. Says how long that took, as one line of JSON.
  */
 
 const BATCH_ROWS = 256
-const SEGMENT_BATCHES = 64
+const SEGMENT_ROWS = 16_384
 const APP = fileURLToPath(new URL('../../../apps/log-consumer/src', import.meta.url))
 const load = (file: string): Promise<unknown> => import(pathToFileURL(join(APP, file)).href)
 
 interface Opened {
-  readonly kysely: { executeQuery(query: object): Promise<unknown> }
+  readonly kysely: Queries
   close(): Promise<void>
-}
-interface Batch {
-  readonly no: number
 }
 const { openPostgres } = (await load('database/open-postgres.ts')) as { openPostgres(url: string): Opened }
 const { openSqlite } = (await load('database/open-sqlite.ts')) as { openSqlite(path: string): Opened }
 const { migrate } = (await load('database/migrate.ts')) as { migrate(database: Opened): Promise<void> }
-const { toRow } = (await load('store/log-row.ts')) as { toRow(record: object): object }
-const { saveRows } = (await load('store/save-rows.ts')) as { saveRows(kysely: object, rows: object[]): Promise<Batch> }
-const { RecentRows } = (await load('store/recent-rows.ts')) as { RecentRows: new () => { add(batch: Batch): void } }
+const { toRow } = (await load('store/log-row.ts')) as { toRow(record: object): Row }
+const { encodeKeys } = (await load('index/keys.ts')) as { encodeKeys(rows: readonly Row[]): Uint8Array }
+const { RecentRows } = (await load('store/recent-rows.ts')) as {
+  RecentRows: new () => { add(batch: WrittenBatch): void }
+}
 const { indexBatches } = (await load('index/make-segment.ts')) as {
   indexBatches(database: Opened, recent: object, signal: AbortSignal): Promise<boolean>
 }
 
-const { values } = parseArgs({
-  options: {
-    database: { type: 'string', default: '' },
-    rows: { type: 'string', default: '0' },
-    from: { type: 'string', default: '0' },
-  },
-})
-const isPostgres = values.database.startsWith('postgres')
-const database = isPostgres ? openPostgres(values.database) : openSqlite(values.database)
+const { values } = parseArgs({ options: { database: { type: 'string' }, rows: { type: 'string' } } })
+const { database: place = '', rows: wanted = '0' } = values
+const isPostgres = place.startsWith('postgres')
+const database = isPostgres ? openPostgres(place) : openSqlite(place)
 await migrate(database)
 if (!isPostgres) {
   // As Kysely has a statement that it need not make.
   await database.kysely.executeQuery({ sql: 'pragma synchronous = off', parameters: [], query: { kind: 'RawNode' } })
 }
+const writer = isPostgres ? postgresRowWriter(database.kysely) : sqliteRowWriter(place)
 const recent = new RecentRows()
 const never = new AbortController().signal
-const [rows, from] = [Number(values.rows), Number(values.from)]
+const rows = Number(wanted)
+let lastBatch = 0
+
+function batchesFrom(start: number): readonly WrittenBatch[] {
+  const batches: WrittenBatch[] = []
+  for (let from = start; from < Math.min(rows, start + SEGMENT_ROWS); from += BATCH_ROWS) {
+    const some = Array.from({ length: Math.min(BATCH_ROWS, rows - from) }, (_, at) =>
+      toRow(recordAt(from + at, alarmAt(from + at))),
+    )
+    batches.push({ no: ++lastBatch, rows: some, keys: encodeKeys(some) })
+  }
+  return batches
+}
+
 const startedAt = performance.now()
-for (let start = 0, batches = 0; start < rows; start += BATCH_ROWS) {
-  const some = Array.from({ length: Math.min(BATCH_ROWS, rows - start) }, (_, at) => from + start + at)
-  recent.add(
-    await saveRows(
-      database.kysely,
-      some.map((index) => toRow(recordAt(index, alarmAt(index)))),
-    ),
-  )
-  if (++batches % SEGMENT_BATCHES === 0) await indexBatches(database, recent, never)
+let batches = batchesFrom(0)
+for (let start = 0; start < rows; start += SEGMENT_ROWS) {
+  const writing = writer.write(batches)
+  for (const batch of batches) recent.add(batch)
+  const next = batchesFrom(start + SEGMENT_ROWS)
+  await writing
+  await indexBatches(database, recent, never)
+  batches = next
 }
 const seconds = (performance.now() - startedAt) / 1_000
 const { user, system } = process.cpuUsage()
 process.stdout.write(`${JSON.stringify({ seconds, perSecond: rows / seconds, cpuMicros: (user + system) / rows })}\n`)
+await writer.close()
 await database.close()

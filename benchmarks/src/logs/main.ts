@@ -8,9 +8,9 @@ const HELP = `pnpm bench logs [--rows 200000] [--database sqlite|postgres]
 pnpm bench logs --filled <path or address> --rows <how many it holds>
 pnpm bench logs --against <checkout> [--rows 50000] [--database sqlite|postgres]
 
-Stores logs in Korean and English and asks log-consumer for its first page; 10 million take 5 GB and a quarter of an hour on a quiet machine.
-With --filled it asks a database that was filled in before. With
---against it stores alarms from the broker with log-consumer as it is here and as it is in another checkout, in turns.
+Fills a database with logs in Korean and English and asks log-consumer for its first page; 10 million take 5 GB and some
+ten minutes.
+With --filled it asks a database that was filled in before. With --against it stores alarms from the broker with log-consumer as it is here and as it is in another checkout, in turns.
 `
 
 /** The logs' part of `pnpm bench`. */

@@ -8,8 +8,9 @@ import { COMMON_ENGLISH, COMMON_KOREAN, RARE_ENGLISH, RARE_KOREAN, requestIdAt }
 import { type BenchmarkDatabase, type DatabaseKind, makeDatabase } from './databases.ts'
 
 const APP = fileURLToPath(new URL('../../../apps/log-consumer/src/main.ts', import.meta.url))
+const LOOP_CPU = fileURLToPath(new URL('loop-cpu.ts', import.meta.url))
 const FILL_TASK = fileURLToPath(new URL('fill-task.ts', import.meta.url))
-const ROUNDS = 20
+const ROUNDS = 60
 const QUIET_MS = 50
 /** How often `/livez` is asked meanwhile, in milliseconds. */
 const LIVEZ_EVERY_MS = 5
@@ -49,11 +50,14 @@ interface QueryFigures {
   readonly name: string
   readonly p50Ms: number
   readonly p95Ms: number
+  readonly p99Ms: number
   readonly logs: number
   /** The page says where to go on although it is not full. */
   readonly isPart: boolean
   /** The longest that `/livez` took meanwhile. */
   readonly livezMs: number
+  /** The longest that the app's event loop computed without a break: what of that the app itself is to blame for. */
+  readonly loopCpuMs: number
 }
 
 export interface SearchOptions {
@@ -72,12 +76,14 @@ export async function runSearch({ kind, rows, filled, onProgress }: SearchOption
   const broker = await startNatsServer({ jetstream: true })
   const environment = { NODE_ENV: 'test', NATS_SERVERS: broker.url, STREAMS: 'apply', LOG_CONSUMER_PORT: '0' }
   const limits = { LOG_MAX_AGE_DAYS: '36500', LOG_MAX_MIB: '1000000' }
-  const app = await startServer(APP, { ...environment, ...limits, ...database.environment }, [])
+  const loop = new LoopCpu()
+  const nodeOptions = ['--import', LOOP_CPU]
+  const app = await startServer(APP, { ...environment, ...limits, ...database.environment }, nodeOptions, loop.onLine)
   try {
-    const queries: QueryFigures[] = [{ name: 'nothing, for comparison', ...(await measure(app, undefined)) }]
+    const queries: QueryFigures[] = [{ name: 'nothing, for comparison', ...(await measure(app, loop, undefined)) }]
     for (const [name, query] of Object.entries(queriesFor(rows))) {
       onProgress(`logs, ${kind}: ${name}`)
-      queries.push({ name, ...(await measure(app, query)) })
+      queries.push({ name, ...(await measure(app, loop, query)) })
     }
     return { kind, rows, fill, sizes: await database.sizes(), queries }
   } finally {
@@ -103,7 +109,11 @@ async function fillIn(place: string, rows: number): Promise<FillFigures> {
 }
 
 /** @param query undefined: nothing is asked for, so that it shows what the machine does by itself. */
-async function measure(app: ServerProcess, query: string | undefined): Promise<Omit<QueryFigures, 'name'>> {
+async function measure(
+  app: ServerProcess,
+  loop: LoopCpu,
+  query: string | undefined,
+): Promise<Omit<QueryFigures, 'name'>> {
   const ask = async (): Promise<{ readonly logs?: readonly unknown[]; readonly next?: string | null }> => {
     if (query === undefined) return sleep(QUIET_MS, {})
     const response = await fetch(`${app.url}/logs${query}`)
@@ -113,6 +123,7 @@ async function measure(app: ServerProcess, query: string | undefined): Promise<O
   }
   // Once for what is not in memory yet.
   const { logs = [], next } = await ask()
+  await loop.maxMs(app)
   const livez = watchLivez(app)
   const timesMs: number[] = []
   for (let round = 0; round < ROUNDS; round++) {
@@ -121,8 +132,26 @@ async function measure(app: ServerProcess, query: string | undefined): Promise<O
     timesMs.push(performance.now() - startedAt)
   }
   const isPart = logs.length < 100 && typeof next === 'string'
-  const p50Ms = percentile(timesMs, 0.5)
-  return { p50Ms, p95Ms: percentile(timesMs, 0.95), logs: logs.length, isPart, livezMs: await livez.end() }
+  const [p50Ms, p95Ms, p99Ms] = [0.5, 0.95, 0.99].map((share) => percentile(timesMs, share)) as [number, number, number]
+  const livezMs = await livez.end()
+  return { p50Ms, p95Ms, p99Ms, logs: logs.length, isPart, livezMs, loopCpuMs: await loop.maxMs(app) }
+}
+
+/** What `loop-cpu.ts` says within the app. */
+class LoopCpu {
+  #asked: ((maxMs: number) => void) | undefined
+
+  readonly onLine = ({ event, maxMs }: Readonly<Record<string, unknown>>): void => {
+    if (event === 'loopCpu') this.#asked?.(Number(maxMs))
+  }
+
+  /** Since it was asked for last. */
+  maxMs({ pid }: ServerProcess): Promise<number> {
+    return new Promise((resolve) => {
+      this.#asked = resolve
+      process.kill(pid, 'SIGUSR2')
+    })
+  }
 }
 
 function watchLivez(app: ServerProcess): { end(): Promise<number> } {
@@ -152,9 +181,10 @@ export function searchTable({ kind, rows, fill, sizes, queries }: SearchFigures)
     : ''
   return [
     `${kind}, ${rows} logs: ${mib(sizes.all)}, of them ${mib(sizes.index)} index${filled}`,
-    `${'first page'.padEnd(38)}${['p50 ms', 'p95 ms', 'logs', '/livez ms'].map((head) => head.padStart(11)).join('')}`,
-    ...queries.map(({ name, p50Ms, p95Ms, logs, isPart, livezMs }) => {
-      const cells = [p50Ms.toFixed(1), p95Ms.toFixed(1), `${logs}${isPart ? '+' : ''}`, livezMs.toFixed(1)]
+    `${'first page'.padEnd(38)}${['p50 ms', 'p95 ms', 'p99 ms', 'logs', '/livez ms', 'loop ms'].map((head) => head.padStart(11)).join('')}`,
+    ...queries.map(({ name, p50Ms, p95Ms, p99Ms, logs, isPart, livezMs, loopCpuMs }) => {
+      const times = [p50Ms, p95Ms, p99Ms].map((ms) => ms.toFixed(1))
+      const cells = [...times, `${logs}${isPart ? '+' : ''}`, livezMs.toFixed(1), loopCpuMs.toFixed(1)]
       return `${name.padEnd(38)}${cells.map((cell) => cell.padStart(11)).join('')}`
     }),
     '',

@@ -10,6 +10,7 @@ export const basquiatStream = defineStream({
   description: 'Alarms for the bot and for the log.',
   channels: [alarmToBot, alarmToLog],
   requests: [sinkTest],
+  scheduled: [alarmToBot],
   storage: 'file',
   maxAgeMs: 7 * DAY_MS,
   maxMessages: 100_000,

@@ -28,7 +28,7 @@ export function checkRequest({ name, subject, stream, owner, description }: Requ
     const request = defineRequest({
       name: name ?? 'a-request-without-a-name',
       subject: subject ?? 'ask.nothing',
-      owner: owner ?? 'nobody',
+      owner: owner ?? 'none',
       description: 'A sentence.',
       request: schema,
       response: schema,

@@ -33,7 +33,7 @@ export const filledContracts = defineContracts({
   channels,
   streams: contracts.streams.map((stream) =>
     // Requests have tests of their own.
-    defineStream({ ...stream, requests: [], channels: stream.channels.filter(isChannel).map(filled) }),
+    defineStream({ ...stream, requests: [], channels: stream.channels.filter(isChannel).map(filled), scheduled: [] }),
   ),
 })
 
@@ -41,7 +41,8 @@ export const filledContracts = defineContracts({
 export function filledApp(app: App): App {
   return defineApp({
     ...app,
-    // Requests have tests of their own, with the handlers that they need.
+    // Requests have tests of their own, with the handlers that they need; so do schedules.
+    schedules: [],
     asks: [],
     answers: [],
     publishes: app.publishes.map(filled),

@@ -37,7 +37,7 @@ export async function insertRows(transaction: Kysely<Tables>, rows: readonly Log
   const news = added.length === sorted.length ? sorted : sorted.filter((row) => isNew.delete(nameOf(row)))
   const bytes = news.reduce((sum, row) => sum + row.bytes, 0)
   // From here to the commit no other transaction has the row of the state, so batches are committed in their order, and
-  // whoever sees one sees all before it.
+  // a reader that sees one sees all before it.
   const { last_batch: no } = await transaction
     .updateTable('log_state')
     .set((state) => ({

@@ -2,6 +2,8 @@ const MARK = Buffer.from([0xef, 0xbb, 0xbf])
 
 /** The bytes behind a byte order mark, which is no part of a body. */
 export function withoutMark(bytes: Buffer): Buffer {
+  // Most bodies begin with a bracket.
+  if (bytes[0] !== MARK[0]) return bytes
   return bytes.length >= 3 && bytes.compare(MARK, 0, 3, 0, 3) === 0 ? bytes.subarray(3) : bytes
 }
 

@@ -5,19 +5,23 @@ import type { z } from 'zod'
 /** Issues that are listed: a body of nothing but unknown fields has ten thousand, a query has some thousand parameters. */
 export const MAX_ISSUES = 100
 
-/** Checks query and headers. A body is checked by whoever publishes it, and only once. */
+/**
+ * Checks query and headers. A body is checked by whoever publishes it, and only once. `true` leaves a part as it is;
+ * headers that are given back would be put together with the request's own each time that one of them is read.
+ */
 export function validatorFor(): FastifySchemaCompiler<unknown> {
   return ({ schema, httpPart }) => {
-    if (httpPart === 'body') return (body) => ({ value: body })
+    if (httpPart === 'body') return () => true
     if (httpPart === 'headers') return (headers) => checkHeaders(schema as z.ZodType, headers)
-    return (query) => (isEmpty(query) ? { value: query } : checkPart('query', schema as z.ZodType, query))
+    return (query) => isEmpty(query) || checkPart('query', schema as z.ZodType, query)
   }
 }
 
 /** Most requests bring no key and no parameter, and then there is nothing to check. */
-function checkHeaders(schema: z.ZodType, headers: Readonly<Record<string, unknown>>) {
-  if (headers['idempotency-key'] === undefined) return { value: headers }
-  return checkPart('header', schema, headers)
+function checkHeaders(schema: z.ZodType, headers: Readonly<Record<string, unknown>>): true | { error: Error } {
+  if (headers['idempotency-key'] === undefined) return true
+  const checked = checkPart('header', schema, headers)
+  return 'error' in checked ? checked : true
 }
 
 function isEmpty(query: object): boolean {

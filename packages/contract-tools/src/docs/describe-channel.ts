@@ -6,8 +6,9 @@ export function describeChannel(contracts: Contracts, channel: Channel): string 
 }
 
 export function describeVersion({ owner, version, compatibility, maxMessageBytes, key }: Channel): string {
-  const whose = owner === undefined ? 'Nobody’s by name' : `Owned by ${owner}`
-  return `${whose}, version ${version}, compatibility \`${compatibility}\`, at most ${maxMessageBytes.toLocaleString('en')} bytes a message.${key === undefined ? '' : ` In order by \`${key}\`.`}`
+  const whose = owner === undefined ? 'Without an owner' : `Owned by ${owner}`
+  const order = key === undefined ? '' : ` In order by \`${key}\`.`
+  return `${whose}, version ${version}, compatibility \`${compatibility}\`, at most ${maxMessageBytes.toLocaleString('en')} bytes a message.${order}`
 }
 
 export function describeRetention(contracts: Contracts, channel: Channel): string {

@@ -55,7 +55,7 @@ export function tooLarge({ name }: RequestContract, why: string): KitError {
 }
 
 export function aborted({ name }: RequestContract, { reason }: AbortSignal): KitError {
-  return new KitError(KitErrorCode.Aborted, `request ${JSON.stringify(name)} is no longer waited for`, {
+  return new KitError(KitErrorCode.Aborted, `request ${JSON.stringify(name)} was aborted by its signal`, {
     cause: reason,
   })
 }

@@ -6,6 +6,7 @@ import {
   type RequestInputOf,
   type ResponseOf,
 } from '@alarm-bus/contracts'
+import { SpanKind, type Tracer } from '@opentelemetry/api'
 import type { Msg } from '@nats-io/transport-node'
 import { checkedTimeoutMs, positive } from '../checked-options.ts'
 import { callerHeaderLines, EncodedHeaders, HeaderName, headerLine } from '../codec/headers.ts'
@@ -17,6 +18,9 @@ import { KitError, KitErrorCode } from '../errors.ts'
 import type { ConnectionState } from '../events.ts'
 import type { HealthCheck } from '../health.ts'
 import { InFlightTable, type Waiting } from '../publish/in-flight-table.ts'
+import { findTracer } from '../tracing/find-tracer.ts'
+import { inSpan, serverAttributes, startSpan } from '../tracing/spans.ts'
+import { withTrace } from '../tracing/traced-publisher.ts'
 import { encodePart } from './part-codec.ts'
 import { aborted, closed, invalidInput, readAnswer, tooLarge } from './read-answer.ts'
 import type { AnswerOptions, RequestCallOptions } from './request-options.ts'
@@ -95,6 +99,7 @@ class OpenRequester implements Requester {
   #sweeper: NodeJS.Timeout | undefined
   /** Nothing ends sooner. */
   #nextEndsAt = Infinity
+  readonly #tracer: Tracer | undefined = findTracer()
   #closed = false
 
   constructor(connection: Connection, options: Parameters<typeof createRequester>[1]) {
@@ -124,13 +129,9 @@ class OpenRequester implements Requester {
 
   /** Bound, so that it can be handed on alone. */
   readonly request: Requester['request'] = (request, input, options) =>
-    new Promise((resolve, reject) => {
-      try {
-        this.#send(request, input, options, resolve, reject)
-      } catch (error) {
-        reject(KitError.from(error))
-      }
-    })
+    this.#tracer && this.#asked.has(request)
+      ? this.#traced(this.#tracer, request, input, options)
+      : this.#ask(request, input, options)
 
   readonly answer: Requester['answer'] = async (request, id, options) => {
     if (!this.#asked.has(request)) throw this.#undeclared(request)
@@ -152,6 +153,32 @@ class OpenRequester implements Requester {
     clearInterval(this.#sweeper)
     this.#sweeper = undefined
     this.#inbox.close()
+  }
+
+  #ask<R extends RequestContract>(
+    request: R,
+    input: RequestInputOf<R>,
+    options: RequestCallOptions | undefined,
+  ): Promise<ResponseOf<R>> {
+    return new Promise((resolve, reject) => {
+      try {
+        this.#send(request, input, options, resolve, reject)
+      } catch (error) {
+        reject(KitError.from(error))
+      }
+    })
+  }
+
+  async #traced<R extends RequestContract>(
+    tracer: Tracer,
+    request: R,
+    input: RequestInputOf<R>,
+    options: RequestCallOptions | undefined,
+  ): Promise<ResponseOf<R>> {
+    const attributes = { 'nats.request.name': request.name, ...serverAttributes(this.#connection) }
+    const { subject } = request
+    const span = startSpan(tracer, { kind: SpanKind.CLIENT, operation: 'request', type: 'send', subject, attributes })
+    return inSpan(span, () => this.#ask(request, input, { ...options, headers: withTrace(options?.headers, span) }))
   }
 
   #send(
@@ -240,7 +267,10 @@ class OpenRequester implements Requester {
     if (!pending) return
     this.#settle(pending)
     const answer = isNoResponder(message)
-      ? new KitError(KitErrorCode.NoResponder, `nobody answers ${pending.request.subject}: its app is not running`)
+      ? new KitError(
+          KitErrorCode.NoResponder,
+          `no app answers ${pending.request.subject}: its responder is not running`,
+        )
       : readAnswer(pending.request, message)
     if (answer instanceof KitError) pending.reject(answer)
     else pending.resolve(answer as never)

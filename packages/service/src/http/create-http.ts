@@ -9,6 +9,8 @@ import Fastify, {
 import type { ServiceConfig } from '../config/service-config.ts'
 import type { ServiceLogger } from '../logger.ts'
 import type { Metrics } from '../metrics/create-metrics.ts'
+import { serviceTracer } from '../telemetry/active-trace.ts'
+import { traceRequests } from '../telemetry/trace-requests.ts'
 import { GatheredRequest } from './gathered-request.ts'
 import { healthRoutes } from './health-routes.ts'
 import { metricsRoute } from './metrics-route.ts'
@@ -40,16 +42,16 @@ export interface HttpOptions {
 
 /**
  * An HTTP server with limits, request ids, the health routes and metrics; it does not listen yet. While it closes, requests on
- * open connections are still answered, each answer asks the client to connect anew, and `/readyz` is 503.
+ * open connections are still answered, each answer asks the client to reconnect, and `/readyz` is 503.
  */
 export function createHttp(options: HttpOptions): FastifyInstance {
   let closing = false
   const http = Fastify({
     // Fastify's own lines ("Server listening …") are for its developers; the service says what it does by itself.
-    loggerInstance: options.logger.child({}, { level: quieter(options.logger.level) }) as FastifyBaseLogger,
+    loggerInstance: withoutChildren(
+      options.logger.child({}, { level: quieter(options.logger.level) }) as FastifyBaseLogger,
+    ),
     logController: new LogController({ disableRequestLogging: true }),
-    // Lines name the request themselves; a logger for each request costs more than most requests.
-    childLoggerFactory: (logger) => logger,
     http: {
       headersTimeout: HEADERS_TIMEOUT_MS,
       maxHeaderSize: MAX_HEADER_BYTES,
@@ -71,6 +73,9 @@ export function createHttp(options: HttpOptions): FastifyInstance {
     closing = true
     return close(...args)
   }) as typeof close
+  const tracer = serviceTracer()
+  if (tracer) traceRequests(http, tracer)
+  options.metrics.requests(http)
   http.addHook('onSend', (request, reply, payload, done) => {
     reply.header('x-request-id', request.id)
     if (closing) reply.header('connection', 'close')
@@ -83,7 +88,7 @@ export function createHttp(options: HttpOptions): FastifyInstance {
   return http
 }
 
-/** Nobody changes the level of a running app, so without `debug` there is no hook to pay for. */
+/** The level of a running app never changes, so without `debug` there is no hook to pay for. */
 function logRequests(http: FastifyInstance, logger: ServiceLogger): void {
   http.addHook('onResponse', (request, reply, done) => {
     logger.debug(
@@ -109,6 +114,15 @@ function healthNow(bus: () => Health, closing: boolean): Health {
 /** A caller's id is taken over where it is harmless in logs and headers, so that one id follows a request through. */
 function requestIdOf(given: string | string[] | undefined): string {
   return typeof given === 'string' && /^[A-Za-z0-9._-]{1,64}$/.test(given) ? given : randomUUID()
+}
+
+/**
+ * Lines name the request themselves; a logger for each request costs more than most requests. Fastify checks what a
+ * factory of child loggers returns each time, and trusts the logger's own `child`.
+ */
+function withoutChildren(logger: FastifyBaseLogger): FastifyBaseLogger {
+  logger.child = () => logger
+  return logger
 }
 
 function quieter(level: string): string {
