@@ -16,6 +16,7 @@ import { DeliveryJournal } from './delivery/delivery-journal.ts'
 import { createSentRecords } from './delivery/sent-records.ts'
 import { alarmToBotHandler } from './handlers/alarm-to-bot.ts'
 import { alarmDeliveryResponder } from './responders/alarm-delivery.ts'
+import { sinkTestResponder } from './responders/sink-test.ts'
 import { createSinks } from './sinks/create-sinks.ts'
 
 /** How long a claim or a record is tried. Longer than an alarm waits for it, and not so long that it would hold up a stop. */
@@ -45,7 +46,10 @@ export function createAlarmConsumer(config: AlarmConsumerConfig, logger: Service
       connection: config.connection,
       logger,
       streams: config.streams,
-      responders: [alarmDeliveryResponder({ journal, records, sinks })],
+      responders: [
+        alarmDeliveryResponder({ journal, records, sinks }),
+        sinkTestResponder({ sinks, once: kvOnceStore(recordsOptions(config)) }),
+      ],
       subscriber: {
         ...config.subscriber,
         handlers: withRequestIds(metrics.handlers([{ ...alarmToBotHandler(delivery), uses: [records, ...alerts] }])),

@@ -1,4 +1,4 @@
-import { alarmDelivery, alarmToBot, defineApp } from '@alarm-bus/contracts'
+import { alarmDelivery, alarmToBot, defineApp, sinkTest } from '@alarm-bus/contracts'
 
 export const app = defineApp({
   name: 'alarm-consumer',
@@ -7,5 +7,5 @@ export const app = defineApp({
   handles: [alarmToBot],
   onceOnly: true,
   watchesBus: true,
-  answers: [alarmDelivery],
+  answers: [alarmDelivery, sinkTest],
 })

@@ -31,7 +31,7 @@ export async function createProducer(config: ProducerConfig, logger: ServiceLogg
     health: bus.health,
     publish: bus.publisher.publish,
     scheduler: bus.publisher,
-    ask: bus.requester.request,
+    requester: bus.requester,
   })
   return { http, bus, metrics }
 }

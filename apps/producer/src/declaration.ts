@@ -1,4 +1,12 @@
-import { alarmDelivery, alarmLogged, alarmToBot, consoleAudit, contracts, defineApp } from '@alarm-bus/contracts'
+import {
+  alarmDelivery,
+  alarmLogged,
+  alarmToBot,
+  consoleAudit,
+  contracts,
+  defineApp,
+  sinkTest,
+} from '@alarm-bus/contracts'
 
 export const app = defineApp({
   name: 'producer',
@@ -9,6 +17,6 @@ export const app = defineApp({
   // `?deliverAt=` and `?delaySeconds=`.
   schedules: [alarmToBot],
   idempotency: true,
-  // What became of a message.
-  asks: [alarmLogged, alarmDelivery],
+  // What became of a message, and whether a sink takes a test alarm.
+  asks: [alarmLogged, alarmDelivery, sinkTest],
 })

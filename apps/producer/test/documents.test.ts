@@ -33,6 +33,8 @@ test('the OpenAPI document has a typed route for each channel, and its problems'
     ...app.publishes.map(({ name }) => `/channels/${name}/messages`),
     ...app.publishes.map(({ name }) => `/channels/${name}/messages:batch`),
     ...app.publishes.map(({ name }) => `/channels/${name}/messages/{id}`),
+    '/sinks/{name}:test',
+    '/sinks/{name}/tests/{id}',
     '/channels/alarm-to-bot/schedules',
     '/channels/alarm-to-bot/schedules/{id}',
     '/channels',

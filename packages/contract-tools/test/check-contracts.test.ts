@@ -170,3 +170,14 @@ test('long patterns are shown where they begin to differ', () => {
   const text = describeResult(check(snapshot([pattern('[b-d]{2}')]), snapshot([pattern('[b-e]{2}')]))).join('\n')
   expect(text).toMatch(/ …a{25,}\[b-d\]\{2\}\$ → …a{25,}\[b-e\]\{2\}\$/)
 })
+
+test('a key that is new is compatible; another one, or none any more, breaks who relies on the order', () => {
+  const keyed = (key?: string) =>
+    snapshot([channel({ schema: z.object({ text: z.string(), id: z.string() }), ...(key && { key }) })])
+  expect(check(keyed(), keyed('id')).outcome).toBe('compatible')
+  for (const after of [keyed('text'), keyed()]) {
+    const result = check(keyed('id'), after)
+    expect(result.outcome).toBe('breaking')
+    expect(describeResult(result).join('\n')).toContain('key')
+  }
+})

@@ -1,4 +1,4 @@
-import { defineApp, defineContracts, defineRequest } from '@alarm-bus/contracts'
+import { defineApp, defineContracts, defineRequest, defineStream } from '@alarm-bus/contracts'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { describeResult } from '../src/compatibility/describe-result.ts'
@@ -68,6 +68,43 @@ test.each([
   for (const [mode, compatible] of Object.entries({ ...passes, none: true })) {
     const { outcome } = between(before, after, mode as CompatibilityMode)
     expect(outcome, mode).toBe(compatible ? 'compatible' : 'breaking')
+  }
+})
+
+const HOUR_MS = 3_600_000
+const stored = (change: object = {}, stream = 'S') => {
+  const one = request({ stored: true, timeoutMs: HOUR_MS, keepReplyMs: 2 * HOUR_MS, ...change })
+  const limits = { maxAgeMs: 24 * HOUR_MS, maxMessages: 10, maxBytes: 1_000_000 }
+  const streams = [defineStream({ name: stream, description: 'x', channels: [], requests: [one], ...limits })]
+  return takeSnapshot(defineContracts({ channels: [], streams, requests: [one] }))
+}
+
+test.each([
+  ['nothing', stored(), stored(), { backward: true, forward: true, full: true }],
+  ['it is no longer stored', stored(), undefined, { backward: false, forward: false, full: false }],
+  ['it is stored from now on', undefined, stored(), { backward: false, forward: false, full: false }],
+  ['another stream', stored(), stored({}, 'T'), { backward: false, forward: false, full: false }],
+  ['a later deadline', stored(), stored({ timeoutMs: 2 * HOUR_MS }), { backward: true, forward: true, full: true }],
+  ['a sooner deadline', stored(), stored({ timeoutMs: 1_000 }), { backward: false, forward: true, full: false }],
+  [
+    'answers kept for longer',
+    stored(),
+    stored({ keepReplyMs: 3 * HOUR_MS }),
+    { backward: true, forward: true, full: true },
+  ],
+  [
+    'answers kept for less',
+    stored(),
+    stored({ keepReplyMs: HOUR_MS }),
+    { backward: false, forward: true, full: false },
+  ],
+])('of a stored request: %s', (_, before, after, passes) => {
+  for (const [mode, compatible] of Object.entries({ ...passes, none: true })) {
+    const inMode = (given: ReturnType<typeof snapshot> | undefined) => {
+      const { requests = [], ...rest } = given ?? snapshot(request())
+      return { ...rest, requests: requests.map((one) => ({ ...one, compatibility: mode as CompatibilityMode })) }
+    }
+    expect(check(inMode(before), inMode(after)).outcome, mode).toBe(compatible ? 'compatible' : 'breaking')
   }
 })
 

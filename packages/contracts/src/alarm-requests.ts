@@ -62,3 +62,28 @@ export const alarmDelivery = defineRequest({
   },
   timeoutMs: TIMEOUT_MS,
 })
+
+export const sinkTest = defineRequest({
+  name: 'sink-test',
+  subject: 'ask.sink.test',
+  owner: 'alarms',
+  description: 'Sends a test alarm through one sink, and says whether the sink took it.',
+  request: z
+    .object({
+      sink: z.string().min(1).max(64).describe('The sink’s name, as ALARM_SINKS has it.'),
+      message: z.string().min(1).max(1_000).optional().describe('What the people are told; a sentence where left out.'),
+    })
+    .meta({ examples: [{ sink: 'telegram' }] }),
+  response: z.object({
+    sink: z.string(),
+    sentAtMs: z.int().min(0).describe('When the sink took it, in milliseconds of the Unix epoch.'),
+    tookMs: z.int().min(0),
+  }),
+  errors: {
+    unknown_sink: z.object({ known: z.array(z.string()).max(MAX_SINKS).describe('Those that are configured.') }),
+    sink_failed: z.object({ error: z.string().max(MAX_ERROR_CHARACTERS).describe('What the sink answered.') }),
+  },
+  stored: true,
+  // A sink has ten seconds; the rest is for an app that restarts.
+  timeoutMs: 60_000,
+})

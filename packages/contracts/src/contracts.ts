@@ -1,4 +1,4 @@
-import { alarmDelivery, alarmLogged } from './alarm-requests.ts'
+import { alarmDelivery, alarmLogged, sinkTest } from './alarm-requests.ts'
 import { alarmToBot, alarmToLog } from './alarms.ts'
 import { consoleAudit, consoleAuditStream } from './console-audit.ts'
 import { defineContracts } from './define-contracts.ts'
@@ -8,5 +8,5 @@ import { basquiatStream } from './streams.ts'
 export const contracts = defineContracts({
   channels: [alarmToBot, alarmToLog, consoleAudit],
   streams: [basquiatStream, consoleAuditStream],
-  requests: [alarmLogged, alarmDelivery],
+  requests: [alarmLogged, alarmDelivery, sinkTest],
 })

@@ -34,6 +34,8 @@ export interface HandledChannel {
   readonly retry?: Partial<RetryPolicy>
   /** Where its consumer begins when it is made: with all that is stored, or with what comes then. Default `all`. */
   readonly startAt?: 'all' | 'new'
+  /** The channel of a stored request that the app answers: pulled by one consumer of all instances, however the app consumes. */
+  readonly ofRequest?: boolean
 }
 
 export interface AppOptions {
@@ -93,6 +95,7 @@ export interface App {
   readonly publishes: readonly Channel[]
   readonly schedules: readonly Channel[]
   readonly idempotency: boolean
+  /** With the channels of stored requests that the app answers. */
   readonly handles: readonly HandledChannel[]
   readonly reads: readonly Channel[]
   readonly hears: readonly Channel[]
@@ -123,7 +126,10 @@ export function defineApp(options: AppOptions): App {
   if (owner.trim() === '') refuse('owner is empty; name the team to ask')
   if (!Number.isSafeInteger(fanOutInstances) || fanOutInstances < 0 || fanOutInstances > MAX_FAN_OUT_INSTANCES)
     refuse(`fanOutInstances must be a whole number from 0 to ${MAX_FAN_OUT_INSTANCES}, not ${fanOutInstances}`)
-  const handles = (options.handles ?? []).map((one): HandledChannel => ('channel' in one ? one : { channel: one }))
+  const handles: readonly HandledChannel[] = [
+    ...(options.handles ?? []).map((one) => ('channel' in one ? one : { channel: one })),
+    ...answers.flatMap(({ stored }) => (stored ? [{ channel: stored.channel, ofRequest: true }] : [])),
+  ]
   if ([publishes, handles, asks, answers, reads, hears].every((list) => list.length === 0))
     refuse('it publishes, handles, asks, answers, reads and hears nothing')
   const twice = [publishes, handles.map(({ channel }) => channel), reads, hears, schedules]

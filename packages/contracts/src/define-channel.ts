@@ -33,6 +33,12 @@ export interface ChannelOptions<Name extends string, Schema extends z.ZodType> {
   readonly version?: number
   /** Most bytes of one encoded message. Default 65,536. */
   readonly maxMessageBytes?: number
+  /**
+   * A field of the message that every message has, text or a whole number: `order`. Messages with the same value are
+   * handled one after another, in the order in which they were stored, and different ones side by side; how far that
+   * holds is in `docs/order-by-key.md`. Default none: all side by side.
+   */
+  readonly key?: string
 }
 
 /** A channel: one subject, one message schema. Plain data; knows nothing of a NATS client. */
@@ -48,6 +54,8 @@ export interface Channel<
   readonly compatibility: Compatibility
   readonly version: number
   readonly maxMessageBytes: number
+  /** The field whose value orders messages, undefined where nothing does. */
+  readonly key: string | undefined
   /** The version before this one, live beside it; undefined where there is none. See `defineVersion`. */
   readonly previous: PreviousVersion | undefined
 }
@@ -72,7 +80,7 @@ export function defineChannel<const Name extends string, Schema extends z.ZodTyp
   options: ChannelOptions<Name, Schema>,
 ): Channel<Name, Schema> {
   const { name, subject, schema, description, owner, compatibility = 'backward' } = options
-  const { version = 1, maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES } = options
+  const { version = 1, maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES, key } = options
   const what = `channel ${JSON.stringify(name)}`
   assertName(what, name)
   assertSubject(what, subject)
@@ -84,6 +92,7 @@ export function defineChannel<const Name extends string, Schema extends z.ZodTyp
   assertWholeNumber(what, 'version', version)
   assertWholeNumber(what, 'maxMessageBytes', maxMessageBytes)
   const { jsonSchema } = shapeOf(what, schema, compatibility === 'none')
+  if (key !== undefined) assertKey(what, key, jsonSchema)
   return Object.freeze({
     name,
     subject,
@@ -94,6 +103,20 @@ export function defineChannel<const Name extends string, Schema extends z.ZodTyp
     version,
     maxMessageBytes,
     jsonSchema,
+    key,
     previous: undefined,
   })
+}
+
+/** A message without its key would be in no order. */
+function assertKey(what: string, key: string, jsonSchema: Readonly<Record<string, unknown>>): void {
+  const { properties, required } = jsonSchema as {
+    readonly properties?: Readonly<Record<string, { readonly type?: unknown }>>
+    readonly required?: readonly string[]
+  }
+  const type = properties && Object.hasOwn(properties, key) ? properties[key]?.type : undefined
+  if ((type === 'string' || type === 'integer') && required?.includes(key) === true) return
+  throw new ContractError(
+    `${what}: key ${JSON.stringify(key)} must be a field of the schema that every message has, text or a whole number`,
+  )
 }

@@ -15,7 +15,7 @@ export interface Contracts<
   channel(name: string): C[number] | undefined
   /** The request of that name, or undefined. */
   request(name: string): R[number] | undefined
-  /** The stream that stores the channel. */
+  /** The stream that stores the channel, or the channel of a stored request. */
   streamOf(channel: Channel): Stream
 }
 
@@ -56,7 +56,10 @@ export function defineContracts<
       )
     }
   }
-  const streamByChannel = mapStreams(declared.streams, byName)
+  const requests = declared.requests ?? ([] as readonly RequestContract[] as R)
+  const requestByName = mapRequests(requests, byName, bySubject)
+  const stored = new Map(requests.flatMap((one) => (one.stored ? [[one.name, one.stored.channel] as const] : [])))
+  const streamByChannel = mapStreams(declared.streams, new Map([...byName, ...stored]))
   for (const channel of declared.channels) {
     if (!streamByChannel.has(channel.name)) {
       throw new ContractError(
@@ -64,8 +67,12 @@ export function defineContracts<
       )
     }
   }
-  const requests = declared.requests ?? ([] as readonly RequestContract[] as R)
-  const requestByName = mapRequests(requests, byName, bySubject)
+  for (const name of stored.keys()) {
+    if (!streamByChannel.has(name))
+      throw new ContractError(
+        `request ${JSON.stringify(name)} is a stored one and in no stream; add it to a stream's requests`,
+      )
+  }
   return Object.freeze({
     channels: declared.channels,
     requests,
@@ -93,8 +100,12 @@ function mapRequests(
     }
     if (byName.has(request.name)) refuse('is declared twice; names are unique')
     if (channels.has(request.name)) refuse('is called like a channel; documents and URLs name both')
-    const channel = subjects.get(request.subject.replace(/^core\./, ''))
-    const other = requests.find((one) => one !== request && one.subject === request.subject)
+    const channel =
+      subjects.get(request.subject.replace(/^core\./, '')) ??
+      [...subjects.values()].find(({ subject }) => isAskedOn(request, subject))
+    const other = requests.find(
+      (one) => one !== request && (one.subject === request.subject || isAskedOn(request, one.subject)),
+    )
     const holder = channel
       ? `channel ${JSON.stringify(channel.name)}`
       : other && `request ${JSON.stringify(other.name)}`
@@ -102,6 +113,11 @@ function mapRequests(
     byName.set(request.name, request)
   }
   return byName
+}
+
+/** Whether an app may send the stored request on that subject. */
+function isAskedOn({ subject, stored }: RequestContract, other: string): boolean {
+  return stored !== undefined && other.startsWith(`${subject}.`) && !other.slice(subject.length + 1).includes('.')
 }
 
 function mapStreams(streams: readonly Stream[], channels: ReadonlyMap<string, Channel>): Map<string, Stream> {

@@ -1,4 +1,5 @@
 import type { Channel } from './define-channel.ts'
+import type { RequestContract } from './define-request.ts'
 import { ContractError } from './contract-error.ts'
 
 const STREAM_NAME = /^[A-Za-z0-9_-]{1,64}$/
@@ -9,6 +10,8 @@ export interface StreamOptions {
   readonly description: string
   /** The channels whose messages the stream stores, one subject each. */
   readonly channels: readonly Channel[]
+  /** The stored requests that wait in the stream for their responder; their answers are kept beside it. Default none. */
+  readonly requests?: readonly RequestContract[]
   readonly storage?: 'file' | 'memory'
   /** Messages older than this are removed, in milliseconds. */
   readonly maxAgeMs: number
@@ -33,7 +36,7 @@ export interface StreamOptions {
   readonly replicas?: number
 }
 
-/** A stream as the teams agree on it. Plain data; `nats-kit` turns it into a server's configuration. */
+/** A stream as the teams agree on it; its channels include those of its requests. Plain data; `nats-kit` turns it into a server's configuration. */
 export type Stream = Readonly<Required<StreamOptions>>
 
 /**
@@ -49,18 +52,32 @@ export function defineStream(options: StreamOptions): Stream {
     allowMessageTtl: true,
     duplicateWindowMs: 120_000,
     replicas: 1,
+    requests: [],
     scheduled: [],
     ...options,
+    channels: [...new Set([...options.channels, ...ofRequests(options.requests)])],
   }
   const refuse = (why: string): never => {
     throw new ContractError(`stream ${JSON.stringify(stream.name)}: ${why}`)
   }
   if (!STREAM_NAME.test(stream.name)) refuse('the name may have letters, digits, "_" and "-", at most 64 of them')
+  for (const { name, stored } of stream.requests) {
+    if (!stored)
+      refuse(
+        `request ${JSON.stringify(name)} is not a stored one; set stored: true, or take it out of the stream's requests`,
+      )
+  }
   if (stream.channels.length === 0) refuse('has no channels, so it would store nothing')
   for (const limit of ['maxAgeMs', 'maxMessages', 'maxBytes', 'maxMessageBytes', 'duplicateWindowMs'] as const) {
     if (!Number.isSafeInteger(stream[limit]) || stream[limit] < 1) {
       refuse(`${limit} must be a whole number from 1, not ${stream[limit]}: every stream is bounded`)
     }
+  }
+  for (const { name, timeoutMs } of stream.requests) {
+    const what = `request ${JSON.stringify(name)}`
+    if (timeoutMs > stream.maxAgeMs)
+      refuse(`${what} has timeoutMs ${timeoutMs}, but the stream keeps a message for ${stream.maxAgeMs} ms`)
+    if (!stream.allowMessageTtl) refuse(`${what} needs allowMessageTtl: its deadline is its time to live`)
   }
   if (![1, 3, 5].includes(stream.replicas)) refuse(`replicas must be 1, 3 or 5, not ${stream.replicas}`)
   for (const [index, channel] of stream.scheduled.entries()) {
@@ -77,4 +94,8 @@ export function defineStream(options: StreamOptions): Stream {
     }
   }
   return Object.freeze(stream)
+}
+
+function ofRequests(requests: StreamOptions['requests'] = []): readonly Channel[] {
+  return requests.flatMap(({ stored }) => (stored ? [stored.channel] : []))
 }

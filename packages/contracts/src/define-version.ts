@@ -46,12 +46,13 @@ export function defineVersion<Previous extends Channel, const Version extends nu
       `channel ${JSON.stringify(name)}: version ${own.version} is not above version ${previous.version} of ${JSON.stringify(previous.name)}`,
     )
   }
-  const { description, owner, compatibility, maxMessageBytes } = previous
+  const { description, owner, compatibility, maxMessageBytes, key } = previous
   const channel = defineChannel({
     description,
     ...(owner === undefined ? {} : { owner }),
     compatibility,
     maxMessageBytes,
+    ...(key === undefined ? {} : { key }),
     ...own,
     name,
   })

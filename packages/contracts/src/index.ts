@@ -1,4 +1,4 @@
-export { alarmDelivery, alarmLogged } from './alarm-requests.ts'
+export { alarmDelivery, alarmLogged, sinkTest } from './alarm-requests.ts'
 export { alarmToBot, alarmToLog } from './alarms.ts'
 export { appVariable } from './app-variable.ts'
 export { type CheckedMessage, checkReceived, checkToPublish, InvalidMessage, parseReceived } from './check-message.ts'
@@ -27,6 +27,7 @@ export {
   type RequestOf,
   type RequestOptions,
   type RequestPart,
+  type StoredRequest,
   RESPONDER_ERRORS,
   type ResponderError,
   type ResponseInputOf,

@@ -1,3 +1,4 @@
+import { sinkTest } from './alarm-requests.ts'
 import { alarmToBot, alarmToLog } from './alarms.ts'
 import { defineStream } from './define-stream.ts'
 
@@ -8,6 +9,7 @@ export const basquiatStream = defineStream({
   name: 'BASQUIAT_STREAM',
   description: 'Alarms for the bot and for the log.',
   channels: [alarmToBot, alarmToLog],
+  requests: [sinkTest],
   scheduled: [alarmToBot],
   storage: 'file',
   maxAgeMs: 7 * DAY_MS,

@@ -1,6 +1,16 @@
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { alarmToBot, basquiatStream, ContractError, defineApp, defineContracts, defineRequest } from '../src/index.ts'
+import {
+  alarmToBot,
+  basquiatStream,
+  ContractError,
+  defineApp,
+  defineChannel,
+  defineContracts,
+  defineRequest,
+  defineStream,
+  type RequestContract,
+} from '../src/index.ts'
 
 const schemas = { request: z.object({ id: z.string() }), response: z.object({ name: z.string() }) }
 const declare = (options: object = {}) =>
@@ -94,5 +104,63 @@ describe('in an app', () => {
   test('its own request is refused', () => {
     const request = declare()
     expect(() => app({ asks: [request], answers: [request] })).toThrow('it asks and answers request "user-name"')
+  })
+})
+
+describe('a stored request', () => {
+  const options = {
+    name: 'order-state',
+    subject: 'ask.order.state',
+    owner: 'shop',
+    description: 'x',
+    request: z.object({ id: z.string() }),
+    response: z.object({ state: z.string() }),
+    stored: true,
+  }
+  const limits = { description: 'x', maxAgeMs: 3_600_000, maxMessages: 10, maxBytes: 1_000_000 }
+  const streamOf = (requests: readonly RequestContract[], change: object = {}) =>
+    defineStream({ name: 'S', channels: [], requests, ...limits, ...change })
+
+  test('is a channel of its stream, and of no list of channels', () => {
+    const request = defineRequest(options)
+    const stream = streamOf([request])
+    const contracts = defineContracts({ channels: [], streams: [stream], requests: [request] })
+    expect(stream.channels).toEqual([request.stored?.channel])
+    expect(request.stored).toMatchObject({ channel: { name: 'order-state', subject: 'ask.order.state.*' } })
+    expect(request).toMatchObject({ timeoutMs: 60_000, stored: { keepReplyMs: 86_400_000 } })
+    expect(contracts.channels).toEqual([])
+    expect(contracts.streamOf(stream.channels[0] as never)).toBe(stream)
+  })
+
+  test.each([
+    [{ timeoutMs: 999 }, 'timeoutMs of a stored request must be from 1000 to 604800000, not 999'],
+    [{ timeoutMs: 604_800_001 }, 'must be from 1000 to 604800000'],
+    [{ keepReplyMs: 59_999 }, 'keepReplyMs must be from timeoutMs (60000)'],
+    [{ stored: false, keepReplyMs: 60_000 }, 'keepReplyMs is for a stored request; set stored: true'],
+  ])('%j is refused', (change, why) => {
+    expect(() => defineRequest({ ...options, ...change })).toThrow(why)
+  })
+
+  test('is refused where its stream cannot hold it, or there is none', () => {
+    const request = defineRequest(options)
+    const core = defineRequest({ ...options, stored: false })
+    const channel = defineChannel({
+      name: 'c',
+      subject: 'ask.order.state.web',
+      description: 'x',
+      schema: z.object({ id: z.string() }),
+    })
+    expect(() => streamOf([core])).toThrow('request "order-state" is not a stored one')
+    expect(() => streamOf([request], { maxAgeMs: 1_000, duplicateWindowMs: 1_000 })).toThrow(
+      'has timeoutMs 60000, but the stream keeps a message for 1000 ms',
+    )
+    expect(() => streamOf([request], { allowMessageTtl: false })).toThrow('needs allowMessageTtl')
+    expect(() => defineContracts({ channels: [], streams: [], requests: [request] })).toThrow(
+      'is a stored one and in no stream',
+    )
+    const streams = [streamOf([request], { channels: [channel] })]
+    expect(() => defineContracts({ channels: [channel], streams, requests: [request] })).toThrow(
+      'which belongs to channel "c"',
+    )
   })
 })

@@ -159,3 +159,21 @@ test('two channels on one subject, one name, no stream, two streams: refused, na
   const known = defineContracts({ channels: [one], streams: [stream([one])] })
   expect(() => known.streamOf(lonely)).toThrow(/"lonely" is not part/)
 })
+
+test.each([
+  ['missing', 'order'],
+  ['optional', 'maybe'],
+  ['a list', 'list'],
+  ['a fraction', 'price'],
+  ['of every object', 'toString'],
+])('a key that is %s is refused', (_, key) => {
+  const schema = z.object({
+    id: z.string(),
+    maybe: z.string().optional(),
+    list: z.array(z.string()),
+    price: z.number(),
+  })
+  const options = { name: 'orders', subject: 'order.changed', description: 'x', schema }
+  expect(() => defineChannel({ ...options, key })).toThrow(`key ${JSON.stringify(key)} must be a field of the schema`)
+  expect(defineChannel({ ...options, key: 'id' }).key).toBe('id')
+})

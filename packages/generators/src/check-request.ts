@@ -1,19 +1,28 @@
 import { contracts, defineContracts, defineRequest } from '@alarm-bus/contracts'
 import { checkName } from './check-channel.ts'
 
+/** The answer for a request that is not stored. */
+export const NO_STREAM = 'none'
+
 /** What is known of the new request so far. */
 export interface RequestDraft {
   readonly name?: string | undefined
   readonly subject?: string | undefined
+  /** Of a stored request. */
+  readonly stream?: string | undefined
   readonly owner?: string | undefined
   readonly description?: string | undefined
 }
 
 /** What is wrong with what is known, or undefined. The declarations' own checks decide, so that the two agree. */
-export function checkRequest({ name, subject, owner, description }: RequestDraft): string | undefined {
+export function checkRequest({ name, subject, stream, owner, description }: RequestDraft): string | undefined {
   if (description?.trim() === '') return 'description is empty; say in one sentence what is asked'
   const taken = contracts.requests.find((one) => one.name === name)
   if (taken) return `request ${JSON.stringify(name)} exists already; choose another name`
+  if (stream !== undefined && stream !== NO_STREAM && !contracts.streams.some((one) => one.name === stream)) {
+    const known = contracts.streams.map((one) => one.name).join(', ')
+    return `there is no stream ${JSON.stringify(stream)}; declared: ${known}`
+  }
   try {
     const { schema } = contracts.channels[0]
     const request = defineRequest({

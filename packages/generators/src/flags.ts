@@ -1,7 +1,7 @@
 import { newCommand, readCommandLine, UsageError } from '@alarm-bus/command-line'
 import { checkApp, type Kind, KINDS } from './check-app.ts'
 import { checkChannel } from './check-channel.ts'
-import { checkRequest } from './check-request.ts'
+import { checkRequest, NO_STREAM } from './check-request.ts'
 
 /** A generator, and an answer to each of its questions. */
 export interface NewCommand {
@@ -52,8 +52,9 @@ export function readFlags(argv: readonly string[], canAsk: boolean): NewCommand 
   program.addCommand(
     described(newCommand('request', 'a request with its answer'))
       .option('--subject <subject>')
-      .action((name, { subject, owner, description }) => {
-        asked = { generator: 'request', answers: { name, subject, owner, description } }
+      .option('--stream <stream>', 'of a stored one')
+      .action((name, { subject, stream = NO_STREAM, owner, description }) => {
+        asked = { generator: 'request', answers: { name, subject, stream, owner, description } }
       }),
   )
   const help = readCommandLine(program, argv.length === 0 || argv[0] === 'help' ? ['--help'] : argv)

@@ -4,7 +4,7 @@ import { appActions } from './app-actions.ts'
 import { channelActions } from './channel-actions.ts'
 import { checkApp, KINDS } from './check-app.ts'
 import { checkChannel } from './check-channel.ts'
-import { checkRequest } from './check-request.ts'
+import { checkRequest, NO_STREAM } from './check-request.ts'
 import { requestActions } from './request-actions.ts'
 
 /** Tells @turbo/gen what can be made. The order of the questions is the order of the answers in `flags.ts`. */
@@ -49,6 +49,12 @@ export function generators(plop: PlopTypes.NodePlopAPI): void {
     prompts: [
       ask('name', 'Its name, in kebab case:', (name) => checkRequest({ name })),
       ask('subject', 'Its subject, as ask.order.state:', (subject) => checkRequest({ subject })),
+      {
+        type: 'list',
+        name: 'stream',
+        message: 'The stream that stores it, and its answers beside it:',
+        choices: [NO_STREAM, ...contracts.streams.map(({ name }) => name)],
+      },
       ask('owner', 'The team that decides about its schemas:', (owner) => checkRequest({ owner })),
       ask('description', 'What is asked, in one sentence:', (description) => checkRequest({ description })),
     ],

@@ -1,4 +1,5 @@
 import type { PlopTypes } from '@turbo/gen'
+import { NO_STREAM } from './check-request.ts'
 import { camelCase } from './names.ts'
 import { type NewRequest, requestFiles } from './request-files.ts'
 import { follow, steps } from './steps.ts'
@@ -14,7 +15,7 @@ export function requestActions(request: NewRequest): PlopTypes.ActionType[] {
       type: 'add',
       path: file,
       templateFile: template('request.ts.hbs'),
-      data: { exportName: camelCase(request.name) },
+      data: { exportName: camelCase(request.name), isStored: request.stream !== NO_STREAM },
     },
     () => steps([follow.format('packages/contracts/src'), follow.documents, follow.surface]),
     () =>

@@ -34,8 +34,12 @@ test('flags become answers, in the order of the questions', () => {
   })
   expect(readFlags([...REQUEST, ...REST], false)).toEqual({
     generator: 'request',
-    answers: ['never-asked', 'ask.never', 'shop', 'It is never sent.'],
+    answers: ['never-asked', 'ask.never', 'none', 'shop', 'It is never sent.'],
   })
+  expect(readFlags([...REQUEST, '--stream', 'BASQUIAT_STREAM', ...REST], false)).toMatchObject({
+    answers: ['never-asked', 'ask.never', 'BASQUIAT_STREAM', 'shop', 'It is never sent.'],
+  })
+  expect(refusal([...REQUEST, '--stream', 'NO_STREAM', ...REST])).toContain('there is no stream "NO_STREAM"; declared:')
 })
 
 test('what no flag says is asked, where a person can answer', () => {

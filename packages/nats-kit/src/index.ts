@@ -75,12 +75,14 @@ export type { RetryPolicy } from '@alarm-bus/contracts'
 export { DEFAULT_RETRY_POLICY, type RetryDelay, retryDelayMs } from './handling/retry-policy.ts'
 export { createSubscriber, type Subscriber } from './consumers/subscriber.ts'
 export { DeadLetter, RetryLater } from './handling/handler-errors.ts'
-export {
-  createRequester,
-  type RequestCallOptions,
-  type Requester,
-  type RequesterOptions,
-} from './requests/requester.ts'
+export type { AnswerOptions, RequestCallOptions } from './requests/request-options.ts'
+export { createRequester, type Requester, type RequesterOptions } from './requests/requester.ts'
 export { type MakeError, type RemoteErrorOf, remoteErrorOf, RequestFailed } from './requests/remote-error.ts'
-export { defineResponder, type RequestContext, type Responder, type ResponderOptions } from './requests/responder.ts'
+export {
+  defineResponder,
+  type RequestContext,
+  type Responder,
+  type ResponderOptions,
+  type StoredContext,
+} from './requests/responder.ts'
 export { createResponders, type Responders } from './requests/responders.ts'

@@ -23,11 +23,17 @@ export function filled(channel: Channel): Channel<string, typeof schema> {
   return found
 }
 
+/** And not of a stored request. */
+function isChannel(channel: Channel): boolean {
+  return contracts.channels.some((one) => one === channel)
+}
+
 /** The declared contracts, with channels that take `{ text }`. */
 export const filledContracts = defineContracts({
   channels,
   streams: contracts.streams.map((stream) =>
-    defineStream({ ...stream, channels: stream.channels.map(filled), scheduled: [] }),
+    // Requests have tests of their own.
+    defineStream({ ...stream, requests: [], channels: stream.channels.filter(isChannel).map(filled), scheduled: [] }),
   ),
 })
 
@@ -40,6 +46,8 @@ export function filledApp(app: App): App {
     asks: [],
     answers: [],
     publishes: app.publishes.map(filled),
-    handles: app.handles.map((handled) => ({ ...handled, channel: filled(handled.channel) })),
+    handles: app.handles
+      .filter(({ ofRequest }) => !ofRequest)
+      .map((handled) => ({ ...handled, channel: filled(handled.channel) })),
   })
 }

@@ -33,7 +33,7 @@ test.each(everything.map((app) => ({ name: app.name, app })))(
     expect(new Set(granted).size).toBe(granted.length)
     expect(needed.filter((subject) => !granted.some((permission) => grants(permission, subject)))).toEqual([])
     expect(granted.filter((permission) => !needed.some((subject) => grants(permission, subject)))).toEqual([])
-    const answered = app.answers.map(({ subject }) => `${subject} ${app.name}`)
+    const answered = app.answers.flatMap(({ subject, stored }) => (stored ? [] : [`${subject} ${app.name}`]))
     expect(appPermissions(app, contracts).subscribe).toEqual([`_INBOX_${app.name}.>`, ...answered])
   },
 )

@@ -47,7 +47,7 @@ async function startBus(options: TestBrokerOptions = {}, withoutConsumersOf?: Ap
   }
   // What is answered to a request is chosen by the responder.
   for (const [app, client] of clients) {
-    for (const { subject } of app.answers) {
+    for (const { subject } of app.answers.filter(({ stored }) => !stored)) {
       let asked = 0
       client.subscribe(subject, {
         queue: app.name,

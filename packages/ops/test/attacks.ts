@@ -74,7 +74,19 @@ export function targetsOf(app: App, apps: readonly App[]): readonly string[] {
     ]),
     ...(app.idempotency ? [] : contracts.streams.map(({ name }) => `idempotency.${name}.forged`)),
     ...others.map(({ name }) => `_INBOX_${name}.forged`),
-    ...contracts.requests.flatMap(({ subject }) => (app.asks.some((one) => one.subject === subject) ? [] : [subject])),
+    ...contracts.requests.flatMap(({ subject, stored }) =>
+      !stored && app.asks.some((one) => one.subject === subject) ? [] : [subject],
+    ),
+    // Requests in the name of another app, and answers that are not the app's to give.
+    ...contracts.requests.flatMap((request) => {
+      if (!request.stored) return []
+      const { name } = contracts.streamOf(request.stored.channel)
+      const answer = `answer.${name}.${request.name}.${app.name}.forged`
+      return [
+        ...others.map((other) => `${request.subject}.${other.name}`),
+        ...(app.answers.includes(request) ? [] : [answer]),
+      ]
+    }),
     '_R_.forged',
     'migrating.OTHER',
     '$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.BASQUIAT_STREAM.forged',

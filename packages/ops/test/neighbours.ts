@@ -6,20 +6,45 @@ const publishes = (subjects: readonly string[]): readonly Attempt[] => subjects.
 const subscribes = (subjects: readonly string[]): readonly Attempt[] => subjects.map((subscribe) => ({ subscribe }))
 
 const answers = (name: string, requests: readonly RequestContract[]): readonly Attempt[] =>
-  requests.map(({ subject }) => ({ subscribe: subject, queue: name }))
+  requests.flatMap(({ subject, stored }) => (stored ? [] : [{ subscribe: subject, queue: name }]))
+
+/** A request in its stream, and a look at its answer; of another app as well, for who may not. */
+const asks = (name: string, requests: readonly RequestContract[]): readonly Attempt[] =>
+  requests.flatMap(({ name: request, subject, stored }) => {
+    if (!stored) return publishes([subject])
+    const stream = streamOf(stored.channel)
+    return publishes([
+      `${subject}.${name}`,
+      `$JS.API.DIRECT.GET.${stream}_ANSWERS.answer.${stream}.${request}.${name}.abc`,
+    ])
+  })
+
+/** An answer that is stored, for whichever app asked, and a look at it. */
+const storedAnswers = (requests: readonly RequestContract[]): readonly Attempt[] =>
+  requests.flatMap(({ name: request, stored }) => {
+    if (!stored) return []
+    const stream = streamOf(stored.channel)
+    const answer = `answer.${stream}.${request}.anyone.abc`
+    return publishes([answer, `$JS.API.DIRECT.GET.${stream}_ANSWERS.${answer}`])
+  })
 
 /** Every consumer that an app may have: the shared one of each channel that it handles, and one for each instance. */
 export function consumersOf({ name, handles, fanOutInstances }: App) {
   const endings = ['', ...Array.from({ length: fanOutInstances }, (_, instance) => `_${instance}`)]
-  return handles.flatMap(({ channel }) =>
-    endings.map((ending) => ({ durable: `${name}_${channel.name}${ending}`, channel, stream: streamOf(channel) })),
+  return handles.flatMap(({ channel, ofRequest = false }) =>
+    (ofRequest ? [''] : endings).map((ending) => ({
+      durable: `${name}_${channel.name}${ending}`,
+      channel,
+      stream: streamOf(channel),
+    })),
   )
 }
 
 /** All that an app may do, spelled from what it declares, one attempt for each line of its permissions. */
 export function mayDo(app: App): readonly Attempt[] {
   const handled = app.handles.map(({ channel }) => channel)
-  const streams = [...new Set([...app.publishes, ...handled, ...app.reads].map(streamOf))]
+  const asked = app.asks.flatMap(({ stored }) => (stored ? [stored.channel] : []))
+  const streams = [...new Set([...app.publishes, ...handled, ...app.reads, ...asked].map(streamOf))]
   const readsFrom = new Set(handled.map(streamOf))
   const watched = app.watchesBus ? contracts.streams.map(({ name }) => name) : []
   const claimsFor = app.idempotency ? [...new Set(app.publishes.map(streamOf))] : []
@@ -56,7 +81,8 @@ export function mayDo(app: App): readonly Attempt[] {
         `$JS.API.STREAM.MSG.GET.${stream}`,
       ]),
     ),
-    ...publishes(app.asks.map(({ subject }) => subject)),
+    ...asks(app.name, app.asks),
+    ...storedAnswers(app.answers),
     ...subscribes([`_INBOX_${app.name}.>`, ...app.hears.map(({ subject }) => `core.${subject}`)]),
     ...answers(app.name, app.answers),
   ]
@@ -182,8 +208,11 @@ export function mayNotDo(app: App, all: readonly App[]): readonly Attempt[] {
     ...subscribes(['>', '*.>', '*.pull.>', '_INBOX.>', '_INBOX_admin.>', '_INBOX_sys.>', `_INBOX_${app.name}`]),
     ...subscribes(contracts.channels.flatMap(({ subject }) => [subject, `core.${subject}`])),
     // Requests: another's, its own by another group's name or by none, and the answers to them, which nobody asked it for.
-    ...publishes(contracts.requests.map(({ subject }) => subject)),
-    ...subscribes(contracts.requests.map(({ subject }) => subject)),
+    ...all.flatMap(({ name }) => asks(name, contracts.requests)),
+    ...storedAnswers(contracts.requests),
+    ...publishes(contracts.requests.flatMap(({ subject }) => [subject, `${subject}.nobody`])),
+    ...subscribes(contracts.requests.flatMap(({ subject }) => [subject, `${subject}.*`])),
+    ...subscribes(['answer.>']),
     ...[...all.map(({ name }) => name), 'others'].flatMap((name) => answers(name, contracts.requests)),
     ...publishes(['_R_.abcdef', '_R_.abcdef.ghijkl']),
     ...subscribes(['_R_.>', 'ask.>']),
@@ -192,7 +221,14 @@ export function mayNotDo(app: App, all: readonly App[]): readonly Attempt[] {
     ...subscribes(['$JS.EVENT.ADVISORY.>', '$JS.ACK.>', '$JS.API.>', '$SYS.>']),
   ]
   const distinct = new Map(attempts.map((attempt) => [JSON.stringify(attempt), attempt]))
-  return [...distinct].flatMap(([key, attempt]) => (own.has(key) || isOperating(app, attempt) ? [] : [attempt]))
+  return [...distinct].flatMap(([key, attempt]) =>
+    own.has(key) || isOperating(app, attempt) || isOwnAnswer(app, attempt) ? [] : [attempt],
+  )
+}
+
+/** An answer to a request that the app answers, whoever asked it. */
+function isOwnAnswer({ answers: own }: App, attempt: Attempt): boolean {
+  return 'publish' in attempt && own.some(({ name }) => /answer\.[^.]+\.([^.]+)\./.exec(attempt.publish)?.[1] === name)
 }
 
 /** Its own consumers, of an instance or a channel that it does not declare, or held to more than its channel. */

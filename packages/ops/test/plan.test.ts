@@ -158,7 +158,7 @@ test('apply does the plan of the file, and nothing when the broker has changed s
     applied: [
       ...STREAM_NAMES.map((stream) => ({ action: 'create', stream })),
       ...CURSORS.map((stream) => ({ action: 'create', stream, consumer: 'dead-letter-watch' })),
-      ...Array.from({ length: 7 }, () => ({ action: 'create', consumer: expect.any(String) })),
+      ...Array.from({ length: 9 }, () => ({ action: 'create', consumer: expect.any(String) })),
     ],
     notes: expect.arrayContaining([{ kind: 'unknown', stream: 'OTHER', messages: 0 }]),
   })

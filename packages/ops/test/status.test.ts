@@ -63,11 +63,17 @@ test('says what is missing, who runs, what waits, and the command for each dead 
   expect(seen).toMatchObject({
     code: 2,
     streams: [
-      { stream: 'BASQUIAT_STREAM', messages: 3, deadLetters: 2, channels: ['alarm-to-bot', 'alarm-to-log'] },
+      {
+        stream: 'BASQUIAT_STREAM',
+        messages: 3,
+        deadLetters: 2,
+        channels: ['alarm-to-bot', 'alarm-to-log', 'sink-test'],
+      },
       {},
     ],
     consumers: [
       { consumer: CONSUMER, app: 'alarm-consumer', state: 'running', unread: 0, deadLetters: 2, redriving: 0 },
+      { consumer: 'alarm-consumer_sink-test', app: 'alarm-consumer', state: 'not_running', deadLetters: 0 },
     ],
     publishers: [{ app: 'console' }, { app: 'producer', channels: ['alarm-to-bot', 'alarm-to-log'] }],
   })

@@ -5,27 +5,27 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { batchRoutes } from './batch-route.ts'
 import { messageIdOf } from './message-id.ts'
-import type { Ask } from './message-outcome.ts'
 import { messageRoutes } from './message-route.ts'
 import { protect, type ProtectOptions } from './protect.ts'
 import type { Publish } from './publish.ts'
 import { problemResponse, publishHeaders, publishQuery, publishReceipt } from './publish-input.ts'
 import { schedulableQuery, scheduleIdOf, scheduleReceipt, whenOf } from './schedule-input.ts'
 import { scheduleRoutes, type ScheduleRoutesOptions } from './schedule-routes.ts'
+import { sinkRoutes, type SinkRoutesOptions } from './sink-routes.ts'
 import { strictJsonSchema } from './strict-json-schema.ts'
 import { unknownChannel } from './unknown-channel.ts'
 import { validatorFor } from './validate.ts'
 
 export interface ChannelRoutesOptions extends ProtectOptions, ScheduleRoutesOptions {
   readonly publish: Publish
-  readonly ask: Ask
+  readonly requester: SinkRoutesOptions['requester']
 }
 
 const MAX_KEY_CHARACTERS = 128
 
 /**
  * `GET /channels`, and for each channel of the contracts `POST /channels/<name>/messages`, `messages:batch`, and
- * `GET /channels/<name>/messages/<id>`; and the schedules of those that are scheduled.
+ * `GET /channels/<name>/messages/<id>`; the schedules of those that are scheduled; and the routes of sinks.
  */
 export async function channelRoutes(http: FastifyInstance, options: ChannelRoutesOptions): Promise<void> {
   // Answers are the app's own; their schemas are for the document.
@@ -45,7 +45,8 @@ export async function channelRoutes(http: FastifyInstance, options: ChannelRoute
     })
   }
   await http.register(batchRoutes, options)
-  messageRoutes(http, options)
+  messageRoutes(http, { contracts, ask: options.requester.request })
+  sinkRoutes(http, options)
   scheduleRoutes(http, options)
   listRoute(http, contracts)
 }

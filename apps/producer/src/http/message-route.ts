@@ -9,7 +9,7 @@ import { unknownChannel } from './unknown-channel.ts'
 import { validatorFor } from './validate.ts'
 
 /** As the kit bounds an id. */
-const MAX_ID_CHARACTERS = 128
+export const MAX_ID_CHARACTERS = 128
 /** An app that is not there now may be soon: restarts take seconds. */
 const RETRY_AFTER_SECONDS = 2
 

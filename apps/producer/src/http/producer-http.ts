@@ -46,7 +46,15 @@ export async function createProducerHttp(options: ProducerHttpOptions): Promise<
     await serveEventDocuments(http)
     serveStartPage(http, edge.consoleUrl)
   }
-  await http.register(channelRoutes, { contracts, publish, scheduler, ask: options.ask, edge, auth, logger })
+  await http.register(channelRoutes, {
+    contracts,
+    publish,
+    scheduler,
+    requester: options.requester,
+    edge,
+    auth,
+    logger,
+  })
   return http
 }
 

@@ -33,7 +33,19 @@ function diffOwn(before: ReleasedChannel, after: ReleasedChannel): readonly Diff
   if (after.maxMessageBytes < before.maxMessageBytes) {
     compare('maxMessageBytes', ChangeKind.LimitLowered, [Party.Producer])
   } else compare('maxMessageBytes', ChangeKind.LimitRaised, BREAKS_NOBODY)
-  return found
+  return [...found, ...diffKey(before.key, after.key)]
+}
+
+/**
+ * Instances of two releases run side by side, and each orders by its own. A handler that relies on the order meets messages out
+ * of it, whichever release it is of; where there was none, nobody relied on it.
+ */
+function diffKey(before: string | undefined, after: string | undefined): readonly Difference[] {
+  if (before === after) return []
+  const kind =
+    before === undefined ? ChangeKind.KeyAdded : after === undefined ? ChangeKind.KeyRemoved : ChangeKind.KeyChanged
+  const breaks = before === undefined ? BREAKS_NOBODY : [Party.NewConsumer, Party.OldConsumer]
+  return [{ path: 'key', kind, before: before ?? null, after: after ?? null, breaks }]
 }
 
 /** Another stream means other consumers: what waits in the old one has no reader. */

@@ -1,6 +1,6 @@
 import { diffSchemas } from './diff-schemas.ts'
 import { BREAKS_ALL, BREAKS_NOBODY, ChangeKind, type Difference, Party, WIDENS } from './difference.ts'
-import type { ReleasedPart, ReleasedRequest } from './released.ts'
+import type { ReleasedPart, ReleasedRequest, ReleasedStored } from './released.ts'
 
 /**
  * Everything that differs for one request: its own properties, both directions and the errors. Paths of the directions are
@@ -9,6 +9,7 @@ import type { ReleasedPart, ReleasedRequest } from './released.ts'
 export function diffRequest(before: ReleasedRequest, after: ReleasedRequest): readonly Difference[] {
   return [
     ...diffOwn(before, after),
+    ...diffStored(before.stored, after.stored),
     ...diffPart('/request', 'caller', before.request, after.request),
     ...diffPart('/response', 'responder', before.response, after.response),
     ...diffErrors(before, after),
@@ -29,6 +30,41 @@ function diffOwn(before: ReleasedRequest, after: ReleasedRequest): readonly Diff
   else compare('version', ChangeKind.VersionRaised, BREAKS_NOBODY)
   compare('compatibility', ChangeKind.ModeChanged, BREAKS_NOBODY)
   return found
+}
+
+/** Where a request waits, and its answer. Both ends find it by what they were built with. */
+function diffStored(before: ReleasedStored | undefined, after: ReleasedStored | undefined): readonly Difference[] {
+  if (!before && !after) return []
+  if (!before || !after) {
+    const [was, is] = [before !== undefined, after !== undefined]
+    return [{ path: 'stored', kind: ChangeKind.StoredChanged, before: was, after: is, breaks: BREAKS_ALL }]
+  }
+  const limit = (
+    path: 'timeoutMs' | 'keepReplyMs',
+    breaks: Difference['breaks'],
+    sentBy: Sender,
+  ): readonly Difference[] => {
+    const [was, is] = [before[path], after[path]]
+    if (was === is) return []
+    const kind = is < was ? ChangeKind.LimitLowered : ChangeKind.LimitRaised
+    return [{ path, kind, before: was, after: is, breaks: is < was ? breaks : BREAKS_NOBODY, sentBy }]
+  }
+  return [
+    ...(before.stream === after.stream
+      ? []
+      : [
+          {
+            path: 'stream',
+            kind: ChangeKind.StreamChanged,
+            before: before.stream,
+            after: after.stream,
+            breaks: BREAKS_ALL,
+          },
+        ]),
+    // New responders give up sooner what old callers still wait for, and keep an answer for less than those count on.
+    ...limit('timeoutMs', [Party.NewConsumer, Party.Producer], 'caller'),
+    ...limit('keepReplyMs', [Party.OldConsumer], 'responder'),
+  ]
 }
 
 type Sender = NonNullable<Difference['sentBy']>

@@ -56,10 +56,16 @@ export const ChangeKind = {
   ModeChanged: 'mode_changed',
   LimitLowered: 'limit_lowered',
   LimitRaised: 'limit_raised',
+  /** By which field messages are in order. */
+  KeyAdded: 'key_added',
+  KeyRemoved: 'key_removed',
+  KeyChanged: 'key_changed',
   RequestAdded: 'request_added',
   RequestRemoved: 'request_removed',
   ErrorAdded: 'error_added',
   ErrorRemoved: 'error_removed',
+  /** Whether a request is stored. */
+  StoredChanged: 'stored_changed',
   StreamOptionChanged: 'stream_option_changed',
 } as const
 export type ChangeKind = (typeof ChangeKind)[keyof typeof ChangeKind]

@@ -12,6 +12,8 @@ export interface ReleasedChannel {
   /** The stream's name. */
   readonly stream: string
   readonly maxMessageBytes: number
+  /** The field whose value orders messages; undefined where nothing does. */
+  readonly key?: string | undefined
   /** The channel that this one is the next version of; null where it stands alone. */
   readonly previous: string | null
   /** The input side, as zod writes it. */
@@ -28,6 +30,14 @@ export interface ReleasedPart {
   readonly schema: JsonSchema
 }
 
+/** How a request is stored. */
+export interface ReleasedStored {
+  /** The stream's name. */
+  readonly stream: string
+  readonly timeoutMs: number
+  readonly keepReplyMs: number
+}
+
 /** A request as it was released, or as it would be. */
 export interface ReleasedRequest {
   readonly name: string
@@ -38,6 +48,8 @@ export interface ReleasedRequest {
   readonly response: ReleasedPart
   /** By their codes. */
   readonly errors: Readonly<Record<string, ReleasedPart>>
+  /** Of a stored request: where it waits and for how long, and how long its answer is kept. */
+  readonly stored?: ReleasedStored | undefined
   /** The apps that asked and answered it at the release. */
   readonly askedBy?: readonly string[] | undefined
   readonly answeredBy?: readonly string[] | undefined

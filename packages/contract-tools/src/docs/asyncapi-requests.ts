@@ -68,7 +68,7 @@ function allParts(request: RequestContract): readonly Part[] {
 }
 
 function channelsOf(request: RequestContract): readonly (readonly [string, JsonObject])[] {
-  const { name, subject, owner, version, compatibility } = request
+  const { name, subject, owner, version, compatibility, stored } = request
   const messages = (parts: readonly Part[]): JsonObject =>
     Object.fromEntries(parts.map((part) => [part.name, { $ref: `#/components/messages/${part.name}` }]))
   const about = { 'x-owner': owner, 'x-version': version, 'x-compatibility': compatibility }
@@ -76,7 +76,8 @@ function channelsOf(request: RequestContract): readonly (readonly [string, JsonO
     [
       name,
       {
-        address: subject,
+        address: stored ? `${subject}.{app}` : subject,
+        ...(stored && { parameters: { app: { description: 'The app that asks.' } } }),
         title: name,
         description: describeRequest(request),
         messages: messages([askedPart(request)]),
@@ -86,10 +87,12 @@ function channelsOf(request: RequestContract): readonly (readonly [string, JsonO
     [
       replyOf(name),
       {
-        // The inbox that the caller names.
+        // The inbox that the caller names; that of a stored request is made of its id.
         address: null,
         title: `${name}, answers`,
-        description: 'Sent to the reply subject of the request.',
+        description: stored
+          ? 'Kept beside the stream, one for each id, and looked up by the app that asked.'
+          : 'Sent to the reply subject of the request.',
         messages: messages(answerParts(request)),
         ...about,
       },
@@ -125,7 +128,8 @@ function operation(app: App, request: RequestContract, action: 'send' | 'receive
     summary: app.description,
     tags: [{ name: app.name }],
     messages: refs(name, [askedPart(request)]),
-    ...(action === 'receive' && { bindings: { nats: { queue: app.name, bindingVersion: '0.1.0' } } }),
+    ...(action === 'receive' &&
+      !request.stored && { bindings: { nats: { queue: app.name, bindingVersion: '0.1.0' } } }),
     reply: {
       channel: { $ref: `#/channels/${replyOf(name)}` },
       messages: refs(replyOf(name), answerParts(request)),

@@ -5,9 +5,10 @@ export function describeChannel(contracts: Contracts, channel: Channel): string 
   return [channel.description, describeVersion(channel), describeRetention(contracts, channel)].join(' ')
 }
 
-export function describeVersion({ owner, version, compatibility, maxMessageBytes }: Channel): string {
+export function describeVersion({ owner, version, compatibility, maxMessageBytes, key }: Channel): string {
   const whose = owner === undefined ? 'Without an owner' : `Owned by ${owner}`
-  return `${whose}, version ${version}, compatibility \`${compatibility}\`, at most ${maxMessageBytes.toLocaleString('en')} bytes a message.`
+  const order = key === undefined ? '' : ` In order by \`${key}\`.`
+  return `${whose}, version ${version}, compatibility \`${compatibility}\`, at most ${maxMessageBytes.toLocaleString('en')} bytes a message.${order}`
 }
 
 export function describeRetention(contracts: Contracts, channel: Channel): string {

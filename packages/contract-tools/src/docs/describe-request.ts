@@ -10,11 +10,15 @@ export function describeTerms({
   version,
   compatibility,
   timeoutMs,
+  stored,
   request,
   response,
 }: RequestContract): string {
   const [asked, answered] = [request, response].map(({ maxBytes }) => maxBytes.toLocaleString('en'))
-  return `Owned by ${owner}, version ${version}, compatibility \`${compatibility}\`, answered within ${timeoutMs.toLocaleString('en')} ms where the caller says nothing else, at most ${asked} bytes asked and ${answered} answered.`
+  const times = stored
+    ? `stored, with ${timeoutMs.toLocaleString('en')} ms until its deadline where the caller says nothing else, its answer kept for ${stored.keepReplyMs.toLocaleString('en')} ms`
+    : `answered within ${timeoutMs.toLocaleString('en')} ms where the caller says nothing else`
+  return `Owned by ${owner}, version ${version}, compatibility \`${compatibility}\`, ${times}, at most ${asked} bytes asked and ${answered} answered.`
 }
 
 export function describeErrors({ errors }: RequestContract): string {

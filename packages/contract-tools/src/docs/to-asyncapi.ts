@@ -39,7 +39,7 @@ export function toAsyncApi({ contracts, apps, version }: DocumentedBus): JsonObj
       ...Object.fromEntries(
         apps.flatMap((app) => [
           ...app.publishes.map((channel) => [`${app.name}_publishes_${channel.name}`, sendOperation(app, channel)]),
-          ...app.handles.map((handled) => [
+          ...ofChannels(app).map((handled) => [
             `${app.name}_handles_${handled.channel.name}`,
             receiveOperation(app, handled),
           ]),
@@ -59,6 +59,11 @@ export function toAsyncApi({ contracts, apps, version }: DocumentedBus): JsonObj
       securitySchemes,
     },
   }
+}
+
+/** Without what it answers, which stands among the requests. */
+function ofChannels({ handles }: App): App['handles'] {
+  return handles.filter(({ ofRequest }) => !ofRequest)
 }
 
 const security = [{ $ref: '#/components/securitySchemes/password' }, { $ref: '#/components/securitySchemes/nkey' }]

@@ -23,14 +23,14 @@ export function takeSnapshot(contracts: Contracts, apps?: readonly App[]): Relea
     streams: contracts.streams.map(streamOf).sort(byName),
     ...(contracts.requests.length > 0 && {
       requests: contracts.requests
-        .map((request) => ({ ...requestOf(request), ...(apps && requestUsersOf(request.name, apps)) }))
+        .map((request) => ({ ...requestOf(request, contracts), ...(apps && requestUsersOf(request.name, apps)) }))
         .sort(byName),
     }),
   }
 }
 
 function channelOf(channel: Channel, stream: Stream): ReleasedChannel {
-  const { name, version, compatibility, subject, maxMessageBytes, previous } = channel
+  const { name, version, compatibility, subject, maxMessageBytes, previous, key } = channel
   return {
     name,
     version,
@@ -38,13 +38,14 @@ function channelOf(channel: Channel, stream: Stream): ReleasedChannel {
     subject,
     stream: stream.name,
     maxMessageBytes,
+    ...(key !== undefined && { key }),
     previous: previous?.channel.name ?? null,
     schema: inOrder(channel.jsonSchema) as JsonSchema,
   }
 }
 
-function requestOf(contract: RequestContract): ReleasedRequest {
-  const { name, version, compatibility, subject, request, response, errors } = contract
+function requestOf(contract: RequestContract, contracts: Contracts): ReleasedRequest {
+  const { name, version, compatibility, subject, request, response, errors, stored, timeoutMs } = contract
   const parts = Object.entries(errors).toSorted(([a], [b]) => (a < b ? -1 : 1))
   return {
     name,
@@ -54,6 +55,9 @@ function requestOf(contract: RequestContract): ReleasedRequest {
     request: partOf(request),
     response: partOf(response),
     errors: Object.fromEntries(parts.map(([code, part]) => [code, partOf(part)])),
+    ...(stored && {
+      stored: { stream: contracts.streamOf(stored.channel).name, timeoutMs, keepReplyMs: stored.keepReplyMs },
+    }),
   }
 }
 

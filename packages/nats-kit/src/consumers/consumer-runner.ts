@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { jetstreamManager } from '@nats-io/jetstream'
 import type { Msg } from '@nats-io/transport-node'
 import { replyBytesOf } from '../codec/received.ts'
 import { connectionChange } from '../connection/connection-change.ts'
@@ -31,6 +32,8 @@ const FIRST_BACKOFF_MS = 250
 const MAX_BACKOFF_MS = 5_000
 /** What the last look and its note take at least. */
 const LAST_LOOK_MS = 50
+/** How often it is looked whether deliveries of the process before have their verdict. */
+const SETTLING_LOOK_MS = 250
 /** How often a consumer is looked up that sends no heartbeats: nothing else tells that it is gone. */
 const SILENT_LOOK_MS = 10_000
 
@@ -114,6 +117,8 @@ export class ConsumerRunner {
         this.#consumerCreated = info.created
         this.#processor.unrun.take(unrunNote(info))
         this.#hasDelivered = info.delivered.consumer_seq > 0
+        this.#processor.begins(info.delivered.stream_seq, info.num_ack_pending)
+        if (this.#processor.isSettling) void this.#untilSettled()
       },
     })
     const { lookMs, idleLookMs } = settings.watchdog
@@ -228,6 +233,21 @@ export class ConsumerRunner {
     return end
   }
 
+  /** What other instances still work on ends without coming here. */
+  async #untilSettled(): Promise<void> {
+    const { signal } = this.#stopSignal
+    while (this.#processor.isSettling && !signal.aborted) {
+      await sleep(SETTLING_LOOK_MS, undefined, { signal, ref: false }).catch(() => undefined)
+      try {
+        const manager = await jetstreamManager(this.#connection.client, { checkAPI: false })
+        const { ack_floor } = await manager.consumers.info(this.#stream, this.name)
+        this.#processor.settledUpTo(ack_floor.stream_seq)
+      } catch {
+        // Its time ends in any case.
+      }
+    }
+  }
+
   /** Its consumer counts its deliveries from one again: something has reset it, or made it again. */
   #beginsAgain(firsts: number): boolean {
     const again = this.#hasDelivered && (firsts & FIRST_OF_CONSUMER) !== 0
@@ -259,7 +279,7 @@ export class ConsumerRunner {
         this.#processor.passOver(message)
         this.#lookTimer.now()
       },
-      running: () => this.#processor.running,
+      running: () => this.#processor.taken,
       isHeld: () => this.#standstill.isHeld(),
     }
     if (deliverSubject === undefined) return new PullSource(this.#connection, context)

@@ -2,6 +2,7 @@ import { decodeMessage } from '../codec/json-codec.ts'
 import { Envelope } from '../handling/envelope.ts'
 import type { MessageHandler } from '../handling/handler.ts'
 import type { Handling } from '../handling/handling.ts'
+import { messageKey } from '../handling/message-key.ts'
 import { consumerName } from './consumer-name.ts'
 import type { SubscriberSettings } from './options.ts'
 import type { StartAt } from '../handling/start-at.ts'
@@ -21,6 +22,7 @@ export interface ConsumerSpec extends Handling {
 /** The consumer of an app's handler. */
 export function specOf(settings: SubscriberSettings, handler: MessageHandler): ConsumerSpec {
   const { channel } = handler
+  const { key } = channel
   const stream = settings.contracts.streamOf(channel)
   const maxDeliver = handler.maxDeliver ?? settings.maxDeliver
   return {
@@ -32,6 +34,7 @@ export function specOf(settings: SubscriberSettings, handler: MessageHandler): C
     maxUnsettled: Math.max(settings.maxUnsettled, maxDeliver),
     retry: handler.retry ?? settings.retry,
     maxAgeMs: stream.maxAgeMs,
+    keyOf: key === undefined ? undefined : (bytes) => messageKey(key, bytes),
     open: (message, scope) => new Envelope(message, scope),
     startAt: handler.startAt ?? settings.startAt,
     decode: (bytes) => decodeMessage(channel, bytes),

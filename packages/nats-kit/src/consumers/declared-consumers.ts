@@ -32,6 +32,11 @@ export interface DeclaredConsumer {
   readonly startAt: 'all' | 'new'
 }
 
+/** How stored requests are consumed, whatever the app does with its channels. */
+function ofRequests({ ackWaitMs }: Consuming): Consuming {
+  return { mode: 'pull', delivery: 'queue-group', ...(ackWaitMs !== undefined && { ackWaitMs }) }
+}
+
 /**
  * Every consumer that the app may have, whichever way it is deployed: shared, and one for each fan-out instance; and
  * beside each the one of what is redriven. For each channel that it schedules the one of what is due.
@@ -46,16 +51,18 @@ export function declaredConsumers(
   const consuming = { ...app.consuming, ...deployed }
   const instances = [undefined, ...Array.from({ length: app.fanOutInstances }, (_, index) => index)]
   const handling = instances.flatMap((instance) =>
-    app.handles.flatMap(({ channel, startAt = 'all' }) => {
-      const settings = settingsOf(app, contracts, consuming, instance)
+    app.handles.flatMap(({ channel, startAt = 'all', ofRequest = false }) => {
+      if (ofRequest && instance !== undefined) return []
+      const way = ofRequest ? ofRequests(consuming) : consuming
+      const settings = settingsOf(app, contracts, way, instance)
       const handler = settings.handlers.find((one) => one.channel === channel) as MessageHandler
       const spec = specOf(settings.pull, handler)
-      const of = { app: app.name, channel: channel.name, instance, wanted: wantedOf(consuming, instance) }
-      const main = declaredAs(app, spec, settings, consuming)
+      const of = { app: app.name, channel: channel.name, instance, wanted: wantedOf(way, instance) }
+      const main = declaredAs(app, spec, settings, way)
       const redrive = redriveConsumerOf(spec)
       const pulling = redriveSettings(settings.pull)
       return [
-        { ...of, ...main, mode: consuming.mode, pulls: false, startAt },
+        { ...of, ...main, mode: way.mode, pulls: false, startAt },
         {
           ...of,
           ...declaredAs(app, redrive, { pull: pulling, push: pulling }, {}),

@@ -131,7 +131,8 @@ export function resolveSubscriberOptions(options: SubscriberOptions): Subscriber
   for (const { channel } of settings.handlers) {
     if (channels.has(channel.name))
       refuse(`channel ${JSON.stringify(channel.name)} has two handlers; put both into one`)
-    if (!settings.contracts.channels.includes(channel))
+    const isOfRequest = settings.contracts.requests.some(({ stored }) => stored?.channel === channel)
+    if (!isOfRequest && !settings.contracts.channels.includes(channel))
       refuse(`channel ${JSON.stringify(channel.name)} is not part of the contracts`)
     channels.add(channel.name)
   }

@@ -2,6 +2,7 @@ import type { Channel } from '@alarm-bus/contracts'
 import { boundedMs } from '../checked-options.ts'
 import type { Connection } from '../connection/connection.ts'
 import { redriveConsumerOf, redriveSettings } from '../redrive/redrive-consumer.ts'
+import { KitError, KitErrorCode } from '../errors.ts'
 import type { HealthCheck } from '../health.ts'
 import { StoredSender } from '../publish/stored-sender.ts'
 import { ConsumerRunner } from './consumer-runner.ts'
@@ -54,6 +55,13 @@ export function createSubscriber(
   pauses: Pauses = new Pauses(options.handlers.map(({ channel }) => channel.name)),
 ): Subscriber {
   const settings = resolveSubscriberOptions(options)
+  const keyed = settings.handlers.find(({ channel }) => channel.key !== undefined)
+  if (keyed && settings.mode === 'push') {
+    throw new KitError(
+      KitErrorCode.InvalidOptions,
+      `channel ${JSON.stringify(keyed.channel.name)} has a key, whose order needs mode "pull": with "push" held messages would stop all others`,
+    )
+  }
   const deadLetters = new StoredSender(connection, {
     maxInFlight: (settings.concurrency + 1) * settings.handlers.length,
     // Short, since it is tried again for as long as it takes: what is wrong is said sooner.

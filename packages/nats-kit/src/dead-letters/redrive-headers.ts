@@ -7,6 +7,8 @@ export const RedriveHeader = {
   Sequence: 'Redrive-Sequence',
   /** When the original was stored, in nanoseconds of the Unix epoch. */
   StoredNanos: 'Redrive-Stored-Nanos',
+  /** The original's subject, where its consumer is given several. */
+  Subject: 'Redrive-Subject',
   /** So many of the first bytes are the original's header block, because it is none that can be written again. */
   HeaderBytes: 'Redrive-Header-Bytes',
 } as const

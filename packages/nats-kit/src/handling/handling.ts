@@ -15,6 +15,8 @@ export interface Handling {
   readonly retry: RetryDelay
   /** How long the stream keeps a message, in milliseconds; `Infinity` without a limit. */
   readonly maxAgeMs: number
+  /** What a message is ordered by, undefined for one of no key; absent where nothing orders messages. */
+  readonly keyOf?: ((bytes: Uint8Array) => string | undefined) | undefined
   open(message: Msg, scope: EnvelopeScope): Envelope
   /** What `handle` takes. May throw, as a schema's own function may. */
   decode(bytes: Uint8Array): unknown | InvalidMessage

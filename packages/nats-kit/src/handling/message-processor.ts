@@ -9,6 +9,7 @@ import { decide, type Outcome, type SettlePolicy, type Verdict } from './decide.
 import { ackHead } from './ack-subject.ts'
 import type { Envelope, EnvelopeScope } from './envelope.ts'
 import type { Handling, HandlingLimits } from './handling.ts'
+import { KeyOrder } from './key-order.ts'
 import { isUnrun, nativePromise } from './handler-result.ts'
 import { LeaseKeeper } from './lease-keeper.ts'
 import { type Lease, Leases } from './leases.ts'
@@ -32,6 +33,12 @@ export interface AbandonedMessage {
 
 /** Until a message that could not be settled is redelivered. */
 const LATER_MS = 5_000
+/** Messages that wait here for an earlier one of their key; at this many nothing more is asked for. */
+const MAX_HELD = 500
+/** Of new ones while deliveries of the process before are still to come. */
+const MAX_EARLY = 100
+/** How often it is looked whether something is no longer waited for. */
+const ORDER_SWEEP_MS = 250
 
 export interface ProcessorOf {
   readonly connection: Connection
@@ -74,6 +81,9 @@ export class MessageProcessor {
   #settled = 0
   #last: Envelope | undefined
   readonly #turns: Turns
+  /** Undefined where messages are in no order. */
+  readonly #order: KeyOrder | undefined
+  readonly #orderSweep: NodeJS.Timeout | undefined
   /** Undefined where no tracer is registered. */
   readonly #spans: DeliverySpans | undefined
   #trouble: string | undefined
@@ -99,6 +109,10 @@ export class MessageProcessor {
       settle: (lease, outcome) => this.#settle(lease, outcome),
       onBug: (lease, error) => this.#onBug(lease, error),
     })
+    if (handling.keyOf) {
+      this.#order = new KeyOrder()
+      this.#orderSweep = setInterval(() => this.#beginAll(), ORDER_SWEEP_MS).unref()
+    }
     const kept = { leases: this.#leases, parked: this.#parked, settler: this.#settler }
     this.#keeper = new LeaseKeeper(limits, kept, (lease, ranMs) => this.#takeBack(lease, ranMs))
   }
@@ -106,6 +120,31 @@ export class MessageProcessor {
   /** Messages that were taken and are not settled. */
   get running(): number {
     return this.#leases.size
+  }
+
+  /** How much of the bound is taken: all of it while as many wait for an earlier one of their key as may. */
+  get taken(): number {
+    // What went back comes only where it is asked for, and others may wait for it.
+    const isFull = this.#parked.heldCount >= MAX_HELD && this.#order?.isComplete === true
+    return this.#leases.size + (isFull ? this.#of.limits.concurrency : 0)
+  }
+
+  /** Whether deliveries of the process before are waited for, so that messages of one key keep their order. */
+  get isSettling(): boolean {
+    return this.#order?.isSettling === true
+  }
+
+  /** The consumer begins to deliver: up to that sequence it has delivered, and so many have no verdict. */
+  begins(upTo: number, unsettled: number): void {
+    const here = this.#leases.size + this.#parked.size
+    // What nobody keeps alive is redelivered within the ack wait.
+    this.#order?.begins(upTo, unsettled - here, performance.now() + 2 * this.#of.limits.ackWaitMs)
+  }
+
+  /** Everything up to that sequence has its verdict. */
+  settledUpTo(seq: number): void {
+    this.#order?.settledUpTo(seq)
+    this.#beginAll()
   }
 
   /** Deliveries that were settled, in whichever way. */
@@ -144,13 +183,13 @@ export class MessageProcessor {
   process(message: Msg, now: number, isFirst = false): void {
     try {
       const envelope = this.#of.handling.open(message, this.#scope)
-      if (isFirst) return this.#turns.take(this.#take(envelope, now), now)
-      this.#waits.arrived(envelope.streamSeq)
-      if (this.#adopt(envelope)) return
-      envelope.reruns = this.#parked.runsOf(envelope.streamSeq)
-      const lease = this.#take(envelope, now)
-      if (this.#isSuspect(envelope)) this.#turns.takeSuspect(lease)
-      else this.#turns.take(lease, now)
+      if (!isFirst) {
+        this.#waits.arrived(envelope.streamSeq)
+        if (this.#adopt(envelope)) return
+        envelope.reruns = this.#parked.runsOf(envelope.streamSeq)
+      }
+      if (this.#order && !this.#hasTurn(this.#order, envelope)) this.#hold(this.#order, envelope, now)
+      else this.#begin(envelope, now, isFirst)
     } catch (error) {
       // Nothing was settled, so the broker redelivers it.
       this.#of.connection.logger.error(
@@ -185,8 +224,13 @@ export class MessageProcessor {
   async stop(timeoutMs: number): Promise<readonly AbandonedMessage[]> {
     this.#stopSignal.abort()
     for (const lease of this.#turns.takeAll()) this.#settle(lease, { kind: 'not_run', delayMs: 0 })
-    for (const { envelope, leftMs } of this.#parked.takeAll()) {
-      this.#settle(this.#leases.add(envelope, performance.now()), { kind: 'not_run', delayMs: leftMs })
+    clearInterval(this.#orderSweep)
+    const parked = this.#parked.takeAll()
+    if (this.#order) parked.sort((a, b) => a.envelope.streamSeq - b.envelope.streamSeq)
+    for (const { envelope, leftMs } of parked) {
+      // In the order of a key the next process has to have all of them at once.
+      const delayMs = this.#order ? 0 : leftMs
+      this.#settle(this.#leases.add(envelope, performance.now()), { kind: 'not_run', delayMs })
     }
     if (this.#leases.size > 0) {
       let timer: NodeJS.Timeout | undefined
@@ -203,6 +247,46 @@ export class MessageProcessor {
       abandoned.push({ stream, seq, channel, deliveryCount })
     })
     return abandoned
+  }
+
+  #begin(envelope: Envelope, now: number, isFirst: boolean): void {
+    const lease = this.#take(envelope, now)
+    if (!isFirst && this.#isSuspect(envelope)) this.#turns.takeSuspect(lease)
+    else this.#turns.take(lease, now)
+  }
+
+  /** One that has no key is no message of the channel, and in nobody's way. */
+  #hasTurn(order: KeyOrder, { data, streamSeq }: Envelope): boolean {
+    const key = this.#of.handling.keyOf?.(data)
+    return key === undefined || order.take(streamSeq, key)
+  }
+
+  /** Until its turn it waits here, kept alive, and takes nothing of what may run; without room it goes back. */
+  #hold(order: KeyOrder, envelope: Envelope, now: number): void {
+    const isRoom = !order.isEarly(envelope.streamSeq) || this.#parked.heldCount < MAX_EARLY
+    const again = (): Envelope => this.#of.handling.open(envelope.copy(), this.#scope)
+    if (!this.#stopSignal.signal.aborted && isRoom && this.#parked.hold(envelope, again)) {
+      this.#last = envelope
+      this.#of.onDone()
+    } else this.#settle(this.#leases.add(envelope, now), { kind: 'not_run', delayMs: this.#of.limits.ackWaitMs / 2 })
+    if (order.isSettling) this.#beginAll()
+  }
+
+  #beginAll(): void {
+    for (const seq of this.#order?.due(performance.now()) ?? []) this.#beginNext(seq)
+  }
+
+  /** In a turn of its own: a handler that ends at once would begin the next one within its own end. */
+  #beginNext(seq: number): void {
+    queueMicrotask(() => {
+      // One that went back begins when it is redelivered.
+      const envelope = this.#parked.release(seq)
+      if (envelope === undefined) return
+      const now = performance.now()
+      if (this.#stopSignal.signal.aborted)
+        this.#settle(this.#leases.add(envelope, now), { kind: 'not_run', delayMs: 0 })
+      else this.#begin(envelope, now, false)
+    })
   }
 
   #take(envelope: Envelope, now: number): Lease {
@@ -272,6 +356,10 @@ export class MessageProcessor {
     if (isUnrun(outcome)) {
       if (verdict.kind === 'retry' && this.#park(envelope, verdict.delayMs)) return this.#freed(lease)
       this.unrun.add(envelope.streamSeq)
+    } else if (this.#order && verdict.kind === 'retry' && this.#park(envelope, verdict.delayMs)) {
+      // With the broker its redelivery might come after messages that are to wait for it.
+      this.#order.failed(envelope.streamSeq)
+      return this.#freed(lease)
     }
     this.#finish(lease, verdict)
   }
@@ -284,7 +372,8 @@ export class MessageProcessor {
 
   #decide(envelope: Envelope, outcome: Outcome): Verdict {
     const { deliveryCount, brokerDeliveries, streamSeq } = envelope
-    const failures = Math.max(1, brokerDeliveries - this.unrun.of(streamSeq))
+    const failedHere = this.#order?.failuresOf(streamSeq) ?? 0
+    const failures = Math.max(1, brokerDeliveries - this.unrun.of(streamSeq)) + failedHere
     const leavesInMs = this.#of.leavesInMs?.(envelope) ?? envelope.leavesInMs(this.#of.handling.maxAgeMs, Date.now())
     const facts = { deliveryCount, failures, leavesInMs }
     try {
@@ -324,6 +413,14 @@ export class MessageProcessor {
     if (isEnd && this.unrun.size > 0) this.unrun.forget(envelope.streamSeq)
     if (isEnd && envelope.reruns > 0) this.#parked.ended(envelope.streamSeq)
     this.#freed(lease)
+    if (this.#order) this.#endTurn(this.#order, envelope.streamSeq, verdict)
+  }
+
+  #endTurn(order: KeyOrder, seq: number, verdict: Verdict): void {
+    if (verdict.kind === 'ack' || verdict.kind === 'dead_letter') {
+      const next = order.ended(seq)
+      if (next !== undefined) this.#beginNext(next)
+    } else order.wentBack(seq, performance.now() + verdict.delayMs + 3 * this.#of.limits.ackWaitMs)
   }
 
   /** Its message has a verdict, or waits for its next run. */

@@ -12,7 +12,8 @@ interface Parked {
   readonly envelope: Envelope
   /** When it is due, in milliseconds of `performance.now()`. */
   readonly dueAt: number
-  readonly timer: NodeJS.Timeout
+  /** Undefined for what is held. */
+  readonly timer: NodeJS.Timeout | undefined
   readonly bytes: number
 }
 
@@ -22,6 +23,8 @@ interface Parked {
  */
 export class ParkedMessages {
   readonly #parked = new Map<string, Parked>()
+  /** Keys of what is held, by sequence. */
+  readonly #held = new Map<number, string>()
   /** How often each message was parked, by its sequence, until it has its end. */
   readonly #runs = new Map<number, number>()
   readonly #onDue: (envelope: Envelope) => void
@@ -66,6 +69,35 @@ export class ParkedMessages {
     this.#runs.delete(seq)
   }
 
+  /** The same without an end that is known: until `release`. It counts as no run. */
+  hold(envelope: Envelope, again: () => Envelope): boolean {
+    const { data, headerBytes } = envelope
+    const bytes = MESSAGE_BYTES + data.length + (headerBytes?.length ?? 0)
+    if (this.#parked.size >= MAX_MESSAGES || this.#bytes + bytes > MAX_BYTES) return false
+    const own = again()
+    own.reruns = envelope.reruns
+    this.#parked.set(own.key, { envelope: own, dueAt: 0, timer: undefined, bytes })
+    this.#held.set(own.streamSeq, own.key)
+    this.#bytes += bytes
+    return true
+  }
+
+  /** What was held, and is no longer here. */
+  release(seq: number): Envelope | undefined {
+    const key = this.#held.get(seq)
+    const parked = key === undefined ? undefined : this.#parked.get(key)
+    if (key !== undefined) this.#forget(key)
+    return parked?.envelope
+  }
+
+  get size(): number {
+    return this.#parked.size
+  }
+
+  get heldCount(): number {
+    return this.#held.size
+  }
+
   find(key: string): Envelope | undefined {
     return this.#parked.get(key)?.envelope
   }
@@ -75,7 +107,7 @@ export class ParkedMessages {
   }
 
   /** All of them, each with the milliseconds that it would still have waited. */
-  takeAll(): readonly { readonly envelope: Envelope; readonly leftMs: number }[] {
+  takeAll(): { readonly envelope: Envelope; readonly leftMs: number }[] {
     const now = performance.now()
     const all = [...this.#parked.values()].map(({ envelope, dueAt }) => ({
       envelope,
@@ -90,6 +122,7 @@ export class ParkedMessages {
     if (!parked) return
     clearTimeout(parked.timer)
     this.#parked.delete(key)
+    this.#held.delete(parked.envelope.streamSeq)
     this.#bytes -= parked.bytes
   }
 }

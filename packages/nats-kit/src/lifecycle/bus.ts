@@ -73,7 +73,7 @@ export interface Bus {
    */
   read<C extends Channel>(channel: C, options: ReadOptions): ChannelReading<C>
   /** Asks other apps. Rejects with `invalid_options` in a bus without a requester. */
-  readonly requester: Pick<Requester, 'request'>
+  readonly requester: Pick<Requester, 'request' | 'answer'>
   /**
    * Connects and begins to consume and to answer; the broker may be away, it is tried for ever. May be called without `await`: the
    * promise resolves when the bus is ready for the first time, and a second call returns the same one.

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Channel } from '@alarm-bus/contracts'
 import { boundedMs, checkedTimeoutMs } from '../checked-options.ts'
 import { prepareConnection } from '../connection/connect.ts'
-import { consumerName } from '../consumers/consumer-name.ts'
+import { consumerName, sharedConsumerName } from '../consumers/consumer-name.ts'
 import { resolveSubscriberOptions, type SubscriberSettings } from '../consumers/options.ts'
 import { Pauses } from '../consumers/pauses.ts'
 import { createSubscriber } from '../consumers/subscriber.ts'
@@ -72,7 +72,13 @@ export function createBus(options: BusOptions): Bus {
   const publisher = options.publisher && createJetStreamPublisher(connection, { ...options.publisher, ...published })
   const corePublisher = options.publisher && createCorePublisher(connection, published)
   const requester = options.requester && createRequester(connection, { ...options.requester, ...published })
-  const responders = options.responders && createResponders(connection, { contracts, responders: options.responders })
+  const responders =
+    options.responders &&
+    createResponders(connection, {
+      ...published,
+      responders: options.responders,
+      ...(settings && { ackWaitMs: settings.ackWaitMs }),
+    })
   const listeners = options.listeners && createListeners(connection, { contracts, listeners: options.listeners })
   const pauses = subscriberOptions && new Pauses(subscriberOptions.handlers.map(({ channel }) => channel.name))
   const subscriber = subscriberOptions && createSubscriber(connection, subscriberOptions, pauses)
@@ -193,15 +199,20 @@ function onlyUsed(
 ): Pick<EnsureStreamsOptions, 'only' | 'probes'> {
   const { contracts, app, publisher, subscriber, requester, responders, listeners } = options
   const reads = app?.reads ?? []
+  const ofRequests = (responders ?? []).flatMap(({ request: { stored } }) => (stored ? [stored.channel] : []))
   if (!publisher && !subscriber && !requester && !responders && !listeners && reads.length === 0) return {}
   const use = {
     publishes: publisher ? (app?.publishes ?? contracts.channels) : [],
     idempotency: publisher?.idempotency === true,
     schedules: publisher ? (app?.schedules ?? contracts.streams.flatMap(({ scheduled }) => scheduled)) : [],
-    handles: (subscriber?.handlers ?? []).map(({ channel }) => channel),
+    handles: [...(subscriber?.handlers ?? []).map(({ channel }) => channel), ...ofRequests],
     reads,
+    asks: requester ? (app?.asks ?? contracts.requests) : [],
     onceOnly: app?.onceOnly === true,
-    consumerOf: (channel: Channel) => (settings ? consumerName(settings, channel) : ''),
+    consumerOf: (channel: Channel) =>
+      settings && !ofRequests.includes(channel)
+        ? consumerName(settings, channel)
+        : sharedConsumerName(options.connection.name, channel),
   }
   const probes = probedStreams(contracts, use)
   return { only: [...usedStreams(contracts, use), ...Object.keys(probes)], probes }
@@ -226,9 +237,10 @@ function withoutPublisher(): StoredPublisher {
   }
 }
 
-function withoutRequester(): Pick<Requester, 'request'> {
+function withoutRequester(): Pick<Requester, 'request' | 'answer'> {
   const why = 'this bus was made without a requester; nothing was sent'
-  return { request: () => Promise.reject(new KitError(KitErrorCode.InvalidOptions, why)) }
+  const refuse = (): Promise<never> => Promise.reject(new KitError(KitErrorCode.InvalidOptions, why))
+  return { request: refuse, answer: refuse }
 }
 
 function stopped(): KitError {

@@ -38,7 +38,7 @@ export function refuseUndeclared(
     )
   if (unheard.length > 0) refuse(`it declares to hear ${namesOf(unheard)}, but has no listener`)
   const handled = new Set(does.handlers.map(({ channel }) => channel.name))
-  const declared = new Set(app.handles.map(({ channel }) => channel.name))
+  const declared = new Set(app.handles.flatMap(({ channel, ofRequest }) => (ofRequest ? [] : [channel.name])))
   const extra = [...handled].filter((channel) => !declared.has(channel))
   const missing = [...declared].filter((channel) => !handled.has(channel))
   if (extra.length > 0)

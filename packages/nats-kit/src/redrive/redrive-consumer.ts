@@ -20,6 +20,8 @@ export function redriveConsumerOf(main: ConsumerSpec): ConsumerSpec {
     name: redriveConsumerName(main.name),
     filterSubject: redriveFilter(main.stream, main.name),
     workQueue: true,
+    // What became a dead letter has left the order of its key.
+    keyOf: undefined,
     maxAgeMs: Number.POSITIVE_INFINITY,
     open: (message, scope) => new RedrivenEnvelope(message, scope, of),
   }

@@ -1,5 +1,6 @@
 import type { Msg } from '@nats-io/transport-node'
-import { type HeaderBlock, readHeaderBlock } from '../codec/header-block.ts'
+import { firstValue, type HeaderBlock, readHeaderBlock } from '../codec/header-block.ts'
+import { matches } from '../consumers/consumer-fields.ts'
 import { RedriveHeader } from '../dead-letters/redrive-headers.ts'
 import { Envelope, type EnvelopeScope, type Redriven } from '../handling/envelope.ts'
 import { originalOfCopy } from './redriven-message.ts'
@@ -43,7 +44,10 @@ export class RedrivenEnvelope extends Envelope {
   }
 
   override get subject(): string {
-    return this.#for.subject
+    const filter = this.#for.subject
+    if (!filter.includes('*')) return filter
+    const original = firstValue(readHeaderBlock(super.headerBytes), RedriveHeader.Subject) ?? ''
+    return matches(filter, original) ? original : filter
   }
 
   override get seq(): number {

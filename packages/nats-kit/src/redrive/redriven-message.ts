@@ -1,6 +1,6 @@
 import { copiedLines } from '../codec/copied-headers.ts'
-import type { HeaderBlock } from '../codec/header-block.ts'
-import { EncodedHeaders, HeaderName, headerLine } from '../codec/headers.ts'
+import { firstValue, type HeaderBlock } from '../codec/header-block.ts'
+import { DeadLetterHeader, EncodedHeaders, HeaderName, headerLine } from '../codec/headers.ts'
 import type { DeadLetterEntry, StoredDeadLetter } from '../dead-letters/dead-letter-entry.ts'
 import { REDRIVE_ORIGINAL_PREFIX, RedriveHeader } from '../dead-letters/redrive-headers.ts'
 import { redriveStreamName, redriveSubject } from '../streams/companion-streams.ts'
@@ -16,7 +16,8 @@ export function nextSubject({ consumer, original, redrives }: DeadLetterEntry): 
  * The headers that a letter's message is redriven with: the original's, each that the broker would act on behind a prefix;
  * the handler is shown it without. A header block that cannot be written again goes in front of the body.
  */
-export function redriveHeaders({ entry, original }: StoredDeadLetter): EncodedHeaders {
+export function redriveHeaders({ entry, original, headers }: StoredDeadLetter): EncodedHeaders {
+  const subject = firstValue(headers, DeadLetterHeader.Subject)
   const lines = copiedLines(original.headerBytes, REDRIVE_ORIGINAL_PREFIX)
   return new EncodedHeaders(
     headerLine(HeaderName.MessageId, nextSubject(entry)) +
@@ -26,6 +27,7 @@ export function redriveHeaders({ entry, original }: StoredDeadLetter): EncodedHe
       headerLine(RedriveHeader.Stream, entry.original.stream) +
       headerLine(RedriveHeader.Sequence, entry.original.seq) +
       headerLine(RedriveHeader.StoredNanos, entry.original.storedNanos) +
+      (subject === undefined ? '' : headerLine(RedriveHeader.Subject, subject)) +
       (lines ?? headerLine(RedriveHeader.HeaderBytes, original.headerBytes?.length ?? 0)),
   )
 }

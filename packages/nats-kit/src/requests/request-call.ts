@@ -11,6 +11,7 @@ const MAX_ON_ITS_WAY_MS = 100
 
 /** One request that came, from its deadline to its answer. What a handler does not ask for costs nothing. */
 export class RequestCall implements RequestContext {
+  readonly stored = undefined
   readonly logger: Logger
   readonly #message: Msg
   readonly #contract: RequestContract

@@ -1,18 +1,14 @@
 import {
   type App,
   type Contracts,
-  InvalidMessage,
   MAX_REQUEST_TIMEOUT_MS,
-  type MessageIssue,
   type RequestContract,
   type RequestInputOf,
-  RESPONDER_ERRORS,
   type ResponseOf,
 } from '@alarm-bus/contracts'
 import { SpanKind, type Tracer } from '@opentelemetry/api'
 import type { Msg } from '@nats-io/transport-node'
 import { checkedTimeoutMs, positive } from '../checked-options.ts'
-import { firstValue, readHeaderBlock } from '../codec/header-block.ts'
 import { callerHeaderLines, EncodedHeaders, HeaderName, headerLine } from '../codec/headers.ts'
 import { headerBytesOf } from '../codec/received.ts'
 import type { SizedText } from '../codec/sized-text.ts'
@@ -25,21 +21,14 @@ import { InFlightTable, type Waiting } from '../publish/in-flight-table.ts'
 import { findTracer } from '../tracing/find-tracer.ts'
 import { inSpan, serverAttributes, startSpan } from '../tracing/spans.ts'
 import { withTrace } from '../tracing/traced-publisher.ts'
-import { decodePart, encodePart, issuesText, TOO_LARGE } from './part-codec.ts'
-import { remoteError } from './remote-error.ts'
+import { encodePart } from './part-codec.ts'
+import { aborted, closed, invalidInput, readAnswer, tooLarge } from './read-answer.ts'
+import type { AnswerOptions, RequestCallOptions } from './request-options.ts'
+import { StoredRequester } from './stored-requester.ts'
 
 /** How often deadlines are looked at. One timer for all requests: a timer each costs more than the request. */
 const SWEEP_MS = 10
 const NO_RESPONDERS = Buffer.from('NATS/1.0 503')
-
-export interface RequestCallOptions {
-  /** How long to wait for the answer, in milliseconds above 0, at most 60,000. Default: the request's own. */
-  readonly timeoutMs?: number
-  /** Ends the wait, with `aborted`; the responder is not told. */
-  readonly signal?: AbortSignal
-  /** Further headers; names of the broker's and the kit's are refused. */
-  readonly headers?: Readonly<Record<string, string>>
-}
 
 export interface RequesterOptions {
   /** Requests without an answer, at most; one more is refused. Default 1,024. */
@@ -49,6 +38,10 @@ export interface RequesterOptions {
 /**
  * Asks other apps. Nothing is stored and nothing is sent twice: a request that was sent and had no answer may have been
  * handled.
+ *
+ * A stored request (`stored: true`) is published as any message is, with what that may reject with (`publish_rejected`
+ * among it), and waits for its responder. The wait for its answer outlasts a lost connection; `no_responder` there is not.
+ * `timeout` says that no answer came within its deadline.
  *
  * Rejects with KitError `invalid_message`, `message_too_large`, `invalid_header`, `invalid_options`: nothing was sent.
  * `broker_unavailable` while the connection is down, and for what waits when it is lost. `permission_denied`,
@@ -61,6 +54,11 @@ export interface Requester {
     input: RequestInputOf<R>,
     options?: RequestCallOptions,
   ): Promise<ResponseOf<R>>
+  /**
+   * Waits for the answer to a stored request that this app sent under an id, perhaps before it restarted. Sends nothing.
+   * Resolves and rejects as `request` does; `timeout` when there is none, or none any more (`keepReplyMs`).
+   */
+  answer<R extends RequestContract>(request: R, id: string, options?: AnswerOptions): Promise<ResponseOf<R>>
   checks(): readonly HealthCheck[]
   /** Refuses new requests; those that wait for an answer are rejected with `closed`. */
   close(): void
@@ -93,6 +91,7 @@ class OpenRequester implements Requester {
   readonly #maxInFlight: number
   readonly #asked: ReadonlySet<RequestContract>
   readonly #app: App | undefined
+  readonly #stored: StoredRequester
   readonly #inbox: Inbox
   readonly #pending = new InFlightTable<PendingRequest>()
   /** Of requests with no options of the caller's, which are most. */
@@ -116,6 +115,7 @@ class OpenRequester implements Requester {
     this.#maxInFlight = positive('maxInFlight', maxInFlight)
     this.#app = app
     this.#asked = new Set(app ? app.asks : contracts.requests)
+    this.#stored = new StoredRequester(connection, contracts, app, this.#maxInFlight)
     this.#inbox = new Inbox(connection, {
       kind: 'reply',
       tokens: '*',
@@ -133,6 +133,12 @@ class OpenRequester implements Requester {
       ? this.#traced(this.#tracer, request, input, options)
       : this.#ask(request, input, options)
 
+  readonly answer: Requester['answer'] = async (request, id, options) => {
+    if (!this.#asked.has(request)) throw this.#undeclared(request)
+    if (!request.stored) throw notStored(request, 'has no answer that is kept')
+    return (await this.#stored.answer(request, id, options)) as never
+  }
+
   checks(): readonly HealthCheck[] {
     const { refusal } = this.#inbox
     return refusal === undefined ? [] : [{ name: 'requester', ok: false, detail: refusal }]
@@ -140,6 +146,7 @@ class OpenRequester implements Requester {
 
   close(): void {
     this.#closed = true
+    this.#stored.close()
     this.#connection.events.off('connectionStateChanged', this.#onState)
     this.#connection.events.off('errorOccurred', this.#onBrokerError)
     this.#rejectAll(closed)
@@ -183,6 +190,13 @@ class OpenRequester implements Requester {
   ): void {
     if (this.#closed) throw closed()
     if (!this.#asked.has(request)) throw this.#undeclared(request)
+    if (request.stored) {
+      this.#stored
+        .request(request, input, options)
+        .then(resolve as (answer: unknown) => void, (error: unknown) => reject(KitError.from(error)))
+      return
+    }
+    if (options?.id !== undefined) throw notStored(request, 'takes no id')
     const timeoutMs = options?.timeoutMs === undefined ? request.timeoutMs : requestTimeoutMs(options.timeoutMs)
     const signal = options?.signal
     if (signal?.aborted) throw aborted(request, signal)
@@ -252,7 +266,12 @@ class OpenRequester implements Requester {
     // After its time, or once more.
     if (!pending) return
     this.#settle(pending)
-    const answer = readAnswer(pending.request, message)
+    const answer = isNoResponder(message)
+      ? new KitError(
+          KitErrorCode.NoResponder,
+          `no app answers ${pending.request.subject}: its responder is not running`,
+        )
+      : readAnswer(pending.request, message)
     if (answer instanceof KitError) pending.reject(answer)
     else pending.resolve(answer as never)
   }
@@ -310,33 +329,10 @@ class OpenRequester implements Requester {
   }
 }
 
-/** What came, checked: the response, or the error that the caller is given. Never throws. */
-function readAnswer(request: RequestContract, message: Msg): unknown {
+function isNoResponder(message: Msg): boolean {
+  if (message.data.length > 0) return false
   const head = headerBytesOf(message)
-  if (head !== undefined) {
-    if (message.data.length === 0 && NO_RESPONDERS.equals(head.subarray(0, NO_RESPONDERS.length))) {
-      return new KitError(KitErrorCode.NoResponder, `no app answers ${request.subject}: its responder is not running`)
-    }
-    const code = firstValue(readHeaderBlock(head), HeaderName.Error)
-    if (code !== undefined) return readError(request, code, message.data)
-  }
-  const response = decodePart(request.response, message.data)
-  return response instanceof InvalidMessage ? invalidResponse(request, 'its response', response.issues) : response
-}
-
-function readError(request: RequestContract, code: string, bytes: Uint8Array): KitError {
-  const part = Object.hasOwn(request.errors, code) ? request.errors[code] : undefined
-  if (part) {
-    const detail = decodePart(part, bytes)
-    return detail instanceof InvalidMessage
-      ? invalidResponse(request, `error ${JSON.stringify(code)}`, detail.issues)
-      : remoteError(request, { code, detail })
-  }
-  if (!(RESPONDER_ERRORS as readonly string[]).includes(code)) {
-    const shown = JSON.stringify(code.slice(0, 64))
-    return invalidResponse(request, `one of its errors: ${shown}`, [])
-  }
-  return remoteError(request, { code, detail: undefined })
+  return head !== undefined && NO_RESPONDERS.equals(head.subarray(0, NO_RESPONDERS.length))
 }
 
 function headOf(
@@ -351,6 +347,13 @@ function headOf(
   return new EncodedHeaders(lines + callerHeaderLines(headers))
 }
 
+function notStored({ name }: RequestContract, why: string): KitError {
+  return new KitError(
+    KitErrorCode.InvalidOptions,
+    `request ${JSON.stringify(name)} ${why}: it is not a stored one (stored: true in its definition)`,
+  )
+}
+
 function requestTimeoutMs(timeoutMs: number): number {
   if (checkedTimeoutMs(timeoutMs) <= MAX_REQUEST_TIMEOUT_MS) return timeoutMs
   throw new KitError(
@@ -359,41 +362,9 @@ function requestTimeoutMs(timeoutMs: number): number {
   )
 }
 
-function invalidInput(request: RequestContract, issues: readonly MessageIssue[]): KitError {
-  if (issues[0]?.code === TOO_LARGE) return tooLarge(request, `has ${issues[0].message}`)
-  return new KitError(
-    KitErrorCode.InvalidMessage,
-    `the input does not fit request ${JSON.stringify(request.name)}: ${issuesText(issues)}`,
-    { issues },
-  )
-}
-
-function tooLarge({ name }: RequestContract, why: string): KitError {
-  return new KitError(KitErrorCode.MessageTooLarge, `the input of request ${JSON.stringify(name)} ${why}`)
-}
-
-function invalidResponse({ name }: RequestContract, what: string, issues: readonly MessageIssue[]): KitError {
-  const why = issues.length === 0 ? '' : `: ${issuesText(issues)}`
-  return new KitError(
-    KitErrorCode.InvalidResponse,
-    `what answered request ${JSON.stringify(name)} does not fit ${what}${why}`,
-    { issues },
-  )
-}
-
 function timedOut({ request: { name, subject }, timeoutMs }: PendingRequest): KitError {
   return new KitError(
     KitErrorCode.Timeout,
     `no answer to request ${JSON.stringify(name)} on ${subject} within ${timeoutMs} ms; it may have been handled`,
   )
-}
-
-function aborted({ name }: RequestContract, { reason }: AbortSignal): KitError {
-  return new KitError(KitErrorCode.Aborted, `request ${JSON.stringify(name)} was aborted by its signal`, {
-    cause: reason,
-  })
-}
-
-function closed(): KitError {
-  return new KitError(KitErrorCode.Closed, 'the requester is closed; a request that waited may have been handled')
 }

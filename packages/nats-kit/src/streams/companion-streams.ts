@@ -1,6 +1,7 @@
 import type { Channel, Stream } from '@alarm-bus/contracts'
 import { DiscardPolicy, RetentionPolicy, StorageType } from '@nats-io/jetstream'
 import { dueSubject, schedulesStreamName, scheduleSubject } from '../schedules/schedule-subjects.ts'
+import { answerFilter, answerStreamName } from './answer-stream.ts'
 import { onceBucketName, onceStreamName } from './once-bucket.ts'
 import { withTag } from './stream-tag.ts'
 import { type DeclaredStreamConfig, toStreamConfig } from './to-stream-config.ts'
@@ -128,6 +129,7 @@ export function idempotencyLookupSubject(stream: string, subject: string): strin
  * | `_DLQ` | 4 × `maxBytes`: dead letters of several consumers and of four weeks | 16 of the largest dead letters, of 2 × `maxMessageBytes` each | 1 GiB | `maxMessages`, from 10,000 to 100,000 |
  * | `_DLQ_SHARES` | as `_DLQ` | | | for each consumer as many of the largest as fit for 64 of them, from 1 to 1,000 |
  * | `_REDRIVE` | `maxBytes` | the same | 256 MiB | as many as `_DLQ` |
+ * | `_ANSWERS`, where the stream has requests | `maxBytes` | 16 MiB | 256 MiB | not limited |
  * | `_SCHEDULES_…`, one for each scheduled channel | `maxBytes` | 32 of the largest schedules | 512 MiB | as many of the largest as fit, to 200,000; half of them waiting |
  * | `_IDEMPOTENCY`, `KV_…_ONCE` | 4 × `maxBytes`: small records of messages, of which most are no longer in the stream | 16 MiB | 256 MiB | claims: one for each 256 bytes, to 1,000,000; records: not limited |
  *
@@ -142,6 +144,7 @@ function companionLimits({ maxBytes, maxMessages, maxMessageBytes }: Stream) {
     deadLetterBytes,
     largestLetter,
     share: between(1, Math.floor(deadLetterBytes / CONSUMERS_WITH_SHARES / largestLetter), MAX_SHARE_LETTERS),
+    answerBytes: between(16 * MIB, maxBytes, 256 * MIB),
     redriveBytes: between(fewest, maxBytes, 256 * MIB),
     deadLetters: between(10_000, maxMessages, 100_000),
     recordBytes,
@@ -170,8 +173,8 @@ function between(least: number, wanted: number, most: number): number {
  * A declared stream together with those that the kit keeps beside it: its dead letters, kept for four weeks so that
  * nobody has to hurry; the claims behind idempotency keys; the
  * dead letters that were sent again; which messages were handled; the messages of each scheduled channel that wait for
- * their time; and a share of each consumer's for when the dead
- * letters' stream, which all apps have in common, is full. Each says in its metadata who owns it and which configuration it was made of.
+ * their time; a share of each consumer's for when the dead letters' stream, which all apps have in common, is full; and
+ * the answers to its stored requests. Each says in its metadata who owns it and which configuration it was made of.
  */
 export function withCompanions(stream: Stream, replicas?: number): readonly DeclaredStreamConfig[] {
   const main = toStreamConfig(stream, replicas)
@@ -265,6 +268,26 @@ export function withCompanions(stream: Stream, replicas?: number): readonly Decl
       duplicate_window: 10 * MINUTE_NS,
       allow_direct: false,
     },
+    ...(stream.requests.length === 0
+      ? []
+      : [
+          {
+            ...shared,
+            name: answerStreamName(stream.name),
+            description: `Answers to the stored requests of ${stream.name}.`,
+            subjects: [answerFilter(stream.name)],
+            // An answer that is dropped would let its request be answered once more, so a full stream refuses the next one.
+            discard: DiscardPolicy.New,
+            // Each goes by its own time, keepReplyMs.
+            max_age: Math.max(...stream.requests.map(({ stored }) => stored?.keepReplyMs ?? 0)) * 1_000_000,
+            max_msgs: -1,
+            max_bytes: limits.answerBytes,
+            duplicate_window: Math.min(main.duplicate_window, MINUTE_NS),
+            allow_direct: true,
+            allow_msg_ttl: true,
+            max_msgs_per_subject: 1,
+          },
+        ]),
     ...stream.scheduled.map((channel) => schedulesOf(stream, channel, shared)),
   ]
   return all.map((config) => withTag(config, stream))

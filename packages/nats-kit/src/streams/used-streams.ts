@@ -1,5 +1,6 @@
-import type { Channel, Contracts } from '@alarm-bus/contracts'
+import type { Channel, Contracts, RequestContract } from '@alarm-bus/contracts'
 import { schedulesStreamName, scheduleSubject } from '../schedules/schedule-subjects.ts'
+import { answerStreamName, answerSubject } from './answer-stream.ts'
 import { onceStreamName, onceSubject } from './once-bucket.ts'
 import {
   deadLetterStreamName,
@@ -16,6 +17,8 @@ export interface StreamUse {
   readonly handles: readonly Channel[]
   /** The channels that it reads without handling them. Default none. */
   readonly reads?: readonly Channel[]
+  /** The requests that it asks; of those that are stored it looks their streams up. Default none. */
+  readonly asks?: readonly RequestContract[]
   /** Whether it watches every stream of the bus. Default false. */
   readonly watchesBus?: boolean
   /** Whether people operate every stream of the bus through it. Default false. */
@@ -26,13 +29,14 @@ export interface StreamUse {
 export function usedStreams(contracts: Contracts, use: StreamUse): readonly string[] {
   return contracts.streams.flatMap((stream) => {
     if (use.operatesBus === true) return withCompanions(stream).map((one) => one.name)
-    const { name, channels } = stream
+    const { name, channels, requests } = stream
     const publishes = use.publishes.some((channel) => channels.includes(channel))
     const handles = use.handles.some((channel) => channels.includes(channel))
     const reads = use.reads?.some((channel) => channels.includes(channel)) === true
+    const asks = use.asks?.some((request) => requests.includes(request)) === true
     const watches = use.watchesBus === true
     return [
-      ...(publishes || handles || reads || watches ? [name] : []),
+      ...(publishes || handles || reads || asks || watches ? [name] : []),
       ...(handles || watches ? [redriveStreamName(name)] : []),
     ]
   })
@@ -54,9 +58,10 @@ export interface ProbedUse extends StreamUse {
  * They have a subject for each message, so a look that asks for all of them holds up the requests of every app.
  */
 export function probedStreams(contracts: Contracts, use: ProbedUse): Readonly<Record<string, string>> {
-  const entries = contracts.streams.flatMap(({ name: stream, channels }): [string, string][] => {
+  const entries = contracts.streams.flatMap(({ name: stream, channels, requests }): [string, string][] => {
     const publishes = use.publishes.some((channel) => channels.includes(channel))
     const handled = use.handles.find((channel) => channels.includes(channel))
+    const answered = requests.find(({ stored }) => stored && use.handles.includes(stored.channel))
     const consumer = handled && use.consumerOf(handled)
     return [
       ...(consumer ? [[deadLetterStreamName(stream), deadLetterSubject(stream, consumer, 0, '0')] as const] : []),
@@ -71,6 +76,9 @@ export function probedStreams(contracts: Contracts, use: ProbedUse): Readonly<Re
         ]),
       ...(consumer && use.onceOnly
         ? [[onceStreamName(stream), onceSubject({ stream, consumer, seq: 0, storedAt: new Date(0) })] as const]
+        : []),
+      ...(answered
+        ? [[answerStreamName(stream), answerSubject(stream, answered.name, 'probe', 'probe')] as const]
         : []),
     ].map(([name, subject]) => [name, subject])
   })

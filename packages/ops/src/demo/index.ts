@@ -1,2 +1,2 @@
-export type { AppProcess } from './app-process.ts'
+export { type AppProcess, startApp } from './app-process.ts'
 export { type Stack, startStack } from './stack.ts'

@@ -16,7 +16,7 @@ export async function checkKnown(
   { channel, consumer }: DeadLetterFilter,
 ): Promise<void> {
   const declared: Readonly<Record<'channel' | 'consumer', readonly string[]>> = {
-    channel: contracts.channels.map(({ name }) => name),
+    channel: contracts.streams.flatMap(({ channels }) => channels.map(({ name }) => name)),
     consumer: (await readApps())
       .flatMap((app) => declaredConsumers(app, contracts))
       .filter((one) => one.stream === stream)

@@ -1,4 +1,4 @@
-import type { App, Contracts, HandledChannel, Stream } from '@alarm-bus/contracts'
+import type { App, Contracts, HandledChannel, RequestContract, Stream } from '@alarm-bus/contracts'
 import { instanceConsumerName, sharedConsumerName } from '@alarm-bus/nats-kit'
 import {
   channelSubjects,
@@ -15,6 +15,8 @@ import {
   requestSubjects,
   responderSubscription,
   schedulingSubjects,
+  storedAnswerSubjects,
+  storedRequestSubjects,
   streamLookupSubject,
   usedStreams,
   watchSubjects,
@@ -54,11 +56,19 @@ export function appPermissions(app: App, contracts: Contracts, options: Permissi
       ...(app.watchesBus ? contracts.streams.map((stream) => watching(app, stream)) : []),
       ...(app.operatesBus ? contracts.streams.map(operating) : []),
       ...reading(app, contracts),
-      ...app.asks.map((request) => ({
-        what: `Request ${request.name}.`,
-        subjects: requestSubjects(request),
-        request: request.name,
-      })),
+      ...app.asks.map((request) =>
+        request.stored
+          ? {
+              what: `Request ${request.name}, stored, and the answers to this app.`,
+              subjects: storedRequestSubjects(app, request, contracts),
+            }
+          : { what: `Request ${request.name}.`, subjects: requestSubjects(request), request: request.name },
+      ),
+      ...app.answers.flatMap((request) =>
+        request.stored
+          ? [{ what: `Answers to ${request.name}, stored.`, subjects: storedAnswerSubjects(request, contracts) }]
+          : [],
+      ),
       ...(lookups.length === 0
         ? []
         : [{ what: 'STREAMS=verify, and whether a stream was recreated.', subjects: lookups }]),
@@ -67,9 +77,14 @@ export function appPermissions(app: App, contracts: Contracts, options: Permissi
     subscribe: [
       `${inboxPrefixOf(app)}.>`,
       ...app.hears.map(listenerSubject),
-      ...app.answers.map((request) => responderSubscription(app, request)),
+      ...answeredAtOnce(app).map((request) => responderSubscription(app, request)),
     ],
   }
+}
+
+/** The requests that are sent to the app itself; those that are stored come through consumers. */
+export function answeredAtOnce({ answers }: App): readonly RequestContract[] {
+  return answers.filter(({ stored }) => !stored)
 }
 
 /** That there are dead letters, and how consumers stand: no message's body, and nothing that removes or settles one. */
@@ -133,11 +148,11 @@ function reading({ reads }: App, contracts: Contracts): readonly SubjectGroup[] 
 /** The consumer that all instances share, and one for each instance: a permission has no wildcard for a part of a token. */
 function handling(
   app: App,
-  { channel }: HandledChannel,
+  { channel, ofRequest = false }: HandledChannel,
   contracts: Contracts,
   { shapesConsumers = false }: PermissionOptions,
 ): readonly SubjectGroup[] {
-  const instances = Array.from({ length: app.fanOutInstances }, (_, index) => String(index))
+  const instances = Array.from({ length: ofRequest ? 0 : app.fanOutInstances }, (_, index) => String(index))
   return [undefined, ...instances].map((instance) => {
     const place: ConsumerPlace = {
       stream: contracts.streamOf(channel).name,
@@ -152,7 +167,7 @@ function handling(
         ? 'shared by all instances (DELIVERY=queue-group)'
         : `instance ${instance} alone (DELIVERY=fan-out)`
     return {
-      what: `${channel.name}, ${who}.`,
+      what: ofRequest ? `Request ${channel.name}, shared by all instances.` : `${channel.name}, ${who}.`,
       subjects: [
         ...consumerSubjects(place, { shapes: shapesConsumers }),
         // No subject twice: a request on one that two imports cover would be asked twice.

@@ -9,9 +9,9 @@ import {
   type User,
 } from '@nats-io/jwt'
 import type { KeyPair } from '@nats-io/nkeys'
-import { inboxPrefixOf } from '@alarm-bus/nats-kit/admin'
+import { covers, inboxPrefixOf } from '@alarm-bus/nats-kit/admin'
 import { answererOf, assertAnswered } from './answerers.ts'
-import type { AppPermissions } from './app-permissions.ts'
+import { answeredAtOnce, type AppPermissions } from './app-permissions.ts'
 import { assertNoCycle, heardBy, heardFrom } from './hearers.ts'
 import { accountName, BUS, isDelivered, LIMITS, NOBODY, isAnsweredByMany } from './render-accounts.ts'
 
@@ -64,7 +64,7 @@ export async function operatorClaims(
 
   await addAccount('SYS', { limits: UNLIMITED })
   await addUser('SYS', 'sys', {})
-  const services = new Set(permissions.flatMap(askedOfBus))
+  const services = widest([...new Set(permissions.flatMap(askedOfBus))])
   const deliveries = permissions.filter(isDelivered).map(({ app }) => deliveriesOf(app.name))
   await addAccount(BUS, {
     limits: { ...UNLIMITED, ...LIMITS.bus, mem_storage: -1, disk_storage: -1, ...LIMITS.jetStream },
@@ -95,10 +95,10 @@ export async function operatorClaims(
       // Not the user's: what a client presents when it connects has to fit into a line of the protocol, max_control_line.
       default_permissions: {
         ...permissionsOf({ publish: [...new Set(publish.flatMap(({ subjects }) => subjects))], subscribe }),
-        ...(app.answers.length > 0 && { resp: ANSWERS }),
+        ...(answeredAtOnce(app).length > 0 && { resp: ANSWERS }),
       },
       exports: [
-        ...app.answers.map(({ subject }) => exported(subject, 'service')),
+        ...answeredAtOnce(app).map(({ subject }) => exported(subject, 'service')),
         ...heardFrom(app, permissions).map(({ subject }) => exported(subject, 'stream')),
       ],
       imports: [
@@ -123,6 +123,11 @@ export async function operatorClaims(
     accounts,
     creds,
   }
+}
+
+/** Claims with two exports of which one covers the other are refused; an app's activation holds it to its own part. */
+function widest(subjects: readonly string[]): readonly string[] {
+  return subjects.filter((subject) => !subjects.some((other) => other !== subject && covers(other, subject)))
 }
 
 function askedOfBus({ publish }: AppPermissions): readonly string[] {

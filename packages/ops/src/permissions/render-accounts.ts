@@ -1,6 +1,6 @@
 import { inboxPrefixOf } from '@alarm-bus/nats-kit/admin'
 import { answererOf, assertAnswered } from './answerers.ts'
-import type { AppPermissions } from './app-permissions.ts'
+import { answeredAtOnce, type AppPermissions } from './app-permissions.ts'
 import { assertNoCycle, heardBy, heardFrom } from './hearers.ts'
 import { appUser, groupLines, indented, operatorUsers, type UserKind, whose } from './users.ts'
 
@@ -132,7 +132,7 @@ function accountOf(one: AppPermissions, all: readonly AppPermissions[], kind: Us
   const { app, publish } = one
   const imported = (what: 'service' | 'stream', subject: string, account = BUS): string =>
     `{ ${what}: { account: ${account}, subject: ${JSON.stringify(subject)} } }`
-  const answers = app.answers.flatMap(({ name, subject }) => {
+  const answers = answeredAtOnce(app).flatMap(({ name, subject }) => {
     const askers = all.filter((other) => other.app.asks.some((asked) => asked.name === name))
     // An export that names no account is everybody's.
     if (askers.length === 0) return []

@@ -1,5 +1,5 @@
 import { MAX_REQUEST_TIMEOUT_MS } from '@alarm-bus/contracts'
-import type { AppPermissions, SubjectGroup } from './app-permissions.ts'
+import { answeredAtOnce, type AppPermissions, type SubjectGroup } from './app-permissions.ts'
 import { nkeyVariable, passwordVariable } from './user-variables.ts'
 
 /** How the users prove who they are: with passwords, or with nkeys, of which the broker has the public half alone. */
@@ -27,7 +27,7 @@ export function appUser({ app, publish, subscribe }: AppPermissions, kind: UserK
     '  permissions {',
     ...indented(4, publishing(publish)),
     `    subscribe: { allow: [${subscribe.map((subject) => JSON.stringify(subject)).join(', ')}] }`,
-    ...(app.answers.length === 0 ? [] : [ALLOWED_ANSWERS]),
+    ...(answeredAtOnce(app).length === 0 ? [] : [ALLOWED_ANSWERS]),
     '  }',
     '}',
   ]

@@ -82,5 +82,5 @@ export function limitedOf(
 export function channelOf(contracts: Contracts, stream: string, consumer: string): Channel | undefined {
   const [app, channel, instance, ...more] = consumer.split('_')
   if (!app || instance === '' || more.length > 0 || (instance !== undefined && BESIDE.has(instance))) return undefined
-  return contracts.channels.find((one) => one.name === channel && contracts.streamOf(one).name === stream)
+  return contracts.streams.find(({ name }) => name === stream)?.channels.find(({ name }) => name === channel)
 }
