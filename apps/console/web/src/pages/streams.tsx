@@ -44,7 +44,7 @@ function Seen({ streams }: { readonly streams: readonly StreamDetail[] }) {
               heads: true,
               cell: ({ name, kind, channels }) => (
                 <>
-                  {name}
+                  <span class="breaks">{name}</span>
                   <div class="small soft">
                     {kind === 'channels'
                       ? channels.join(', ') || t('streams.kind.channels')

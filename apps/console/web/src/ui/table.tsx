@@ -1,4 +1,5 @@
 import type { ComponentChildren } from 'preact'
+import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 
 export interface Column<Row> {
   readonly label: string
@@ -19,8 +20,20 @@ interface TableProps<Row> {
 
 /** A table; in a narrow room each row is a card with its labels. */
 export function Table<Row>({ caption, columns, rows, keyOf, chosen }: TableProps<Row>) {
+  const room = useRef<HTMLDivElement>(null)
+  const [isWider, setIsWider] = useState(false)
+  useLayoutEffect(() => {
+    const element = room.current
+    if (!element) return undefined
+    const resized = new ResizeObserver(() => setIsWider(element.scrollWidth > element.clientWidth))
+    resized.observe(element)
+    if (element.firstElementChild) resized.observe(element.firstElementChild)
+    return () => resized.disconnect()
+  }, [])
+  // What scrolls is reached by the keyboard; what does not is no stop on its way.
+  const scrolled = isWider ? ({ role: 'region', tabIndex: 0, 'aria-label': caption } as const) : {}
   return (
-    <div class="table-room">
+    <div ref={room} class="table-room" {...scrolled}>
       <table>
         <caption class="visually-hidden">{caption}</caption>
         <thead>
