@@ -57,12 +57,16 @@ export async function throughDisturbance(made: ScheduledContracts, { url, replic
     }
     return found
   }
-  const delays = async () => (await stored()).filter(({ text }) => text !== 'cron')
-  await waitFor(async () => (await delays()).length >= dueAt.size && Date.now() > startsAt + TO_MS - FROM_MS, {
-    deadlineMs: 45_000,
-    everyMs: 200,
-    what: 'all delays',
-  })
+  await waitFor(
+    async () => {
+      const found = await stored()
+      const isAll = found.filter(({ text }) => text !== 'cron').length >= dueAt.size
+      // What recurs goes on as well; what was missed comes once.
+      const ticking = crons.every((_, n) => found.filter(({ id }) => id.startsWith(`cron${n}@`)).length > 2)
+      return isAll && ticking && Date.now() > startsAt + TO_MS - FROM_MS
+    },
+    { deadlineMs: 45_000, everyMs: 200, what: 'all delays, and three of each cron' },
+  )
   const all = await stored()
   const once = all.filter(({ text }) => text !== 'cron')
   expect(once.map(({ id }) => id).toSorted()).toEqual([...dueAt.keys()].toSorted())
@@ -72,7 +76,6 @@ export async function throughDisturbance(made: ScheduledContracts, { url, replic
     const seconds = ticks
       .filter((id) => id.startsWith(`cron${n}@`))
       .map((id) => Math.round(Date.parse(id.slice(6)) / 1_000))
-    expect(seconds.length).toBeGreaterThan(2)
     // No second twice.
     expect(new Set(seconds).size).toBe(seconds.length)
   }
