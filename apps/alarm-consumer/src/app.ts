@@ -32,6 +32,7 @@ export function createAlarmConsumer(config: AlarmConsumerConfig, logger: Service
     journal,
     circuit: config.sinks.circuit,
     records,
+    metrics,
     logger,
     pause: (reason) => observed.pause(reason, alarmToBot),
   })
@@ -66,10 +67,10 @@ export function createAlarmConsumer(config: AlarmConsumerConfig, logger: Service
       return report
     },
   }
-  return { http: createHttp({ config, logger, health: () => bus.health(), metrics }), bus }
+  return { http: createHttp({ config, logger, health: () => bus.health(), metrics }), bus, metrics }
 }
 
-/** What a process that died had claimed is free when its deliveries come again, and not before: the store knows 3 s at least. */
+/** What a process that died had claimed is free when its deliveries are redelivered, and not before: the store knows 3 s at least. */
 function recordsOptions({ subscriber: { ackWaitMs = app.consuming.ackWaitMs ?? 30_000 } }: AlarmConsumerConfig) {
   return { leaseMs: Math.max(3_000, ackWaitMs), budgetMs: RECORD_BUDGET_MS }
 }

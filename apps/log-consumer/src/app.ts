@@ -10,6 +10,7 @@ import { alarmToLogHandler } from './handlers/alarm-to-log.ts'
 import { createLogHttp } from './http/log-http.ts'
 import { alarmLoggedResponder } from './responders/alarm-logged.ts'
 import { openLogStore } from './store/log-store.ts'
+import { createStoreMeter } from './store/store-meter.ts'
 
 /** The kit's, where neither the environment nor the declaration says another. */
 const DEFAULT_CONCURRENCY = 16
@@ -24,14 +25,15 @@ const REDRIVEN = 1
  */
 export async function createLogConsumer(config: LogConsumerConfig, logger: ServiceLogger): Promise<Service> {
   const { storage, subscriber } = config
+  const metrics = createMetrics(config)
   const store = await openLogStore({
     database: await openDatabase(storage),
     logger,
     limits: config.limits,
     maxQueued:
       app.handles.length * ((subscriber.concurrency ?? app.consuming.concurrency ?? DEFAULT_CONCURRENCY) + REDRIVEN),
+    meter: createStoreMeter(metrics),
   })
-  const metrics = createMetrics(config)
   const observed = metrics.observe(
     createBus({
       contracts,
@@ -57,7 +59,7 @@ export async function createLogConsumer(config: LogConsumerConfig, logger: Servi
     recent: store.recent,
     tokens: config.tokens,
   })
-  return { http, bus }
+  return { http, bus, metrics }
 }
 
 /** Only the driver that is used is loaded. */

@@ -63,7 +63,7 @@ test.each(['hunter2', 'postgres://', 'postgres://host', 'postgres://host/'])('DA
 describe('NODE_ENV=production', () => {
   const production = { NODE_ENV: 'production', NATS_LOG_CONSUMER_PASSWORD: 'a-real-one' }
 
-  test('needs a token, and one that is nobody else’s', () => {
+  test('needs a token, and one that no other client has', () => {
     expect(problemsOf(production)).toEqual({ LOG_API_TOKENS: expect.stringContaining('anybody could read') })
     expect(problemsOf({ ...production, LOG_API_TOKENS: `dev-only-${TOKEN}` })).toEqual({
       LOG_API_TOKENS: expect.stringContaining('development'),

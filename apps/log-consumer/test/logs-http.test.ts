@@ -290,10 +290,10 @@ describe.each(KINDS)('GET /logs, %s', (kind) => {
   })
 
   test.each([
-    [{}, 'there is no token'],
-    [{ authorization: 'Bearer wrong' }, 'the token is not known'],
-    [{ authorization: `Basic ${TOKEN}` }, 'there is no token'],
-    [{ authorization: `Bearer ${TOKEN}x` }, 'the token is not known'],
+    [{}, 'no token was sent'],
+    [{ authorization: 'Bearer wrong' }, 'the token is invalid'],
+    [{ authorization: `Basic ${TOKEN}` }, 'no token was sent'],
+    [{ authorization: `Bearer ${TOKEN}x` }, 'the token is invalid'],
   ])('%o: 401', async (headers, detail) => {
     const response = await fetch(`${url}/logs`, { headers: headers as Record<string, string> })
     expect(response.status).toBe(401)

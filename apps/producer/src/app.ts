@@ -30,7 +30,8 @@ export async function createProducer(config: ProducerConfig, logger: ServiceLogg
     metrics,
     health: bus.health,
     publish: bus.publisher.publish,
+    scheduler: bus.publisher,
     ask: bus.requester.request,
   })
-  return { http, bus }
+  return { http, bus, metrics }
 }

@@ -1,4 +1,4 @@
-import { alarmDelivery, alarmLogged, contracts, defineApp } from '@alarm-bus/contracts'
+import { alarmDelivery, alarmLogged, alarmToBot, contracts, defineApp } from '@alarm-bus/contracts'
 
 export const app = defineApp({
   name: 'producer',
@@ -6,6 +6,8 @@ export const app = defineApp({
   description: 'Takes alarms over HTTP and stores them on the bus.',
   // A route for each channel there is.
   publishes: contracts.channels,
+  // `?deliverAt=` and `?delaySeconds=`.
+  schedules: [alarmToBot],
   idempotency: true,
   // What became of a message.
   asks: [alarmLogged, alarmDelivery],

@@ -1,23 +1,11 @@
-import { execFile } from 'node:child_process'
 import { generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import { SignJWT } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { makeKey } from './make-key.ts'
 import { type Answer, get, post, type Stack, startProducer, startStack } from './stack.ts'
-
-const OPS = fileURLToPath(new URL('../../../packages/ops/src/ops.ts', import.meta.url))
-
-/** A key as an operator makes one, with the line that goes into the file. */
-async function makeKey(...names: string[]): Promise<{ readonly key: string; readonly client: object }> {
-  const command = ['--conditions=@alarm-bus/source', OPS, 'api-key', ...names]
-  const { stdout } = await promisify(execFile)(process.execPath, command)
-  const key = /^ {2}(abk_\S+)$/m.exec(stdout)?.[1]
-  return { key: String(key), client: JSON.parse(String(/^ {2}(\{.*\})$/m.exec(stdout)?.[1])) as object }
-}
 
 const folder = mkdtempSync(join(tmpdir(), 'producer-auth-'))
 const keysFile = join(folder, 'keys.json')

@@ -33,6 +33,8 @@ test('the OpenAPI document has a typed route for each channel, and its problems'
     ...contracts.channels.map(({ name }) => `/channels/${name}/messages`),
     ...contracts.channels.map(({ name }) => `/channels/${name}/messages:batch`),
     ...contracts.channels.map(({ name }) => `/channels/${name}/messages/{id}`),
+    '/channels/alarm-to-bot/schedules',
+    '/channels/alarm-to-bot/schedules/{id}',
     '/channels',
   ])
   const route = paths['/channels/alarm-to-log/messages']?.['post']
@@ -49,6 +51,10 @@ test('the OpenAPI document has a typed route for each channel, and its problems'
     }),
     expect.objectContaining({ in: 'header', name: 'idempotency-key' }),
   ])
+  const scheduled = paths['/channels/alarm-to-bot/messages']?.['post'].parameters as readonly {
+    readonly name: string
+  }[]
+  expect(scheduled.map(({ name }) => name)).toEqual(['ttlSeconds', 'deliverAt', 'delaySeconds', 'idempotency-key'])
   expect(Object.keys(route.responses)).toEqual(['202', '400', '413', '415', '422', '503'])
   expect(Object.keys(route.responses['503'].content)).toEqual(['application/problem+json'])
 })

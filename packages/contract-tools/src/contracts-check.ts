@@ -13,7 +13,7 @@ import { type Released, readReleased } from './snapshot/released-contracts.ts'
 import { readSnapshot } from './snapshot/snapshot-file.ts'
 import { takeSnapshot } from './snapshot/take-snapshot.ts'
 
-const NOTES = `A change that breaks a user belongs into a next version beside the channel
+const NOTES = `A breaking change belongs into a next version beside the channel
 (defineVersion). Remove a channel once its next version has been released, no
 app declares it, and a changeset for @alarm-bus/contracts has the line
 "Breaking: <channel>": minor or more before 1.0.0, major from then on.
@@ -54,7 +54,7 @@ interface Checked {
 async function check({ root, released: path }: Flags): Promise<Checked> {
   const contractsVersion = readContractsVersion(root)
   const kept = readSnapshot(join(root, SNAPSHOT_FILE))
-  if (!kept) throw new CheckError(`there is no ${SNAPSHOT_FILE}; pnpm contracts:release writes the first one`)
+  if (!kept) throw new CheckError(`${SNAPSHOT_FILE} is missing; pnpm contracts:release writes the first one`)
   if (kept.contractsVersion !== contractsVersion) {
     throw new CheckError(
       `@alarm-bus/contracts is ${contractsVersion}, but the last snapshot is of ${kept.contractsVersion}; versions are raised by pnpm version-packages, which writes the snapshot too`,

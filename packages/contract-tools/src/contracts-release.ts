@@ -25,7 +25,7 @@ async function release(argv: readonly string[]): Promise<string> {
   const released = readReleased(root, values.released)
   if (!released.snapshot && released.unknown !== undefined && !values.first) {
     throw new CheckError(
-      `there is no ${SNAPSHOT_FILE}, and nothing here says whether one was released; restore it, or write the first one with --first`,
+      `${SNAPSHOT_FILE} is missing, and nothing here tells whether one was released; restore it, or write the first one with --first`,
     )
   }
   const declared = takeSnapshot(await readContracts(root), await readApps(root))

@@ -135,7 +135,7 @@ describe('what is not the message', () => {
   })
 })
 
-describe('a change that breaks somebody', () => {
+describe('a breaking change', () => {
   const released = snapshot([channel()])
   const raised = channel({ version: 2, subject: 'order.placed.v2', schema: stricter })
   const kept = channel({ name: 'order-placed-v1' })

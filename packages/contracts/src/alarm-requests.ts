@@ -57,7 +57,7 @@ export const alarmDelivery = defineRequest({
     error: z.string().max(MAX_ERROR_CHARACTERS).optional().describe('Why it is tried again, or was given up.'),
   }),
   errors: {
-    unknown_message: z.object({}).describe('This instance did not see it, and there is no record of it.'),
+    unknown_message: z.object({}).describe('This instance has not seen the message, and no record of it exists.'),
     other_channel: z.object({}).describe('Messages of this channel go to no people.'),
   },
   timeoutMs: TIMEOUT_MS,

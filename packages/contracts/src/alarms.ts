@@ -24,7 +24,7 @@ export const alarmToLog = defineChannel({
   schema: z
     .object({
       message: text,
-      extra: z.string().max(MAX_EXTRA_CHARACTERS).optional().describe('Anything that helps whoever reads the log.'),
+      extra: z.string().max(MAX_EXTRA_CHARACTERS).optional().describe('Anything that helps the reader of the log.'),
     })
     .meta({ examples: [{ message: 'Nightly backup done', extra: '1,204 files in 73 s' }] }),
 })

@@ -22,7 +22,7 @@ export class InvalidMessage {
 const MAX_ISSUES = 20
 
 /**
- * What {@link checkReceived} does, for whoever receives very many messages: a message that fits is returned as it is,
+ * What {@link checkReceived} does, for a consumer of very many messages: a message that fits is returned as it is,
  * with nothing made around it.
  */
 export function parseReceived<C extends MessageShape>(channel: C, value: unknown): MessageOf<C> | InvalidMessage {

@@ -1,7 +1,7 @@
 const DAY_MS = 24 * 60 * 60 * 1000
 
 /**
- * Whether a default is made anew for each message: another one each time that it is asked for, or the present time. zod
+ * Whether a default is computed for each message: another one each time that it is asked for, or the present time. zod
  * does not say whether it was given a value or a function.
  */
 export function isComputed(read: () => unknown): boolean {

@@ -45,6 +45,11 @@ export interface AppOptions {
   readonly owner: string
   /** The channels that it may publish on. Default none. */
   readonly publishes?: readonly Channel[]
+  /**
+   * Those of the channels it publishes whose messages it schedules: later, or again and again. The channel's stream has
+   * to list them as `scheduled`, and no other app may schedule them. Default none.
+   */
+  readonly schedules?: readonly Channel[]
   /** Whether it holds each id of a caller's to one message, which takes permissions of its own. Default false. */
   readonly idempotency?: boolean
   /** The channels that it handles; a channel alone stands for one without settings of its own. Default none. */
@@ -81,6 +86,7 @@ export interface App {
   readonly description: string
   readonly owner: string
   readonly publishes: readonly Channel[]
+  readonly schedules: readonly Channel[]
   readonly idempotency: boolean
   readonly handles: readonly HandledChannel[]
   readonly reads: readonly Channel[]
@@ -101,7 +107,7 @@ export interface App {
 export function defineApp(options: AppOptions): App {
   const { name, description, owner, publishes = [], idempotency = false, onceOnly = false } = options
   const { asks = [], answers = [], reads = [], hears = [] } = options
-  const { watchesBus = false } = options
+  const { watchesBus = false, schedules = [] } = options
   const { fanOutInstances = DEFAULT_FAN_OUT_INSTANCES, consuming = {} } = options
   const refuse = (why: string): never => {
     throw new ContractError(`app ${JSON.stringify(name)}: ${why}`)
@@ -114,7 +120,7 @@ export function defineApp(options: AppOptions): App {
   const handles = (options.handles ?? []).map((one): HandledChannel => ('channel' in one ? one : { channel: one }))
   if ([publishes, handles, asks, answers, reads, hears].every((list) => list.length === 0))
     refuse('it publishes, handles, asks, answers, reads and hears nothing')
-  const twice = [publishes, handles.map(({ channel }) => channel), reads, hears]
+  const twice = [publishes, handles.map(({ channel }) => channel), reads, hears, schedules]
     .map((channels) => firstTwice(channels.map((channel) => channel.name)))
     .find((found) => found !== undefined)
   if (twice !== undefined) refuse(`channel ${JSON.stringify(twice)} is declared twice`)
@@ -122,6 +128,9 @@ export function defineApp(options: AppOptions): App {
   if (requestTwice !== undefined) refuse(`request ${JSON.stringify(requestTwice)} is declared twice`)
   const own = asks.find((one) => answers.includes(one))
   if (own) refuse(`it asks and answers request ${JSON.stringify(own.name)}; call the function that answers`)
+  const unpublished = schedules.find((channel) => !publishes.includes(channel))
+  if (unpublished)
+    refuse(`it schedules channel ${JSON.stringify(unpublished.name)}, which it does not publish; add it to publishes`)
   if (idempotency && publishes.length === 0) refuse('it declares idempotency and publishes nothing')
   if (onceOnly && handles.length === 0) refuse('it declares onceOnly and handles nothing')
   for (const { channel, maxDeliver } of handles) {
@@ -140,6 +149,7 @@ export function defineApp(options: AppOptions): App {
     description,
     owner,
     publishes,
+    schedules,
     idempotency,
     handles,
     reads,

@@ -24,6 +24,11 @@ export interface StreamOptions {
   readonly allowMessageTtl?: boolean
   /** How long the broker remembers message ids, in milliseconds. Default 120,000. */
   readonly duplicateWindowMs?: number
+  /**
+   * Those of its channels whose messages may be scheduled. Each takes a stream of its own beside this one, which waiting
+   * messages are stored in; one app a channel may schedule. Default none.
+   */
+  readonly scheduled?: readonly Channel[]
   /** Copies in a cluster: 1, 3 or 5. A deployment's configuration may raise it. Default 1. */
   readonly replicas?: number
 }
@@ -44,6 +49,7 @@ export function defineStream(options: StreamOptions): Stream {
     allowMessageTtl: true,
     duplicateWindowMs: 120_000,
     replicas: 1,
+    scheduled: [],
     ...options,
   }
   const refuse = (why: string): never => {
@@ -57,6 +63,11 @@ export function defineStream(options: StreamOptions): Stream {
     }
   }
   if (![1, 3, 5].includes(stream.replicas)) refuse(`replicas must be 1, 3 or 5, not ${stream.replicas}`)
+  for (const [index, channel] of stream.scheduled.entries()) {
+    const name = JSON.stringify(channel.name)
+    if (!stream.channels.includes(channel)) refuse(`scheduled has channel ${name}, which is not among its channels`)
+    if (stream.scheduled.indexOf(channel) !== index) refuse(`scheduled has channel ${name} twice`)
+  }
   if (stream.duplicateWindowMs > stream.maxAgeMs) refuse('duplicateWindowMs must not be longer than maxAgeMs')
   for (const channel of stream.channels) {
     if (channel.maxMessageBytes >= stream.maxMessageBytes) {

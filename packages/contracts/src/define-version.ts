@@ -30,7 +30,7 @@ export interface VersionOptions<Previous extends Channel, Version extends number
 
 /**
  * Declares the next version of a channel: a channel of its own, live beside the previous one for as long as that one is
- * declared. Producers and consumers move to it in any order; once nobody publishes or handles the previous version, it
+ * declared. Producers and consumers move to it in any order; once no app publishes or handles the previous version, it
  * goes, and this one is declared with `defineChannel`.
  *
  * @throws ContractError naming the channel, as `defineChannel`, and for a version that is not above the previous one's.

@@ -1,4 +1,4 @@
-/** How long a failed message waits before it comes again. All in milliseconds but `factor` and `jitter`. */
+/** How long a failed message waits before it is redelivered. All in milliseconds but `factor` and `jitter`. */
 export interface RetryPolicy {
   /** Wait after the first failure. */
   readonly baseMs: number

@@ -8,6 +8,7 @@ export const basquiatStream = defineStream({
   name: 'BASQUIAT_STREAM',
   description: 'Alarms for the bot and for the log.',
   channels: [alarmToBot, alarmToLog],
+  scheduled: [alarmToBot],
   storage: 'file',
   maxAgeMs: 7 * DAY_MS,
   maxMessages: 100_000,

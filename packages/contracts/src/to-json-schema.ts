@@ -9,7 +9,7 @@ type Json = Record<string, unknown>
 /**
  * The input side of a channel's schema as JSON Schema, with what zod leaves out of it: the format of a string beside other
  * checks, and under names that begin with `x-` what JSON Schema has no words for. `x-unseen-rules` counts rules of which
- * nothing can be shown; a default that is made anew for each message is `x-default-computed`.
+ * nothing can be shown; a default that is computed for each message is `x-default-computed`.
  */
 export function toJsonSchema(
   schema: z.core.$ZodType,

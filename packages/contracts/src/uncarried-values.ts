@@ -147,7 +147,7 @@ function uncarriedObject(value: object, within: readonly object[]): string | und
   }
   const prototype: unknown = Object.getPrototypeOf(value)
   if (prototype === Object.prototype || prototype === null) return undefined
-  return `${nameOf(value)} is no plain object, and JSON would keep its own fields at most; pass plain data`
+  return `${nameOf(value)} is not a plain object, and JSON would keep at most its own fields; pass plain data`
 }
 
 function isNoIndex(key: string): boolean {

@@ -6,14 +6,14 @@ import type { Channel } from './define-channel.ts'
  * A valid message of an older version as one of `latest`, through each version between. What an upcast makes is checked
  * like a received message; one that throws is an issue `upcast_failed`.
  *
- * @throws ContractError when `from` is no version of `latest`.
+ * @throws ContractError when `from` is not a version of `latest`.
  */
 export function upcastMessage<C extends Channel>(latest: C, from: Channel, message: unknown): CheckedMessage<C> {
   // What comes in was checked already.
   if (latest === from) return { ok: true, message: message as never }
   const { previous } = latest
   if (!previous) {
-    throw new ContractError(`channel ${JSON.stringify(from.name)} is no version of ${JSON.stringify(latest.name)}`)
+    throw new ContractError(`channel ${JSON.stringify(from.name)} is not a version of ${JSON.stringify(latest.name)}`)
   }
   const older = upcastMessage(previous.channel, from, message)
   if (!older.ok) return older

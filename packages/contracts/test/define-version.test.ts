@@ -90,6 +90,6 @@ describe('an old message', () => {
   })
 
   test('of another channel is a mistake of the caller’s', () => {
-    expect(() => upcastMessage(first, second, {})).toThrow('"order-placed-v2" is no version of "order-placed"')
+    expect(() => upcastMessage(first, second, {})).toThrow('"order-placed-v2" is not a version of "order-placed"')
   })
 })

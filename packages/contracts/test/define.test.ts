@@ -121,6 +121,11 @@ test.each([
   ['no age limit', { maxAgeMs: 0 }, /maxAgeMs/],
   ['no size limit', { maxBytes: Number.POSITIVE_INFINITY }, /maxBytes/],
   ['two replicas', { replicas: 2 }, /replicas/],
+  [
+    'a scheduled channel that is not its own',
+    { scheduled: [channel({ name: 'other' })] },
+    /"other", which is not among/,
+  ],
   ['a duplicate window longer than its messages live', { duplicateWindowMs: 700_000 }, /duplicateWindowMs/],
   ['messages smaller than its channel’s', { maxMessageBytes: 1_024 }, /"a-channel" allows 65536/],
 ])('a stream with %s is refused', (_, options, why) => {

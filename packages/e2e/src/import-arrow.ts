@@ -21,6 +21,8 @@ const SERVICE = '@alarm-bus/service'
 const OPS = '@alarm-bus/ops'
 const GENERATORS = '@alarm-bus/generators'
 const NATS_CLIENT = /^@nats-io\/|^nats$/
+/** The API alone: it does nothing where no SDK is registered. */
+const TRACES = /^@opentelemetry\/api$/
 const APP: Layer = { knows: [CONTRACTS, KIT, SERVICE, SERVER], noLibraries: [NATS_CLIENT] }
 
 /**
@@ -32,13 +34,14 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   [COMMAND_LINE]: { knows: [], onlyLibraries: [/commander/] },
   [ENVIRONMENT]: { knows: [], onlyLibraries: [] },
   [SERVER]: { knows: [], onlyLibraries: [] },
-  [KIT]: { knows: [CONTRACTS, SERVER], onlyLibraries: [NATS_CLIENT] },
+  [KIT]: { knows: [CONTRACTS, SERVER], onlyLibraries: [NATS_CLIENT, TRACES] },
   [SERVICE]: { knows: [CONTRACTS, ENVIRONMENT, KIT, SERVER], noLibraries: [NATS_CLIENT] },
   [OPS]: { knows: [COMMAND_LINE, CONTRACTS, ENVIRONMENT, KIT, SERVER] },
   '@alarm-bus/contract-tools': { knows: [COMMAND_LINE, CONTRACTS, KIT, OPS] },
   [GENERATORS]: { knows: [COMMAND_LINE, CONTRACTS] },
+  '@alarm-bus/site': { knows: [] },
   benchmarks: { knows: [CONTRACTS, KIT, SERVER, 'producer'] },
-  '@alarm-bus/e2e': { knows: [CONTRACTS, KIT, SERVER, OPS, GENERATORS], knowsApps: true },
+  '@alarm-bus/e2e': { knows: [CONTRACTS, KIT, SERVICE, SERVER, OPS, GENERATORS], knowsApps: true },
 }
 
 interface Manifest {

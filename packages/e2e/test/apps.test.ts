@@ -13,8 +13,8 @@ beforeAll(async () => {
 
 afterAll(() => stack[Symbol.asyncDispose]())
 
-async function post(channel: string, body: object): Promise<{ readonly id: string; readonly seq: number }> {
-  const response = await fetch(`${stack.producer.url}/channels/${channel}/messages`, {
+async function post(channel: string, body: object, query = ''): Promise<{ readonly id: string; readonly seq: number }> {
+  const response = await fetch(`${stack.producer.url}/channels/${channel}/messages${query}`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(body),
@@ -50,6 +50,21 @@ test('each of 20 alarms for the bot reaches both apps once, and an alarm for the
   expect(handled(alarmConsumer, 'alarmHandled', forLog.id)).toBe(0)
   const line = logConsumer.lines().find((one) => one['id'] === forLog.id)
   expect(line).toMatchObject({ channel: 'alarm-to-log', message: 'backup done', seq: forLog.seq })
+})
+
+test('an alarm for later reaches both apps at its time, and one that was taken back neither', async () => {
+  const { producer, alarmConsumer, logConsumer } = stack
+  const later = await post('alarm-to-bot', { message: 'later' }, '?delaySeconds=1')
+  const takenBack = await post('alarm-to-bot', { message: 'never' }, '?delaySeconds=2')
+  const last = await post('alarm-to-bot', { message: 'last' }, '?delaySeconds=3')
+  const url = `${producer.url}/channels/alarm-to-bot/schedules/${takenBack.id}`
+  expect((await fetch(url, { method: 'DELETE' })).status).toBe(204)
+  for (const { id } of [later, last])
+    await waitFor(() => handled(alarmConsumer, 'alarmHandled', id) > 0 && handled(logConsumer, 'logStored', id) > 0, {
+      deadlineMs: 20_000,
+    })
+  expect(handled(alarmConsumer, 'alarmHandled', later.id)).toBe(1)
+  expect(handled(alarmConsumer, 'alarmHandled', takenBack.id)).toBe(0)
 })
 
 test.each(['producer', 'alarm-consumer', 'log-consumer'])(

@@ -1,7 +1,7 @@
 import { waitFor } from '@alarm-bus/nats-kit/testing'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { appOf, devEnvironment, run, startDev, untilReady } from './harness.ts'
-import { newLines } from './readme/blocks.ts'
+import { commandLines } from './pages/blocks.ts'
 import { copyRepository, type RepositoryCopy } from './repository-copy.ts'
 
 // What the README makes, a channel, an app that handles it and one that publishes on it, is made in a copy of the
@@ -10,7 +10,7 @@ import { copyRepository, type RepositoryCopy } from './repository-copy.ts'
 /** Starting many tools on a busy machine; it only bounds a test that would hang. */
 const DEADLINE_MS = 300_000
 
-const lines = newLines('README.md')
+const lines = commandLines('pnpm new', ['README'])
 
 let copy: RepositoryCopy
 
@@ -37,7 +37,7 @@ afterAll(() => copy.remove())
 
 test('the Korean README has the same lines', () => {
   expect(lines).toHaveLength(3)
-  expect(newLines('README.ko.md')).toEqual(lines)
+  expect(commandLines('pnpm new', ['README'], 'ko')).toEqual(lines)
 })
 
 test('what cannot be made is refused with the reason, and nothing is written', async () => {
@@ -55,8 +55,9 @@ test(
       expect.arrayContaining([
         '.changeset/new-app-billing.md',
         '.changeset/new-channel-order-placed.md',
-        'CHANNELS.md',
+        'docs/channels.md',
         'apps/billing/Dockerfile',
+        'apps/billing/README.md',
         'apps/billing/src/handlers/order-placed.ts',
         'apps/web-shop/src/http/publish-routes.ts',
         'nats.accounts.conf',
@@ -74,7 +75,7 @@ test(
     }
     expect(copy.read('observability/prometheus.yml')).toMatch(/targets: \[.*, billing:\d+, web-shop:\d+\]/)
     // What is made from the sources is behind them, as after a merge; one command makes it again.
-    const behind = ['CHANNELS.md', 'nats.accounts.conf', 'packages/contracts/api/index.api.md']
+    const behind = ['docs/channels.md', 'nats.accounts.conf', 'packages/contracts/api/index.api.md']
     const before = behind.map((file) => copy.read(file))
     for (const file of behind) copy.append(file, '# behind\n')
     copy.append('apps/billing/src/app.ts', '\n\n\n')

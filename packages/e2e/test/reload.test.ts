@@ -13,7 +13,7 @@ import {
   startDev,
   untilReady,
 } from './harness.ts'
-import { newLines } from './readme/blocks.ts'
+import { commandLines } from './pages/blocks.ts'
 import { copyRepository, type RepositoryCopy } from './repository-copy.ts'
 
 interface Manifest {
@@ -98,7 +98,7 @@ test('a channel and apps that are made while dev runs work at once', { timeout: 
   const env = await devEnvironment(copy.path)
   const dev = startDev(env, ['pnpm', 'turbo', 'run', 'dev', '--filter=producer'], copy.path)
   await untilReady(dev)
-  for (const line of newLines('README.md')) {
+  for (const line of commandLines('pnpm new', ['README'])) {
     const made = run(['sh', '-c', line], {}, copy.path)
     expect((await made.exited).code, made.output()).toBe(0)
   }

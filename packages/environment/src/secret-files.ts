@@ -20,7 +20,7 @@ const MAX_BYTES = 64 * 1024
  * break at the end is no part of the secret.
  *
  * - A variable that is empty or blank counts as not set.
- * - Not the path either is ever shown: it may be the secret itself, set by somebody who forgot the file.
+ * - Not the path either is ever shown: it may be the secret itself, set by mistake in place of the file.
  * - A fifo or a device is refused: reading it might never end.
  *
  * @returns the environment with the secrets, and those that came from files by name.

@@ -37,7 +37,7 @@ export function nextPort(): number {
 function portOf(name: string): number {
   const variable = appVariable(name, 'PORT')
   const found = new RegExp(`^${variable}=(\\d+)$`, 'm').exec(read('.env.example'))?.[1]
-  if (found === undefined) throw new Error(`.env.example: there is no ${variable}=`)
+  if (found === undefined) throw new Error(`.env.example: ${variable}= is missing`)
   return Number(found)
 }
 

@@ -35,7 +35,7 @@ export function channelFiles({ name, stream, description }: NewChannel): Readonl
     }),
     [
       `.changeset/new-channel-${name}.md`,
-      `---\n'@alarm-bus/contracts': minor\n---\n\nA new channel, \`${name}\`. ${description} Nobody has to use it.\n`,
+      `---\n'@alarm-bus/contracts': minor\n---\n\nA new channel, \`${name}\`. ${description} No app has to use it.\n`,
     ],
   ])
 }

@@ -40,6 +40,6 @@ export function channelsOf(names: string): readonly Channel[] {
     const channel = contracts.channels.find((one) => one.name === name.trim())
     if (channel) return channel
     const known = contracts.channels.map((one) => one.name).join(', ')
-    throw new Error(`there is no channel ${JSON.stringify(name.trim())}; there is: ${known}`)
+    throw new Error(`unknown channel ${JSON.stringify(name.trim())}; expected one of: ${known}`)
   })
 }

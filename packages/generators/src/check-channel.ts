@@ -33,7 +33,7 @@ export function streamOf(name: string): Stream {
   const stream = contracts.streams.find((one) => one.name === name)
   if (stream) return stream
   const known = contracts.streams.map((one) => one.name).join(', ')
-  throw new Error(`there is no stream ${JSON.stringify(name)}; there is: ${known}`)
+  throw new Error(`unknown stream ${JSON.stringify(name)}; expected one of: ${known}`)
 }
 
 /** Whether a file and an export of that name can be made. */

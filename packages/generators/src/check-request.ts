@@ -19,7 +19,7 @@ export function checkRequest({ name, subject, owner, description }: RequestDraft
     const request = defineRequest({
       name: name ?? 'a-request-without-a-name',
       subject: subject ?? 'ask.nothing',
-      owner: owner ?? 'nobody',
+      owner: owner ?? 'none',
       description: 'A sentence.',
       request: schema,
       response: schema,

@@ -6,8 +6,7 @@
 export function afterLast(file: string, text: string, pattern: RegExp, line: string): string {
   const lines = text.split('\n')
   const at = lines.findLastIndex((one) => pattern.test(one))
-  if (at < 0)
-    throw new Error(`${file}: there is no line like ${pattern.source}, after which ${line.trim()} would stand`)
+  if (at < 0) throw new Error(`${file}: no line matches ${pattern.source}; add ${line.trim()} by hand`)
   return lines.toSpliced(at + 1, 0, line).join('\n')
 }
 
@@ -17,6 +16,6 @@ export function afterLast(file: string, text: string, pattern: RegExp, line: str
  * @throws Error naming the file, where nothing matches.
  */
 export function inPlaceOf(file: string, text: string, pattern: RegExp, made: (found: string) => string): string {
-  if (!pattern.test(text)) throw new Error(`${file}: there is nothing like ${pattern.source} to change`)
+  if (!pattern.test(text)) throw new Error(`${file}: nothing matches ${pattern.source}; change it by hand`)
   return text.replace(pattern, made)
 }

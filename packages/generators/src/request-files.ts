@@ -26,7 +26,7 @@ export function requestFiles({ name, description }: NewRequest): ReadonlyMap<str
     [index, afterLast(index, read(index), /^\}? ?.*export .* from '\.\/.*'$|^\} from '\.\/.*'$/, `export ${module}`)],
     [
       `.changeset/new-request-${name}.md`,
-      `---\n'@alarm-bus/contracts': minor\n---\n\nA new request, \`${name}\`. ${description} Nobody has to ask it.\n`,
+      `---\n'@alarm-bus/contracts': minor\n---\n\nA new request, \`${name}\`. ${description} No app has to ask it.\n`,
     ],
   ])
 }

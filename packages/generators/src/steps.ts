@@ -30,7 +30,7 @@ export async function steps(commands: readonly Step[]): Promise<string> {
     const child = spawn(command, args, { cwd: REPOSITORY, stdio: 'inherit' })
     const [code] = (await once(child, 'close')) as [number | null]
     if (code !== 0)
-      throw new Error(`what was made is there, but this ended with ${code}: ${[command, ...args].join(' ')}`)
+      throw new Error(`the files were written, but this command ended with ${code}: ${[command, ...args].join(' ')}`)
   }
   return 'done'
 }

@@ -56,7 +56,11 @@ test.each([
   ['an app that there is', named(APP, 'log-consumer'), /apps\/log-consumer exists already/],
   ['a package of that name', named(APP, 'benchmarks'), /benchmarks exists already/],
   ['a user of the broker', named(APP, 'admin'), /the broker has a user of that name/],
-  ['an unknown channel', changed(APP, '--handles', 'alarm-to-bot,nope'), /no channel "nope"; there is: alarm-to-bot/],
+  [
+    'an unknown channel',
+    changed(APP, '--handles', 'alarm-to-bot,nope'),
+    /unknown channel "nope"; expected one of: alarm-to-bot/,
+  ],
   ['a channel twice', changed(APP, '--handles', 'alarm-to-bot,alarm-to-bot'), /"alarm-to-bot" is declared twice/],
   ['nobody to ask', changed(APP, '--owner', ' '), /owner is empty/],
   ['both kinds', [...APP, '--publishes', 'alarm-to-log'], /either handles or publishes/],
@@ -81,7 +85,7 @@ test.each([
   [
     'an unknown stream',
     changed([...CHANNEL, ...REST], '--stream', 'NOPE'),
-    /no stream "NOPE"; there is: BASQUIAT_STREAM/,
+    /unknown stream "NOPE"; expected one of: BASQUIAT_STREAM/,
   ],
   ['nothing to say', changed([...CHANNEL, ...REST], '--description', ''), /description is empty/],
 ])('%s is refused', (_, argv, message) => {

@@ -11,9 +11,9 @@ test('names of values and types', () => {
 
 test('a file in which a place is missing is named, and nothing is changed', () => {
   expect(afterLast('f', 'a=1\nb=2\nc', /^[ab]=/, 'new')).toBe('a=1\nb=2\nnew\nc')
-  expect(() => afterLast('.env.example', 'c', /^[ab]=/, 'new')).toThrow('.env.example: there is no line like ^[ab]=')
+  expect(() => afterLast('.env.example', 'c', /^[ab]=/, 'new')).toThrow('.env.example: no line matches ^[ab]=')
   expect(inPlaceOf('f', 'x y x', /x/, (found) => `${found}!`)).toBe('x! y x')
-  expect(() => inPlaceOf('knip.json', 'y', /x/, String)).toThrow('knip.json: there is nothing like x to change')
+  expect(() => inPlaceOf('knip.json', 'y', /x/, String)).toThrow('knip.json: nothing matches x; change it by hand')
 })
 
 test('an app gets a port, a password and a container of its own; what others have stays', () => {

@@ -65,6 +65,24 @@ export const KitErrorCode = {
   InvalidResponse: 'invalid_response',
   /** The responder answered with an error; `remote` has it, and `remoteErrorOf` its type. */
   RemoteError: 'remote_error',
+  /** What a schedule is given cannot work: no time or two, an id with other characters than allowed, a time too far away. */
+  InvalidSchedule: 'invalid_schedule',
+  /** The time of a schedule is over. */
+  ScheduleInPast: 'schedule_in_past',
+  /** The interval is below a second, or no whole number of seconds. */
+  InvalidInterval: 'invalid_interval',
+  /** The server cannot read the cron expression. */
+  InvalidCron: 'invalid_cron',
+  /** The server knows no time zone of that name. */
+  UnknownTimeZone: 'unknown_time_zone',
+  /** The channel has no schedules, or the app does not declare to schedule it. */
+  SchedulesDisabled: 'schedules_disabled',
+  /** Another message waits under that id. */
+  ScheduleExists: 'schedule_exists',
+  /** Nothing waits under that id: never scheduled, cancelled, or delivered. */
+  ScheduleNotFound: 'schedule_not_found',
+  /** As many messages of the channel wait as its stream of schedules has room for. */
+  SchedulesFull: 'schedules_full',
   /** Used after it was closed. */
   Closed: 'closed',
   /** Anything the kit did not foresee; `cause` has it. */

@@ -63,8 +63,18 @@ export interface KitEventMap {
   }
   /** A consumer started to run, or stopped running and says why: it recovers, the app paused it, or it was stopped. */
   consumerStateChanged: { stream: string; consumer: string; state: ConsumerState; reason?: string }
-  /** A consumer was looked at: how many messages wait for it, and how many deliveries are without an ack. */
-  consumerMeasured: { stream: string; consumer: string; channel: string; pendingMessages: number; ackPending: number }
+  /**
+   * A consumer was looked at: how many messages wait for it, and how many deliveries are without an ack. No message that
+   * waits is older than `oldestUnreadMsAtMost`, known once this process was delivered one, and 0 where none waits.
+   */
+  consumerMeasured: {
+    stream: string
+    consumer: string
+    channel: string
+    pendingMessages: number
+    ackPending: number
+    oldestUnreadMsAtMost?: number
+  }
   /** A condition that the watchdog looks for began or ended; without a consumer it is the process's. */
   watchdogChanged: { condition: WatchdogCondition; stream?: string; consumer?: string; on: boolean; detail: string }
   /**

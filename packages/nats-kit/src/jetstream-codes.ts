@@ -37,6 +37,11 @@ export const JetStreamCode = {
   AtomicBatchDisabled: 10_174,
   /** A message of the batch did not arrive, was refused on its own, or the broker gave the batch up. */
   BatchIncomplete: 10_176,
+  /** The stream has no schedules. */
+  SchedulesDisabled: 10_188,
+  /** A cron expression, an interval or a time that the server cannot read. */
+  SchedulePatternInvalid: 10_189,
+  ScheduleTimeZoneInvalid: 10_223,
   /** A header that no batch may have. */
   BatchHeaderUnsupported: 10_177,
   /** The batch has more messages than this server's operator allows. */

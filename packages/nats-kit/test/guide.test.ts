@@ -9,7 +9,8 @@ const FILES = ['alarm-handler.ts', 'alarm-handler.test.ts', 'alarm-bus.test.ts']
 test.each(['testing-your-app.md', 'testing-your-app.ko.md'])('%s shows the files that run', (guide) => {
   const text = readFileSync(new URL(guide, guideFolder), 'utf8')
   const blocks = [...text.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code]) => code)
-  expect(blocks).toEqual(FILES.map((file) => sourceOf(file)))
+  // What is behind them runs as an example of docs/.
+  expect(blocks.slice(0, FILES.length)).toEqual(FILES.map((file) => sourceOf(file)))
 })
 
 test.each(FILES.filter((file) => file.endsWith('.test.ts')))('%s has ten lines at most', (file) => {

@@ -49,7 +49,7 @@ test('what answers there and is no stream is no answer', async () => {
   const responder = connection.client.subscribe(subject, { callback: (_, message) => void message.respond('{}') })
   await expect(verify()).rejects.toMatchObject({
     code: KitErrorCode.BrokerUnavailable,
-    message: expect.stringContaining('is no stream'),
+    message: expect.stringContaining('is not a stream'),
   })
   responder.unsubscribe()
 })

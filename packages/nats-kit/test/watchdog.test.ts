@@ -134,7 +134,7 @@ describe('stalled', () => {
     await waitFor(() => made.check(WatchdogCondition.PausedOnBroker)?.detail.includes('3 messages wait'))
     expect(made.check(WatchdogCondition.PausedOnBroker)).toMatchObject({
       ok: false,
-      detail: expect.stringMatching(/^somebody paused the consumer on the broker, for \d+ ms more/),
+      detail: expect.stringMatching(/^the consumer is paused on the broker for \d+ ms more/),
     })
     looks = 0
     await waitFor(() => looks > 10)

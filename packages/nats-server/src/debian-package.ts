@@ -97,7 +97,7 @@ async function writeAptFiles(
 
 /**
  * This file is read after the machine's own settings, so proxies stay in force, and what is set here wins: the directories,
- * no hooks of the system, and a signature check that nobody has switched off.
+ * no hooks of the system, and a signature check that was not switched off.
  */
 function aptConfig(workDir: string): string {
   const hooks = [

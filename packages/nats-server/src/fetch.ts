@@ -79,7 +79,7 @@ async function orUnavailable(
 
 function notAvailable(folder: string, causes: readonly NatsServerError[]): NatsServerError {
   const message = [
-    'There is no nats-server on this machine, and none could be fetched:',
+    'No nats-server was found on this machine, and none could be downloaded:',
     ...causes.map((cause) => `  - ${cause.message}`),
     'Any one of these ways gets one:',
     '  - docker compose up nats                    the broker in a container, for development',

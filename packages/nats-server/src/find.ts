@@ -79,10 +79,10 @@ export async function findNatsServer(options: FindNatsServerOptions = {}): Promi
   return { path, version: await versionOf(path), source: fetched === 'waited' ? 'cache' : fetched }
 }
 
-/** A binary that somebody named is used or refused; looking further would hide the mistake. */
+/** A binary that was named is used or refused; looking further would hide the mistake. */
 async function checkNamed(path: string): Promise<FoundNatsServer> {
   if (!(await isExecutable(path))) {
-    throw new NatsServerError('bin_not_found', `NATS_SERVER_BIN names ${path}, which is no file that can be run`)
+    throw new NatsServerError('bin_not_found', `NATS_SERVER_BIN names ${path}, which is not an executable file`)
   }
   const version = await versionOf(path)
   if (isAtLeast(version, MINIMUM_VERSION)) return { path, version, source: 'NATS_SERVER_BIN' }

@@ -21,7 +21,7 @@ export interface StartNatsServerOptions {
   /** Added to the environment of this process, for the `$NAME` references of a configuration. */
   readonly env?: Readonly<Record<string, string>>
   /**
-   * True starts the broker in a process group of its own, out of reach of a Ctrl-C in the terminal: whoever starts it
+   * True starts the broker in a process group of its own, out of reach of a Ctrl-C in the terminal: the caller that starts it
    * decides when it ends. It does not outlive this process, also where that is killed. Default false.
    */
   readonly detached?: boolean

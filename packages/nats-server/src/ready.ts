@@ -63,7 +63,7 @@ export async function waitUntilReady(
     throw new NatsServerError('wrong_server', message)
   }
   const monitorUrl = preferLoopback(ports.monitoring)
-  // A monitor on HTTPS may have a certificate that nobody here trusts; then INFO has to do.
+  // A monitor on HTTPS may have a certificate that is not trusted here; then INFO has to do.
   if (monitorUrl?.startsWith('http:')) await poll('was not healthy', () => isHealthy(monitorUrl))
   return { url, host, port: Number(port), monitorUrl, info }
 }

@@ -97,7 +97,7 @@ async function change(
   })
 }
 
-/** One that would have to be moved stays as it is: that takes a plan, and somebody who looks at it. */
+/** One that would have to be moved stays as it is: that takes a plan, and a person who reviews it. */
 async function applyConsumers(
   { client }: Connection,
   { apps, contracts, deployed }: NonNullable<ApplyStreamsOptions['consumers']>,

@@ -7,7 +7,7 @@ import { z } from 'zod'
 export interface AdminConfig {
   readonly servers: readonly string[]
   readonly auth?: ConnectionAuth
-  /** Who destroys and migrates. Not given: nobody may; or a bare broker, where `auth` is not given either. */
+  /** Who destroys and migrates. Not given: it is not allowed; or a bare broker, where `auth` is not given either. */
   readonly migratorAuth?: ConnectionAuth
   readonly tls?: ConnectionTls
   readonly replicas?: number

@@ -26,14 +26,17 @@ export function filled(channel: Channel): Channel<string, typeof schema> {
 /** The declared contracts, with channels that take `{ text }`. */
 export const filledContracts = defineContracts({
   channels,
-  streams: contracts.streams.map((stream) => defineStream({ ...stream, channels: stream.channels.map(filled) })),
+  streams: contracts.streams.map((stream) =>
+    defineStream({ ...stream, channels: stream.channels.map(filled), scheduled: [] }),
+  ),
 })
 
 /** The app as it declares itself, on those channels. */
 export function filledApp(app: App): App {
   return defineApp({
     ...app,
-    // Requests have tests of their own, with the handlers that they need.
+    // Requests have tests of their own, with the handlers that they need; so do schedules.
+    schedules: [],
     asks: [],
     answers: [],
     publishes: app.publishes.map(filled),

@@ -27,11 +27,11 @@ test('channels that were named, or with --all every one', async () => {
 })
 
 test.each([
-  [['billing', 'alarm-to-bott'], 'there is no channel "alarm-to-bott": name channels'],
-  [['billing', '*'], 'there is no channel "*"'],
+  [['billing', 'alarm-to-bott'], 'unknown channel "alarm-to-bott": name channels'],
+  [['billing', '*'], 'unknown channel "*"'],
   [['billing', 'alarm-to-bot', '--all'], '--all stands in place of channels, not beside alarm-to-bot'],
-  [['Billing', '--all'], '"Billing" is no name of a client'],
-  [['--all'], 'no client was given'],
+  [['Billing', '--all'], '"Billing" is not a valid client name'],
+  [['--all'], 'the client name is missing'],
   [['billing', '--everything'], '--everything'],
 ])('%j is refused', async (argv, said) => {
   const refused = await apiKey(...argv)

@@ -50,12 +50,12 @@ test('without a file and without --yes nobody said yes, so nothing is changed', 
   for (const flags of [[], ['--json']]) {
     const { code, err } = await opsOf(broker, {}, 'apply', ...flags)
     expect(code).toBe(1)
-    expect(err).toContain('say --yes, or give the file of a plan that was looked at; nothing was changed')
+    expect(err).toContain('give --yes, or the file of a plan that was reviewed; nothing was changed')
   }
   // Asked, and not answered with yes; then with it.
   const no = await opsOf(broker, { ANSWER: 'y' }, 'apply')
   expect(no).toMatchObject({ code: 1, err: 'ops apply: not confirmed; nothing was changed\n' })
-  expect(no.asked).toEqual(['14 to create. Type "yes" to do it: '])
+  expect(no.asked).toEqual(['16 to create. Type "yes" to do it: '])
   expect(await manager.streams.list().next()).toEqual([])
   expect(await opsOf(broker, { ANSWER: 'yes' }, 'apply')).toMatchObject({ code: 0 })
   expect(await manager.streams.list().next()).toHaveLength(STREAM_NAMES.length)

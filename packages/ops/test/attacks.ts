@@ -106,18 +106,26 @@ export function requestsOf(app: App): readonly Request[] {
 }
 
 /** Bytes that the app stored where it may, asked for again: the answer to a lookup is what was stored. */
-export function storedAnswers(app: App): readonly { readonly store: Request; readonly lookup: string }[] {
+export function storedAnswers(app: App): readonly { readonly store: Request; readonly lookup: Request }[] {
   const granted = appPermissions(app, contracts).publish.flatMap((group) => group.subjects)
   const lookups = granted.filter((subject) => subject.startsWith('$JS.API.DIRECT.GET.') && !/_\d\./.test(subject))
   return lookups.flatMap((pattern) =>
     CHOSEN.map((body, i) => {
-      const [, stream, rest] = /^\$JS\.API\.DIRECT\.GET\.([^.]+)\.(.+)$/.exec(pattern) as unknown as [
+      const [, stream, rest] = /^\$JS\.API\.DIRECT\.GET\.([^.]+)(?:\.(.+))?$/.exec(pattern) as unknown as [
         string,
         string,
-        string,
+        string | undefined,
       ]
-      const subject = rest.replace(/\.[*>]$/, `.stored${i}`)
-      return { store: { subject, body }, lookup: `$JS.API.DIRECT.GET.${stream}.${subject}` }
+      // Of a stream that it may read whole: what it stores is named in the request.
+      const stored = rest ?? `schedule.${stream.replace('_SCHEDULES_', '.')}.stored.1.*`
+      const subject = stored.replace(/\.[*>]$/, `.stored${i}`)
+      return {
+        store: { subject, body },
+        lookup:
+          rest === undefined
+            ? { subject: pattern, body: JSON.stringify({ last_by_subj: subject }) }
+            : { subject: `$JS.API.DIRECT.GET.${stream}.${subject}`, body: '' },
+      }
     }),
   )
 }
@@ -152,7 +160,7 @@ export async function attack(client: NatsConnection, app: App, targets: readonly
   for (const { store, lookup } of storedAnswers(app)) {
     await send(store.subject, store.body, {})
     await settled(client)
-    for (const reply of targets) await send(lookup, '', { reply })
+    for (const reply of targets) await send(lookup.subject, lookup.body, { reply })
   }
   for (const { subject, body } of requestsOf(app)) for (const reply of targets) await send(subject, body, { reply })
   const stored = requestsOf(app).filter(({ subject, body }) => !subject.startsWith('$JS.') && body === 'done')

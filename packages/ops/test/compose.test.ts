@@ -62,11 +62,12 @@ describe('docker-compose.yml', () => {
       Object.entries(services).flatMap(([name, service]) => (service?.networks?.includes(network) ? [name] : []))
     for (const network of nui.networks ?? []) expect(onNetwork(network)).toEqual(['nats', 'nui'])
     expect(onNetwork('database')).toEqual(['log-consumer', 'postgres'])
-    expect(onNetwork('dashboards')).toEqual(['prometheus', 'grafana'])
+    expect(onNetwork('dashboards')).toEqual(['prometheus', 'grafana', 'collector', 'tempo'])
     expect(onNetwork('observability').toSorted()).toEqual(
-      ['alarm-consumer', 'log-consumer', 'prometheus', 'producer'].toSorted(),
+      ['alarm-consumer', 'collector', 'log-consumer', 'prometheus', 'producer'].toSorted(),
     )
-    for (const name of ['prometheus', 'grafana']) expect(services[name]?.profiles).toEqual(['observability'])
+    for (const name of ['prometheus', 'grafana', 'collector', 'tempo'])
+      expect(services[name]?.profiles).toEqual(['observability'])
     // One without would be on the network that all of those share.
     for (const [name, service] of Object.entries(services)) expect(service?.networks?.length, name).toBeGreaterThan(0)
     expect(nats.environment).toHaveProperty('NATS_HTTP', '127.0.0.1:8222')
@@ -94,6 +95,35 @@ describe('docker-compose.yml', () => {
       GF_SECURITY_ADMIN_PASSWORD__FILE: '/run/secrets/GRAFANA_PASSWORD',
       GF_AUTH_ANONYMOUS_ENABLED: 'false',
     })
+  })
+
+  test('traces go from the apps to the collector, to Tempo, and Grafana finds them there', async () => {
+    interface Endpoints {
+      readonly endpoint: string
+    }
+    const file = <T>(name: string): T => parse(readFileSync(`${repository}observability/${name}`, 'utf8')) as T
+    const collector = file<{
+      readonly receivers: { readonly otlp: { readonly protocols: { readonly http: Endpoints } } }
+      readonly exporters: { readonly otlp: Endpoints }
+    }>('collector.yml')
+    const tempo = file<{
+      readonly server: { readonly http_listen_port: number }
+      readonly distributor: {
+        readonly receivers: { readonly otlp: { readonly protocols: { readonly grpc: Endpoints } } }
+      }
+    }>('tempo.yml')
+    const grafana = file<{ readonly datasources: readonly { readonly type: string; readonly url: string }[] }>(
+      'grafana/datasources/tempo.yml',
+    )
+    for (const { name } of await readApps()) {
+      expect(services[name]?.environment).toHaveProperty('OTEL_EXPORTER_OTLP_ENDPOINT')
+    }
+    expect(text).toContain('http://collector:4318 in .env')
+    expect(collector.receivers.otlp.protocols.http.endpoint).toBe('0.0.0.0:4318')
+    expect(collector.exporters.otlp.endpoint).toBe('tempo:4317')
+    expect(tempo.distributor.receivers.otlp.protocols.grpc.endpoint).toBe('0.0.0.0:4317')
+    expect(grafana.datasources).toMatchObject([{ type: 'tempo', url: `http://tempo:${tempo.server.http_listen_port}` }])
+    for (const name of ['collector', 'tempo']) expect(services[name]?.ports, name).toBeUndefined()
   })
 
   test('images are pinned to one release', () => {

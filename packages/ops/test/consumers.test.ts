@@ -39,8 +39,7 @@ async function names(): Promise<readonly string[]> {
 
 test('a consumer of an app that is gone is shown, and removed with --apply', async () => {
   await leave('old-app')
-  const line =
-    /BASQUIAT_STREAM alarm-consumer_alarm-to-bot_0: would be removed; made for old-app, which is no known app/
+  const line = /BASQUIAT_STREAM alarm-consumer_alarm-to-bot_0: would be removed; made for old-app, an unknown app/
   const dry = await consumers(['prune', '--dry-run', '--grace', '0s'])
   expect(dry).toMatchObject({ code: 0, err: '', out: expect.stringMatching(line) })
   expect(dry.out).toContain('1 would be removed, 0 kept; nothing was changed, --apply does it\n')
@@ -90,7 +89,7 @@ test('a known app’s consumer that nobody uses, by --idle', async () => {
 
 test('what cannot be used is refused, and another user may not', async () => {
   expect((await consumers(['prune', '--apply', '--dry-run'])).err).toContain('contradict each other')
-  expect((await consumers(['prune', '--apps', 'A B'])).err).toContain('no app')
+  expect((await consumers(['prune', '--apps', 'A B'])).err).toContain('not an app name')
   expect((await consumers(['purge'])).err).toContain("unknown command 'purge' (Did you mean prune?)")
   expect((await consumers(['prune', '--idle', 'long'])).err).toContain('It must be a duration')
   expect((await consumers(['prune', '--help'])).out).toContain('pnpm ops consumers prune')

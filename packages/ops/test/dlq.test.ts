@@ -227,7 +227,7 @@ describe('pnpm ops dlq', () => {
     expect(away).toMatchObject({ code: 1 })
     expect(away.err).toMatch(/^ops dlq: waiting for the broker: .*ECONNREFUSED/)
     expect(away.err).toContain(`no broker at ${nowhere.NATS_SERVERS} within 300 ms`)
-    expect((await dlq(['show', '99'])).err).toContain('there is no dead letter 99 of BASQUIAT_STREAM')
+    expect((await dlq(['show', '99'])).err).toContain('no dead letter 99 in BASQUIAT_STREAM')
     for (const flag of ['--help', '-h']) expect(await dlq([flag], nowhere)).toMatchObject({ code: 0, err: '' })
   })
 

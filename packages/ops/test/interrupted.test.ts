@@ -208,7 +208,7 @@ test('two applies at once: the second one waits, and says for whom', async () =>
   const second = await ops('apply', '--yes', '--wait-ms', '700')
   expect(second.code).toBe(1)
   expect(second.err).toContain(`waiting for another apply (process ${first.child.pid} on `)
-  expect(second.err).toContain('another apply is at work')
+  expect(second.err).toContain('another apply is running')
   expect((await ops('plan')).err).toContain(`ops plan: an apply is at work (process ${first.child.pid} on `)
   const third = starting('apply', '--yes', '--wait-ms', '20000')
   await waitFor(() => third.said.err.includes('waiting for another apply'))
@@ -220,8 +220,8 @@ test('two applies at once: the second one waits, and says for whom', async () =>
 test('two applies that begin at the same moment: both end well, and each change is made once', async () => {
   const [one, other] = await Promise.all([ops('apply', '--yes'), ops('apply', '--yes')])
   expect({ codes: [one.code, other.code], err: one.err + other.err }).toMatchObject({ codes: [0, 0] })
-  // With the cursors of dead letters.
-  expect(`${one.out}${other.out}`.match(/: created\n/g)).toHaveLength(STREAM_NAMES.length + 8)
+  // With the cursors of dead letters, and the consumer of what is due.
+  expect(`${one.out}${other.out}`.match(/: created\n/g)).toHaveLength(STREAM_NAMES.length + 9)
 })
 
 test('a broker whose nats.admin.conf is older: the apply says that it would not notice another one', async () => {
@@ -239,7 +239,9 @@ test('a broker whose nats.admin.conf is older: the apply says that it would not 
 test('a broker whose admin may make the apps’ consumers alone: the cursors of dead letters are said to be missing, and all else is made', async () => {
   await broker[Symbol.asyncDispose]()
   const now = readFileSync(`${repository}nats.admin.conf`, 'utf8')
-  const narrow = [STREAM, `${STREAM}_REDRIVE`].map((name) => `"$JS.API.CONSUMER.CREATE.${name}.*.>"`).join(', ')
+  const narrow = [STREAM, `${STREAM}_REDRIVE`, `${STREAM}_SCHEDULES_alarm-to-bot`]
+    .map((name) => `"$JS.API.CONSUMER.CREATE.${name}.*.>"`)
+    .join(', ')
   const narrower = now.replace('"$JS.API.CONSUMER.CREATE.*.*.>"', () => narrow)
   expect(narrower).not.toBe(now)
   broker = await startBroker({ files: { 'nats.admin.conf': narrower } as never })

@@ -71,7 +71,7 @@ test.each([{ place: 'one account' }, { place: 'accounts' }] as const)(
 
     const shown = await opsOf(broker, {}, 'plan')
     expect(shown.code).toBe(2)
-    expect(shown.out).toContain(`${STREAM}: migrate: made anew, messages and consumers carried over\n`)
+    expect(shown.out).toContain(`${STREAM}: migrate: recreated, messages and consumers kept\n`)
     expect(shown.out).toContain('  storage: "memory" → "file"\n')
     expect((await opsOf(broker, {}, 'apply', '--yes')).err).toContain(`it needs --allow-destroy --destroy ${STREAM}`)
     expect(await apply()).toMatchObject({ code: 0, err: '', out: expect.stringContaining(`${STREAM}: migrated\n`) })

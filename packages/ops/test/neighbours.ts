@@ -1,5 +1,5 @@
 import { type App, type Channel, contracts, type RequestContract } from '@alarm-bus/contracts'
-import { type Attempt, consumerPowers, consumerSubjects, STREAM_NAMES, STREAM_POWERS } from './permissions.ts'
+import { type Attempt, consumerPowers, consumerSubjects, handling, STREAM_NAMES, STREAM_POWERS } from './permissions.ts'
 
 const streamOf = (channel: Channel): string => contracts.streamOf(channel).name
 const publishes = (subjects: readonly string[]): readonly Attempt[] => subjects.map((publish) => ({ publish }))
@@ -31,6 +31,7 @@ export function mayDo(app: App): readonly Attempt[] {
         `$JS.API.DIRECT.GET.${stream}_IDEMPOTENCY.idempotency.${stream}.abc`,
       ]),
     ),
+    ...app.schedules.flatMap((channel) => scheduleAttempts(app.name, channel)),
     ...consumersOf(app).flatMap(({ durable, stream }) => [
       ...consumerSubjects(durable, stream),
       ...noteAttempts(durable, stream),
@@ -54,6 +55,39 @@ export function mayDo(app: App): readonly Attempt[] {
     ...subscribes([`_INBOX_${app.name}.>`, ...app.hears.map(({ subject }) => `core.${subject}`)]),
     ...answers(app.name, app.answers),
   ]
+}
+
+/** What waits of a channel, and what is due of it. */
+export function scheduleAttempts(app: string, channel: Channel): readonly Attempt[] {
+  const schedules = `${streamOf(channel)}_SCHEDULES_${channel.name}`
+  return publishes([
+    `schedule.${streamOf(channel)}.${channel.name}.id.generation.0`,
+    `$JS.API.DIRECT.GET.${schedules}`,
+    `$JS.API.STREAM.MSG.GET.${schedules}`,
+    ...handling(schedules, `${app}_${channel.name}_due`),
+  ])
+}
+
+/** What is due is the server's to say, and a consumer of it the administrator's; a channel that is not scheduled has neither. */
+function pastSchedules(apps: readonly App[]): readonly Attempt[] {
+  return contracts.channels.flatMap((channel) => {
+    const stream = streamOf(channel)
+    const schedules = `${stream}_SCHEDULES_${channel.name}`
+    return [
+      ...apps.flatMap(({ name }) => [
+        ...scheduleAttempts(name, channel),
+        ...consumerPowers(`${name}_${channel.name}_due`, schedules, `schedule-due.${stream}.${channel.name}.*.*`),
+        ...publishes([`$JS.API.CONSUMER.RESET.${schedules}.${name}_${channel.name}_due`]),
+      ]),
+      ...publishes([
+        `schedule-due.${stream}.${channel.name}.id.generation`,
+        `schedule.${stream}.${channel.name}.id`,
+        `schedule.${stream}.${channel.name}.id.generation.0.more`,
+        `$JS.API.STREAM.PURGE.${schedules}`,
+        `$JS.API.DIRECT.GET.${schedules}.schedule.${stream}.${channel.name}.id.generation.0`,
+      ]),
+    ]
+  })
 }
 
 /** Headers of dead letters by a cursor that is there, how consumers stand, its own records. */
@@ -111,6 +145,7 @@ export function mayNotDo(app: App, all: readonly App[]): readonly Attempt[] {
       .flatMap(consumersOf)
       .flatMap(({ durable, stream }) => [...onceAttempts(durable, stream), ...noteAttempts(durable, stream)]),
     ...beyond(app),
+    ...pastSchedules(all),
     ...STREAM_POWERS,
     ...publishes(STREAM_NAMES.map((stream) => `$JS.API.STREAM.INFO.${stream}`)),
     ...publishes(STREAM_NAMES.map((stream) => `$JS.API.DIRECT.GET.${stream}`)),
@@ -129,6 +164,7 @@ export function mayNotDo(app: App, all: readonly App[]): readonly Attempt[] {
     ...[...all.map(({ name }) => name), 'others'].flatMap((name) => answers(name, contracts.requests)),
     ...publishes(['_R_.abcdef', '_R_.abcdef.ghijkl']),
     ...subscribes(['_R_.>', 'ask.>']),
+    ...subscribes(['schedule.>', 'schedule-due.>']),
     ...subscribes(['core.>', 'dead-letter.>', 'dead-letter-share.>', 'redrive.>', 'idempotency.>', '$KV.>']),
     ...subscribes(['$JS.EVENT.ADVISORY.>', '$JS.ACK.>', '$JS.API.>', '$SYS.>']),
   ]

@@ -75,7 +75,7 @@ test('--json and --app print what an app may do', async () => {
 })
 
 test.each([
-  [['--app', 'nobody'], 'there is no app "nobody"; there is: '],
+  [['--app', 'nobody'], 'unknown app "nobody"; expected one of: '],
   [['--json', '--check'], '--json and --app print; they go with neither --check nor --out'],
   [['--nkeys'], '--nkeys needs --out FOLDER'],
   [['--one-account'], '--one-account needs --out FOLDER'],

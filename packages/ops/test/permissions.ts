@@ -75,7 +75,7 @@ export function consumerSubjects(durable: string, stream = 'BASQUIAT_STREAM'): r
   ].map((publish) => ({ publish }))
 }
 
-function handling(stream: string, durable: string): readonly string[] {
+export function handling(stream: string, durable: string): readonly string[] {
   return [
     `$JS.API.CONSUMER.INFO.${stream}.${durable}`,
     `$JS.API.CONSUMER.MSG.NEXT.${stream}.${durable}`,

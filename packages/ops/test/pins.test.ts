@@ -139,7 +139,7 @@ test.each<[string, RegExp, (checkout: Checkout) => void]>([
 })
 
 test.each<[string, RegExp, (checkout: Checkout) => void]>([
-  ['another broker’s hashes', /no archive/, (it) => it.change(HASHES_FILE, `v${PINNED_VERSION}-`, 'v2.14.0-')],
+  ['another broker’s hashes', /not an archive/, (it) => it.change(HASHES_FILE, `v${PINNED_VERSION}-`, 'v2.14.0-')],
   ['half a hash', /no SHA-256/, (it) => it.change(HASHES_FILE, sha256('zip'), sha256('zip').slice(1))],
   [
     'another pnpm in a command',

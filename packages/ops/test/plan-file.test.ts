@@ -80,7 +80,7 @@ test('no value of a file can be another than the one that was written', async ()
     await rewrite(text, (plan) => change(plan, path), false)
     const refused = await ops('apply', file, '--yes')
     expect(refused, path.join('.')).toMatchObject({ code: 1, out: '' })
-    expect(refused.err, path.join('.')).toMatch(/was edited|is no plan of this release/)
+    expect(refused.err, path.join('.')).toMatch(/was edited|is not a plan of this release/)
   }
   expect((await manager.streams.info('BASQUIAT_STREAM')).config.max_msgs).toBe(7)
   // Written otherwise, with the same in it.

@@ -52,7 +52,7 @@ test('an empty broker: every stream and consumer with its fields, exit code 2; t
     /^BASQUIAT_STREAM\/log-consumer_alarm-to-log: create\n( .*\n)+? {2}filter_subject: "alarm.to.log"\n/m,
   )
   expect(out).toContain('BASQUIAT_STREAM_REDRIVE/log-consumer_alarm-to-log_redrive: create\n')
-  expect(out).toContain('14 to create; nothing was changed, `pnpm ops apply` does it\n')
+  expect(out).toContain('16 to create; nothing was changed, `pnpm ops apply` does it\n')
   expect(await manager.streams.list().next()).toEqual([])
 
   await setUp()
@@ -155,7 +155,7 @@ test('apply does the plan of the file, and nothing when the broker has changed s
     applied: [
       ...STREAM_NAMES.map((stream) => ({ action: 'create', stream })),
       ...CURSORS.map((stream) => ({ action: 'create', stream, consumer: 'dead-letter-watch' })),
-      ...Array.from({ length: 6 }, () => ({ action: 'create', consumer: expect.any(String) })),
+      ...Array.from({ length: 7 }, () => ({ action: 'create', consumer: expect.any(String) })),
     ],
     notes: expect.arrayContaining([{ kind: 'unknown', stream: 'OTHER', messages: 0 }]),
   })
@@ -342,7 +342,7 @@ test('what is no plan is refused, and so is what cannot be used', async () => {
   await writeFile(file, '{"version":2}')
   expect(await ops('apply', file)).toMatchObject({
     code: 1,
-    err: expect.stringContaining('is no plan of this release'),
+    err: expect.stringContaining('is not a plan of this release'),
   })
   expect((await ops('apply', join(folder, 'none.json'))).err).toContain('ENOENT')
   expect((await ops('apply', file, file)).err).toContain('too many arguments')

@@ -36,5 +36,5 @@ test('an app without a declaration, without "app", or with another name is told 
 
 test('a declaration under another name than its folder is refused', async () => {
   declare('two', "export const app = { name: 'three' }\n")
-  await expect(readApps(elsewhere)).rejects.toThrow('declares "three"; an app is called as its folder')
+  await expect(readApps(elsewhere)).rejects.toThrow('declares "three"; an app has the name of its folder')
 })

@@ -4,6 +4,7 @@ import type { ServiceConfig } from './config/service-config.ts'
 import { prettyLine } from './log-format.ts'
 import { redact } from './redact.ts'
 import { currentRequestId } from './request-ids.ts'
+import { activeTraceIds } from './telemetry/active-trace.ts'
 
 export type ServiceLogger = PinoLogger
 
@@ -22,7 +23,7 @@ export interface LoggerOptions extends Pick<ServiceConfig, 'app' | 'version' | '
 export function createLogger(options: LoggerOptions): ServiceLogger {
   // pino's own default writes later, and what waits then is lost with the process and has no bound.
   const output = pino.destination({ dest: process.stdout.fd, sync: true, maxLength: MAX_UNWRITTEN_BYTES })
-  // A full disk behind standard output. Nobody can be told, and without a listener it would end the process.
+  // A full disk behind standard output. There is no one to tell, and without a listener it would end the process.
   output.on('error', () => undefined)
   // After a fatal line pino has what is left written, and SonicBoom tries that for ever on a full disk: what must end the
   // process would hang it. Every line was written at once, as far as it could be.
@@ -36,7 +37,7 @@ export function createLogger(options: LoggerOptions): ServiceLogger {
       timestamp: pino.stdTimeFunctions.isoTime,
       mixin: () => {
         const requestId = currentRequestId()
-        return requestId === undefined ? {} : { requestId }
+        return { ...(requestId !== undefined && { requestId }), ...activeTraceIds() }
       },
       formatters: { level: (label) => ({ level: label }), log: redact },
     },

@@ -2,10 +2,12 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 
+export { type OtlpReceiver, type ReceivedPoint, type ReceivedSpan, startOtlpReceiver } from './otlp-receiver.ts'
+
 /** One JSON line that an app wrote. */
 export type AppLogLine = Readonly<Record<string, unknown>> & { readonly event?: string; readonly msg?: string }
 
-/** An app in a process of its own. Whoever starts it ends it: `await using`, or `kill()`. */
+/** An app in a process of its own. The caller ends it: `await using`, or `kill()`. */
 export interface AppProcess extends AsyncDisposable {
   readonly pid: number
   /** Every line of standard output so far, parsed. */

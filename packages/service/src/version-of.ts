@@ -15,6 +15,6 @@ export function versionOf(moduleUrl: string): string {
       return version
     }
     if (folder.pathname === '/' || folder.href === new URL('..', folder).href)
-      throw new Error(`there is no package.json above ${moduleUrl}`)
+      throw new Error(`no package.json found above ${moduleUrl}`)
   }
 }

@@ -45,6 +45,7 @@ test('an empty environment gives the documented defaults, without credentials', 
     connection: { name: 'alarm-consumer', version: '1.2.3', servers: ['nats://127.0.0.1:4222'] },
     streams: { mode: 'verify', hint: 'run: pnpm ops apply' },
     shutdownTimeoutMs: 10_000,
+    telemetry: { traces: undefined, metrics: undefined, ignored: [] },
     // How it consumes besides is the declaration's, or the kit's.
     subscriber: { maxDeliver: 3 },
   }
@@ -91,6 +92,7 @@ test('every variable is read', () => {
     },
     streams: { mode: 'apply', replicas: 3, hint: 'run: pnpm ops apply' },
     shutdownTimeoutMs: 5_000,
+    telemetry: { traces: undefined, metrics: undefined, ignored: [] },
     subscriber: {
       delivery: 'fan-out',
       mode: 'push',

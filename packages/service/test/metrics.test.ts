@@ -111,3 +111,37 @@ test('how far a consumer is behind', async () => {
       (await of('alarm_bus_consumer_ack_pending_messages')) === 0,
   )
 })
+
+test('how old what waits for a consumer is at most', async () => {
+  const of = async (name: string) => (await samples(name))['{consumer="metered_alarm-to-log"}']
+  await waitFor(async () => (await of('alarm_bus_consumer_oldest_unread_seconds')) === 0)
+  const resume = bus.pause('a test', alarmToLog)
+  await bus.publisher.publish(alarmToLog, { message: 'waits' })
+  await waitFor(
+    async () =>
+      (await of('alarm_bus_consumer_pending_messages')) === 1 &&
+      ((await of('alarm_bus_consumer_oldest_unread_seconds')) ?? 0) > 0,
+  )
+  resume()
+  await waitFor(async () => (await of('alarm_bus_consumer_oldest_unread_seconds')) === 0)
+})
+
+test('what an app times and counts of its own', async () => {
+  const timed = metrics.timer({
+    name: 'test_duration_seconds',
+    help: 'a test',
+    label: 'of',
+    resultOf: (error) => (error instanceof DeadLetter ? 'refused' : 'failed'),
+  })
+  expect(await timed('a', async () => 'result')).toBe('result')
+  const refused = new DeadLetter('no')
+  await expect(timed('a', () => Promise.reject(refused))).rejects.toBe(refused)
+  await expect(timed('b', () => Promise.reject(new Error('no')))).rejects.toThrow('no')
+  expect(await samples('alarm_bus_test_duration_seconds_count')).toEqual({
+    '{of="a",result="ok"}': 1,
+    '{of="a",result="refused"}': 1,
+    '{of="b",result="failed"}': 1,
+  })
+  metrics.counter('test_rows_total', 'a test')(3)
+  expect(await samples('alarm_bus_test_rows_total')).toEqual({ '': 3 })
+})

@@ -1,7 +1,7 @@
 import { DeadLetterReason } from '@alarm-bus/nats-kit'
 import type { Due, Trouble } from './trouble.ts'
 
-/** Characters of a name that somebody else gave. */
+/** Characters of a name that another app gave. */
 const MAX_NAME = 100
 /** What a shell and the command take as it stands. */
 const PLAIN = /^[A-Za-z0-9][A-Za-z0-9_-]{0,199}$/

@@ -1,7 +1,7 @@
 import { DeadLetterReason } from '@alarm-bus/nats-kit'
 import { app } from '../declaration.ts'
 
-/** Why alarms end as dead letters that no sink took. What is no alarm at all ends otherwise, and is somebody's mistake. */
+/** Why alarms end as dead letters that no sink took. What is no alarm at all ends otherwise, and is a mistake of its publisher. */
 const SINKS_FAILED: ReadonlySet<string> = new Set([
   DeadLetterReason.HandlerGaveUp,
   DeadLetterReason.DeliveriesExhausted,

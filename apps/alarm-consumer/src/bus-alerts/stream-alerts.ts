@@ -50,7 +50,7 @@ export class StreamAlerts {
     this.#states = new States(options.watch.stream, options.times.pauseMs)
   }
 
-  /** Why nobody is told of troubles now, as far as this instance knows. */
+  /** Why no alerts are sent now, as far as this instance knows. */
   get trouble(): string | undefined {
     return this.#said.error === '' ? undefined : this.#said.error
   }
@@ -202,7 +202,7 @@ export class StreamAlerts {
     else
       logger.error(
         { event: 'busWatchFailed', stream: watch.stream, error },
-        'the bus cannot be watched now; nobody is told of troubles',
+        'the bus cannot be watched now; no alerts about it are sent',
       )
   }
 }

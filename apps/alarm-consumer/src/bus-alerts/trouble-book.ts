@@ -144,7 +144,7 @@ export class TroubleBook {
     for (const [key, trouble] of this.#troubles()) {
       const isState = trouble.kind === 'stalled' || trouble.kind === 'full'
       if (!isState || !trouble.on || on.has(key)) continue
-      // Nobody was told, so nobody has to hear that it is over.
+      // No alert was sent, so none has to say that it is over.
       this.#set(key, trouble.told === 0 ? undefined : { ...trouble, ...found(trouble, false, 0, now) })
     }
   }
@@ -245,7 +245,7 @@ export class TroubleBook {
 
 const NOTHING_COUNTED = { upTo: 0, upToShare: 0 }
 
-/** By which troubles are told apart. Reasons that nobody knows are one. */
+/** By which troubles are told apart. Unknown reasons count as one. */
 function nameOf(of: TroubleOf): string {
   const { kind, stream, consumer, reason } = cut(of)
   const known = kind !== 'deadLetters' ? '' : KNOWN_REASONS.has(reason) ? reason : 'unknown'
@@ -262,7 +262,7 @@ function outKey({ slot }: Pick<Alert, 'slot'>): string {
   return `${OUT}${slot}`
 }
 
-/** What somebody else wrote there is as good as nothing. */
+/** A record that this app cannot read counts as missing. */
 function parsed(text: string): never | undefined {
   try {
     return JSON.parse(text) as never

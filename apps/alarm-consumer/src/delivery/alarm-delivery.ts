@@ -1,5 +1,12 @@
-import { createMemoryOnceStore, type MessageContext, type OnceStore, type Resume, watchName } from '@alarm-bus/nats-kit'
-import type { ServiceLogger } from '@alarm-bus/service'
+import {
+  createMemoryOnceStore,
+  DeadLetter,
+  type MessageContext,
+  type OnceStore,
+  type Resume,
+  watchName,
+} from '@alarm-bus/nats-kit'
+import { inClientSpan, type Metrics, type ServiceLogger } from '@alarm-bus/service'
 import { app } from '../declaration.ts'
 import type { Alarm, AlarmSink } from '../sinks/alarm-sink.ts'
 import { Circuit } from './circuit.ts'
@@ -16,6 +23,7 @@ export interface AlarmDeliveryOptions {
   readonly records: OnceStore
   /** What becomes of each alarm is written there. */
   readonly journal?: DeliveryJournal
+  readonly metrics: Pick<Metrics, 'timer'>
   readonly logger: ServiceLogger
   readonly pause: (reason: string) => Resume
 }
@@ -31,14 +39,24 @@ export interface AlarmDelivery {
 }
 
 export function createAlarmDelivery(options: AlarmDeliveryOptions): AlarmDelivery {
-  const { sinks, circuit, records, journal, logger, pause } = options
+  const { sinks, circuit, records, journal, metrics, logger, pause } = options
   const circuits = sinks.map((sink) => new Circuit({ ...circuit, sink: sink.name, logger, pause }))
+  const timed = metrics.timer({
+    name: 'sink_duration_seconds',
+    help: 'Time of one call of a sink, alerts about the bus included; result is ok, refused (for good) or failed.',
+    label: 'sink',
+    resultOf: (error) => (error instanceof DeadLetter ? 'refused' : 'failed'),
+  })
   const ofThisProcess = createMemoryOnceStore()
   const destinations = sinks.map((sink, index): Destination => ({
     name: sink.name,
     store: sink.alerts ? records : ofThisProcess,
     async send(alarm, signal) {
-      await circuits[index]?.run(signal, () => sink.send(alarm, signal))
+      await circuits[index]?.run(signal, () =>
+        timed(sink.name, () =>
+          inClientSpan(`send ${sink.name}`, { 'alarm_bus.sink': sink.name }, () => sink.send(alarm, signal)),
+        ),
+      )
       const { channel, stream, seq, deliveryCount } = alarm
       logger.debug({ event: 'alarmSent', sink: sink.name, channel, stream, seq, deliveryCount }, 'alarm sent')
     },

@@ -60,7 +60,7 @@ export function eachOnce(
  * - Each sink counts for itself: one that has taken the alarm is not called again when another fails, nor when the
  *   alarm is delivered again or redriven, to whichever instance, for as long as its store remembers.
  * - Rejects when one has failed: with `RetryLater` for the longest wait that a sink asked for, with `DeadLetter` when all
- *   that failed have refused the alarm for good. While one may still take it, the alarm comes again.
+ *   that failed have refused the alarm for good. While one may still take it, the alarm is redelivered.
  */
 export function deliverToAll(
   destinations: readonly Destination[],

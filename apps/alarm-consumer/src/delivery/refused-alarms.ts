@@ -1,10 +1,10 @@
 import type { DeadLetter } from '@alarm-bus/nats-kit'
 import type { Alarm } from '../sinks/alarm-sink.ts'
 
-/** Alarms that come again while one of their sinks has refused them; far more than run at once. */
+/** Alarms that are redelivered while one of their sinks has refused them; far more than run at once. */
 const MAX_ALARMS = 10_000
 
-/** Which sinks have refused an alarm for good, so that they are not asked again when it comes again for another sink. */
+/** Which sinks have refused an alarm for good, so that they are not asked again when it is redelivered for another sink. */
 export class RefusedAlarms {
   readonly #refused = new Map<string, Map<string, DeadLetter>>()
 

@@ -21,7 +21,7 @@ test('the sinks get the alarm with its identity', async () => {
   ])
 })
 
-test('a delivery that fails fails the message, so that the alarm comes again', async () => {
+test('a delivery that fails fails the message, so that the alarm is redelivered', async () => {
   const handler = alarmToBotHandler({ deliver: () => Promise.reject(new Error('the bot is away')) })
   await expect(handler.handle({ message: 'fire' }, context)).rejects.toThrow('the bot is away')
 })

@@ -1,6 +1,6 @@
 import { BlockList, isIPv4, isIPv6 } from 'node:net'
 
-/** `private` may be allowed for a host by its name; `forbidden` is no place for a webhook, whoever says so. */
+/** `private` may be allowed for a host by its name; `forbidden` is not a place for a webhook, whatever the configuration says. */
 export type AddressClass = 'public' | 'private' | 'forbidden'
 
 /** Networks behind a firewall: RFC 1918, shared address space, loopback, unique local. */

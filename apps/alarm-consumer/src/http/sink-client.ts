@@ -8,7 +8,7 @@ import { textOf } from './text-of.ts'
 
 /** Connections of one sink at once; further requests wait for one. */
 export const MAX_CONNECTIONS = 16
-/** What is read of an answer; the rest is nobody's business. */
+/** What is read of an answer; the rest is ignored. */
 const MAX_ANSWER_BYTES = 16_384
 
 export interface SinkClientOptions {

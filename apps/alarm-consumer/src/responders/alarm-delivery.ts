@@ -15,7 +15,7 @@ export interface AlarmDeliveryResponderOptions {
  * know what was sent; when it is tried again, and why, is known to the instance that it failed in.
  */
 export function alarmDeliveryResponder({ journal, records, sinks }: AlarmDeliveryResponderOptions): Responder {
-  // What alerts nobody is not recorded.
+  // A sink that alerts no person is not recorded.
   const recorded = sinks.filter(({ alerts }) => alerts)
   return defineResponder(alarmDelivery, async ({ channel, id, stored }, context) => {
     if (channel !== alarmToBot.name) throw context.error('other_channel', {})

@@ -23,7 +23,7 @@ export interface Alarm {
  */
 export interface AlarmSink {
   readonly name: string
-  /** Whether somebody is called by it. Where not, a line that comes twice after a restart is not worth a record on the broker. */
+  /** Whether it alerts a person. Where not, a line that comes twice after a restart is not worth a record on the broker. */
   readonly alerts: boolean
   send(alarm: Alarm, signal: AbortSignal): Promise<void>
   /** Lets go of its connections; what is under way fails. */

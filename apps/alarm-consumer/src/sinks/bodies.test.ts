@@ -24,7 +24,7 @@ describe('slack', () => {
     expect(JSON.parse(slackBody(alarm('x')))).toEqual({ text: '[c] x', mrkdwn: false })
   })
 
-  test('calls nobody by a bare name, and hides no address', () => {
+  test('mentions no one by a bare name, and hides no address', () => {
     expect(text('@channel_ @Here @all @everyone @user ![x](https://a.b)')).toBe(
       '[c] @\u200bchannel_ @\u200bHere @\u200ball @\u200beveryone @\u200buser ![x]\u200b(https://a.b)',
     )
@@ -40,7 +40,7 @@ describe('discord', () => {
   const content = (message: string): string =>
     (JSON.parse(discordBody(alarm(message))) as { content: string }).content.replace(String.raw`\[c\] `, '')
 
-  test('mentions nobody', () => {
+  test('mentions no one', () => {
     expect(JSON.parse(discordBody(alarm('@everyone')))).toEqual({
       content: String.raw`\[c\] @everyone`,
       allowed_mentions: { parse: [] },
@@ -80,7 +80,7 @@ describe('telegram', () => {
     expect(text).toBe(`[c] ${'&amp;'.repeat(4_091)}…`)
   })
 
-  test('calls nobody by a name', () => {
+  test('mentions no one by name', () => {
     const { text } = JSON.parse(telegramBody(alarm('@user'), '1')) as { text: string }
     expect(text).toBe('[c] @\u200buser')
   })
@@ -93,7 +93,7 @@ describe('telegram', () => {
   })
 })
 
-test('a webhook’s id is the same at each delivery, and another in a stream made anew', () => {
+test('a webhook’s id is the same at each delivery, and another in a recreated stream', () => {
   expect(webhookId(alarm('a'))).toBe('S.7.1700000000000')
   expect(webhookId({ ...alarm('a'), deliveryCount: 2 })).toBe('S.7.1700000000000')
 })

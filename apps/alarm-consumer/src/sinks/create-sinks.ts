@@ -8,7 +8,7 @@ import { createSlackSink } from './slack-sink.ts'
 import { createTelegramSink, telegramHint } from './telegram-sink.ts'
 import { createWebhookSink } from './webhook-sink.ts'
 
-/** The sinks that the configuration names. Whoever makes them closes them. */
+/** The sinks that the configuration names. The caller closes them. */
 export function createSinks(config: SinksConfig['sinks'], logger: ServiceLogger): readonly AlarmSink[] {
   return config.names.map((name) => createSink(name, config, logger))
 }

@@ -21,7 +21,7 @@ export function createDiscordSink(client: SinkClient, url: URL): AlarmSink {
 }
 
 export function discordBody(alarm: Alarm): string {
-  // Without `parse` a text calls nobody, whatever stands in it.
+  // Without `parse` a text mentions no one, whatever it holds.
   return JSON.stringify({ content: fitText(alarmText(alarm), RULES), allowed_mentions: { parse: [] } })
 }
 

@@ -29,7 +29,7 @@ export function createWebhookSink(client: SinkClient, { url, secret }: WebhookOp
   }
 }
 
-/** Stream, sequence and time, since a stream that is made anew counts from 1 again. */
+/** Stream, sequence and time, since a recreated stream counts from 1 again. */
 export function webhookId({ stream, seq, storedAt }: Alarm): string {
   return `${stream}.${seq}.${storedAt.getTime()}`
 }

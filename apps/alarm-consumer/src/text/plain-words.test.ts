@@ -20,7 +20,7 @@ test.each([
   '담당자@user',
   '.@user',
   '\n@all',
-])('%j calls nobody', (text) => {
+])('%j mentions no one', (text) => {
   expect(plainWords(text)).toBe(text.replace('@', `@${Z}`))
 })
 

@@ -8,7 +8,7 @@ const LINK = /\](?=[([:])/g
 const WEB_ADDRESS = /(https?:\/\/[^\s/?#<>]+)([/?#][^\s<>]*)?/gi
 
 /**
- * A text that chats show as it was published: it calls nobody, whatever name it has, and hides no address behind a text
+ * A text that chats show as it was published: it mentions no one, whatever name it has, and hides no address behind a text
  * or a picture. For chats that have no way to say so, or where several speak one language (Slack's webhooks).
  */
 export function plainWords(text: string): string {

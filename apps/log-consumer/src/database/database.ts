@@ -8,6 +8,8 @@ import type { Tables } from './tables.ts'
  */
 export interface Database {
   readonly kysely: Kysely<Tables>
+  /** As OpenTelemetry calls it. */
+  readonly system: 'postgresql' | 'sqlite'
   /** For people: the path, or host, port and name. Never credentials. */
   readonly place: string
   /** Runs while no other process does the same to this database. */

@@ -51,6 +51,7 @@ export function openPostgres(url: string): Database {
   const place = placeOf(url)
   return {
     kysely,
+    system: 'postgresql',
     place,
     locked: (work) =>
       kysely.transaction().execute(async (transaction) => {

@@ -32,7 +32,7 @@ const PASSING = new Set([5, 6, 13])
 /**
  * Opens the file, and makes it and its folder where there is none.
  *
- * - For its owner alone, also where it was there with wider rights: alarms are nobody else's to read.
+ * - For its owner alone, also where it was there with wider rights: no other user may read alarms.
  * - WAL with a sync at each commit: what is committed survives the process and the machine.
  * - Statements run on a thread of their own; what reads or deletes does it in small steps, so that others get between.
  *
@@ -51,6 +51,7 @@ export function openSqlite(path: string): Database {
   const files = new SameFiles(place === IN_MEMORY ? [] : [place, `${place}-wal`])
   return {
     kysely,
+    system: 'sqlite',
     place,
     locked: (work) =>
       kysely.connection().execute(async (connection) => {

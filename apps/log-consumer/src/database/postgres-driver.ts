@@ -6,7 +6,7 @@ import { isNodeFault } from './is-node-fault.ts'
  * Runs statements on a pool of connections.
  *
  * - Every statement runs in a transaction, one of its own where there is none, which begins with `settings`. So they hold
- *   where a pooler hands each transaction to another session, and change no session that somebody else gets next.
+ *   where a pooler hands each transaction to another session, and change no session that another client gets next.
  * - A connection that has failed by the fault of its node is closed, and with it all that were opened before: idle ones
  *   at their next use, others when their work ends. What was opened later reaches a node as it is then.
  * - What a transaction rejects with is what ended it. A rollback that fails closes the connection, which rolls back.
@@ -25,7 +25,7 @@ export class PostgresDriver implements Driver {
     pool.on('connect', (client) => {
       const opened: { readonly renewal: number; error?: Error } = { renewal: this.#renewals }
       this.#opened.set(client, opened)
-      // The pool listens only while nobody has the connection; an error that nobody listens to ends the process.
+      // The pool listens only while a connection is idle; an error event without a listener ends the process.
       client.on('error', (error) => (opened.error ??= error))
     })
     // It closes the connection itself.
@@ -130,7 +130,7 @@ class PostgresConnection implements DatabaseConnection {
     }
   }
 
-  /** One whose state nobody knows is closed. */
+  /** One whose state is unknown is closed. */
   release(): void {
     this.#client.release(this.#isBroken || this.#inTransaction)
   }

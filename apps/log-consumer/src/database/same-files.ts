@@ -6,7 +6,7 @@ export class FileMovedError extends Error {
 }
 
 /**
- * Watches files that are open under a path. One that was moved or removed is written to all the same, and nobody who opens
+ * Watches files that are open under a path. One that was moved or removed is written to all the same, and no process that opens
  * the path finds it.
  */
 export class SameFiles {

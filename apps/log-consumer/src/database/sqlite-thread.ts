@@ -99,7 +99,7 @@ class SqliteThread implements Driver, DatabaseConnection {
     const id = ++this.#lastId
     const answer = await new Promise<SqliteAnswer | Error>((resolve) => {
       this.#waiting.set(id, resolve)
-      // Whoever waits keeps the process; the thread alone does not.
+      // A pending request keeps the process; the thread alone does not.
       if (this.#waiting.size === 1) worker.ref()
       // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has none
       worker.postMessage({ id, sql, parameters } satisfies SqliteQuestion)

@@ -2,7 +2,7 @@ import type { Generated } from 'kysely'
 
 /** One stored alarm. Together `stored_at_ms`, `stream` and `seq` are its key, its order, and what a cursor points at. */
 export interface LogRow {
-  /** When the broker stored the message, in milliseconds of the Unix epoch. It tells apart what a stream that was made anew counts from 1 again. */
+  /** When the broker stored the message, in milliseconds of the Unix epoch. It tells apart what a recreated stream counts from 1 again. */
   readonly stored_at_ms: number
   readonly stream: string
   readonly seq: number

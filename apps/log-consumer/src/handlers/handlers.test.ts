@@ -22,7 +22,7 @@ test('the store gets the alarms of both channels with their identity', async () 
 })
 
 test.each([alarmToBotHandler, alarmToLogHandler])(
-  'a store that fails fails the delivery, so that the alarm comes again',
+  'a store that fails fails the delivery, so that the alarm is redelivered',
   async (create) => {
     const handler = create({ save: () => Promise.reject(new Error('the store is full')) })
     await expect(handler.handle({ message: 'fire' }, contextOf('any'))).rejects.toThrow('the store is full')

@@ -25,8 +25,8 @@ export function requireBearer(tokens: readonly string[]): onRequestAsyncHookHand
     throw new Problem({
       status: 401,
       slug: 'unauthorized',
-      title: 'A token is needed',
-      detail: `${given === undefined ? 'there is no token' : 'the token is not known'}; send authorization: Bearer <token>`,
+      title: 'Authentication required',
+      detail: `${given === undefined ? 'no token was sent' : 'the token is invalid'}; send authorization: Bearer <token>`,
     })
   }
 }

@@ -4,7 +4,7 @@ import { logRoutes, type LogRoutesOptions } from './log-routes.ts'
 import { toProblem } from './to-problem.ts'
 
 export interface LogHttpOptions
-  extends LogRoutesOptions, Pick<HttpOptions, 'config' | 'logger' | 'health' | 'metrics'> {}
+  extends Omit<LogRoutesOptions, 'timed'>, Pick<HttpOptions, 'config' | 'logger' | 'health' | 'metrics'> {}
 
 /** The log consumer's whole HTTP side; it does not listen yet. Every failure is answered with a problem (RFC 9457). */
 export function createLogHttp(options: LogHttpOptions): FastifyInstance {
@@ -23,7 +23,12 @@ export function createLogHttp(options: LogHttpOptions): FastifyInstance {
   })
   http.setErrorHandler(sendProblem)
   http.setNotFoundHandler((request, reply) => sendProblem(noSuchRoute(request), request, reply))
-  http.register(logRoutes, routes)
+  const timed = metrics.timer({
+    name: 'log_read_duration_seconds',
+    help: 'Time to read a page of logs or one log; exports and streams last as long as their reader does. result is ok or failed.',
+    label: 'kind',
+  })
+  http.register(logRoutes, { ...routes, timed })
   return http
 }
 
@@ -32,7 +37,7 @@ function noSuchRoute(request: FastifyRequest): Problem {
   return new Problem({
     status: 404,
     slug: 'no-such-route',
-    title: 'There is nothing here',
+    title: 'No such route',
     detail: `${request.method} ${path} does not exist; GET /logs does`,
   })
 }

@@ -1,5 +1,5 @@
 import accepts from '@fastify/accepts'
-import { Problem } from '@alarm-bus/service'
+import { Problem, type Timer } from '@alarm-bus/service'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Database } from '../database/database.ts'
 import { exportLogs, WRITERS } from '../query/export-logs.ts'
@@ -21,9 +21,10 @@ export interface LogRoutesOptions {
   readonly database: () => Database
   readonly tail: () => LiveTail
   readonly recent: RecentRows
-  /** Whoever has one may read. Empty: everybody may. */
+  readonly timed: Timer
+  /** The bearer of one may read. Empty: no token is needed. */
   readonly tokens: readonly string[]
-  /** An export that nobody has read from for so long gives way to anybody, in milliseconds; 5 s by default. */
+  /** An export that has not been read from for so long gives way to others, in milliseconds; 5 s by default. */
   readonly exportIdleMs?: number
 }
 
@@ -52,7 +53,10 @@ export async function logRoutes(http: FastifyInstance, options: LogRoutesOptions
       order: query.order ?? query.cursor?.order ?? 'desc',
       ...(query.cursor && { after: query.cursor.key }),
     }
-    if (format === 'json') return readPage(options.database(), scan, limitOf(query), signal, recent)
+    if (format === 'json') {
+      const limit = limitOf(query)
+      return options.timed('page', async () => readPage(options.database(), scan, limit, signal, recent))
+    }
     const { type } = WRITERS[format]
     const steps = findLogs(options.database(), scan, signal, recent)
     const text = await exportLogs(WRITERS[format], steps, query.limit ?? Number.POSITIVE_INFINITY, place.moved)
@@ -62,7 +66,7 @@ export async function logRoutes(http: FastifyInstance, options: LogRoutesOptions
   streamRoute(http, readers, options.tail)
 }
 
-function oneLogRoute(http: FastifyInstance, readers: Readers, { database, recent }: LogRoutesOptions): void {
+function oneLogRoute(http: FastifyInstance, readers: Readers, { database, recent, timed }: LogRoutesOptions): void {
   http.get<{ Params: { readonly stream: string; readonly seq: string } }>(
     '/logs/:stream/:seq',
     { exposeHeadRoute: false },
@@ -71,12 +75,13 @@ function oneLogRoute(http: FastifyInstance, readers: Readers, { database, recent
       const { signal } = readers.enter('pages', request, reply)
       protect(reply)
       const isPossible = /^(0|[1-9]\d{0,15})$/.test(seq) && Number.isSafeInteger(Number(seq)) && !/\p{C}/u.test(stream)
-      const found = isPossible ? await findOne(database(), { stream, seq: Number(seq) }, signal, recent) : undefined
+      const key = { stream, seq: Number(seq) }
+      const found = isPossible && (await timed('one', async () => findOne(database(), key, signal, recent)))
       if (found) return found
       throw new Problem({
         status: 404,
         slug: 'no-such-log',
-        title: 'There is no such log',
+        title: 'No such log',
         detail: 'no log of that stream with that sequence is stored; ask for /logs/{stream}/{seq} as a log has them',
       })
     },
@@ -102,7 +107,7 @@ function accepted(request: FastifyRequest): Format {
   throw new Problem({
     status: 406,
     slug: 'not-acceptable',
-    title: 'There is no such format',
-    detail: `accept one of ${Object.values(TYPES).join(', ')}, or say format=json, ndjson or csv`,
+    title: 'Format not supported',
+    detail: `accept one of ${Object.values(TYPES).join(', ')}, or set format=json, ndjson or csv`,
   })
 }

@@ -9,7 +9,7 @@ const EXPORT_IDLE_MS = 5_000
 const STREAM_IDLE_MS = 30_000
 
 export interface Reader {
-  /** Aborts when the answer is out or its client gone, when somebody else has got the place, and when the app shuts down. */
+  /** Aborts when the answer is out or its client gone, when another client has got the place, and when the app shuts down. */
   readonly signal: AbortSignal
   readonly place: Place
 }
@@ -20,7 +20,7 @@ export interface Readers {
   enter(kind: keyof typeof MOST, request: FastifyRequest, reply: FastifyReply): Reader
 }
 
-/** @param exportIdleMs an export that nobody has read from for so long gives way to anybody. */
+/** @param exportIdleMs an export that has not been read from for so long gives way to others. */
 export function createReaders(http: FastifyInstance, exportIdleMs = EXPORT_IDLE_MS): Readers {
   const closing = new AbortController()
   http.addHook('preClose', async () => closing.abort(new Error('the app is shutting down')))
@@ -35,7 +35,7 @@ export function createReaders(http: FastifyInstance, exportIdleMs = EXPORT_IDLE_
       const outpaced = new AbortController()
       const place = places[kind].take(request.reader ?? request.ip, () => {
         outpaced.abort(tooMany(kind))
-        // What has begun cannot be answered otherwise any more: without its end nobody takes it for whole.
+        // What has begun cannot be answered otherwise any more: without its end no client takes it for complete.
         if (reply.raw.headersSent) reply.raw.destroy()
       })
       if (!place) throw tooMany(kind)
@@ -59,8 +59,8 @@ function tooMany(kind: string): Problem {
   return new Problem({
     status: 503,
     slug: 'too-many-readers',
-    title: 'Too many read the logs now',
-    detail: `as many ${kind} as allowed are under way; try again soon`,
+    title: 'Too many readers',
+    detail: `the limit of concurrent ${kind} is reached; try again soon`,
     retryAfterSeconds: RETRY_AFTER_SECONDS,
   })
 }

@@ -4,7 +4,7 @@ import type { LogEntry } from '../store/log-row.ts'
 import type { ScanStep } from './scan-logs.ts'
 import { csvHead, csvRows } from './to-csv.ts'
 
-/** Of an export that is handed on at once, in bytes: each that is taken shows that somebody reads. */
+/** Of an export that is handed on at once, in bytes: each that is taken shows that the client reads. */
 const PART_BYTES = 65_536
 
 /** Texts that are written out in one go, in characters: some milliseconds, then others have their turn. */

@@ -4,7 +4,7 @@ import type { RecentRows } from '../store/recent-rows.ts'
 import { findLogs } from './find-logs.ts'
 
 /**
- * One log; of a stream that was made anew the newest with that sequence. While logs of an older version are not indexed, it
+ * One log; of a recreated stream the newest with that sequence. While logs of an older version are not indexed, it
  * may have to look at all of those.
  *
  * @throws StoreUnavailable, and the signal's reason when it aborts.

@@ -40,7 +40,7 @@ export async function* scanLogs(database: Database, scan: Scan, signal: AbortSig
     const step = await takeStep(database, { ...scan, ...(after && { after }) })
     yield step
     after = step.reached
-    // SQLite answers at once; without this nobody else would have a turn.
+    // SQLite answers at once; without this no other request would have a turn.
     await nextTurn()
   } while (after)
 }

@@ -4,7 +4,7 @@ import type { MessageContext } from '@alarm-bus/nats-kit'
 export interface AlarmRecord {
   readonly channel: string
   readonly message: string
-  /** What came with it for whoever reads the log; only `alarm-to-log` has it. */
+  /** What came with it for the reader of the log; only `alarm-to-log` has it. */
   readonly extra?: string
   /** The publisher's message id, undefined where it gave none. */
   readonly id: string | undefined
@@ -21,8 +21,8 @@ export interface AlarmRecord {
 /**
  * Where alarms are written down.
  *
- * - Resolves: the record is kept and the alarm never comes again.
- * - Rejects: it comes again after a growing delay, and becomes a dead letter after the last delivery.
+ * - Resolves: the record is kept and the alarm is never redelivered.
+ * - Rejects: it is redelivered after a growing delay, and becomes a dead letter after the last delivery.
  * - The same alarm may come twice, and is kept once: `stream`, `seq` and `storedAt` tell.
  */
 export interface AlarmStore {

@@ -17,7 +17,7 @@ const ROW = toRow({
 
 /**
  * Does to the database what storing and retention need, and commits it: a row is added and removed in one transaction,
- * so nobody ever sees it. Whatever would keep an alarm from being stored (a read-only node, a full disk, a lock, a missing
+ * so no reader ever sees it. Whatever would keep an alarm from being stored (a read-only node, a full disk, a lock, a missing
  * grant) fails here too.
  */
 export function exercise(kysely: Kysely<Tables>): Promise<void> {

@@ -29,7 +29,7 @@ const MAX_BACKOFF_MS = 2_000
  * - `add` resolves when the item is written, and not before.
  * - An item that cannot be written rejects alone: a write that fails by its fault is halved until it stands by itself.
  * - While nothing can be written, items wait; each rejects when its signal aborts.
- * - What comes while a write runs goes into the next: under load nobody waits for `maxWaitMs`.
+ * - What comes while a write runs goes into the next: under load no message waits for `maxWaitMs`.
  */
 export class GroupCommit<T> {
   readonly #options: GroupCommitOptions<T>
@@ -96,7 +96,7 @@ export class GroupCommit<T> {
 
   async #write(batch: readonly Waiting<T>[]): Promise<void> {
     for (let backoffMs = FIRST_BACKOFF_MS; ; backoffMs = Math.min(MAX_BACKOFF_MS, backoffMs * 2)) {
-      // Whoever has given up meanwhile gets the message again.
+      // A caller that has given up meanwhile gets the message again.
       const waiting = batch.filter(({ settled }) => !settled)
       if (waiting.length === 0) return
       try {

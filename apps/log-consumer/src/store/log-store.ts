@@ -1,4 +1,5 @@
 import type { HealthCheck, KitError, Logger } from '@alarm-bus/nats-kit'
+import { inClientSpan, inTraceOfNow, type Timer } from '@alarm-bus/service'
 import type { Database } from '../database/database.ts'
 import { isRowFault } from '../database/is-row-fault.ts'
 import { Indexer } from '../index/indexer.ts'
@@ -10,6 +11,7 @@ import { type LogKey, nameOf, toRow } from './log-row.ts'
 import { RecentRows } from './recent-rows.ts'
 import { type Limits, Retention } from './retention.ts'
 import { saveRows } from './save-rows.ts'
+import type { StoreMeter } from './store-meter.ts'
 import { StoreUnavailable } from './store-unavailable.ts'
 
 /** Rows of one transaction: with ten columns each far below what a statement may carry. */
@@ -21,6 +23,8 @@ export interface LogStoreOptions {
   readonly database: Database
   readonly logger: Logger
   readonly limits: Limits
+  /** Default: nothing is counted. */
+  readonly meter?: StoreMeter
   /** Records that may wait at once: as many as handlers can run. */
   readonly maxQueued: number
 }
@@ -47,8 +51,21 @@ export interface LogStore extends AlarmStore {
  * @throws Error when waiting cannot help.
  */
 export async function openLogStore(options: LogStoreOptions): Promise<LogStore> {
-  const { logger } = options
+  const { logger, meter } = options
+  const write: Timer = meter?.write ?? ((_, run) => run())
   const recent = new RecentRows()
+  /** Alarms of many traces are written at once. */
+  const traces = new WeakMap<AlarmRecord, NonNullable<ReturnType<typeof inTraceOfNow>>>()
+  const save = (record: AlarmRecord, signal: AbortSignal): Promise<void> => {
+    const within = inTraceOfNow()
+    if (within) traces.set(record, within)
+    return commits.add(record, signal)
+  }
+  const span = {
+    'db.system.name': options.database.system,
+    'db.operation.name': 'INSERT',
+    'db.collection.name': 'logs',
+  }
   const tail = new LiveTail(() => keeper.get(), recent)
   const indexer = new Indexer(() => keeper.get(), recent, logger)
   const keeper: DatabaseKeeper = new DatabaseKeeper(options.database, logger, () => commits.waiting)
@@ -60,10 +77,14 @@ export async function openLogStore(options: LogStoreOptions): Promise<LogStore> 
     async write(records) {
       try {
         const database = keeper.get()
-        const batch = await saveRows(database.kysely, records.map(toRow))
-        await database.verify()
+        const batch = await write(database.system, async () => {
+          const saved = await saveRows(database.kysely, records.map(toRow))
+          await database.verify()
+          return saved
+        })
         keeper.report()
-        tell(logger, records, batch?.rows ?? [])
+        meter?.stored(batch?.rows.length ?? 0)
+        tell(logger, records, batch?.rows ?? [], traces)
         if (batch) {
           recent.add(batch)
           tail.added(batch.no)
@@ -86,7 +107,7 @@ export async function openLogStore(options: LogStoreOptions): Promise<LogStore> 
   retention.start()
   indexer.start()
   return {
-    save: (record, { signal }) => commits.add(record, signal),
+    save: (record, { signal }) => inClientSpan('INSERT logs', span, () => save(record, signal)),
     database: () => keeper.get(),
     tail,
     recent,
@@ -101,13 +122,23 @@ export async function openLogStore(options: LogStoreOptions): Promise<LogStore> 
 }
 
 /** One line an alarm, once it is committed. One that was stored before is no news. */
-function tell(logger: Logger, records: readonly AlarmRecord[], added: readonly LogKey[]): void {
+function tell(
+  logger: Logger,
+  records: readonly AlarmRecord[],
+  added: readonly LogKey[],
+  traces: Pick<WeakMap<AlarmRecord, (say: () => void) => void>, 'get'>,
+): void {
   const areAllNew = added.length === records.length
   const news = new Set(areAllNew ? [] : added.map(nameOf))
   for (const record of records) {
     const { storedAt, stream, seq } = record
     const isNew = areAllNew || news.delete(nameOf({ stored_at_ms: storedAt.getTime(), stream, seq }))
-    if (isNew) logger.info({ event: 'logStored', ...record }, 'log stored')
-    else logger.debug({ event: 'logKnown', ...record }, 'log was stored before')
+    const say = (): void => {
+      if (isNew) logger.info({ event: 'logStored', ...record }, 'log stored')
+      else logger.debug({ event: 'logKnown', ...record }, 'log was stored before')
+    }
+    const within = traces.get(record)
+    if (within) within(say)
+    else say()
   }
 }

@@ -42,7 +42,7 @@ export async function insertRows(transaction: Kysely<Tables>, rows: readonly Log
 
 /**
  * Numbers a batch and notes its keys. From here to the commit no other transaction has the row of the state, so batches are
- * committed in their order, and whoever sees one sees all before it.
+ * committed in their order, and a reader that sees one sees all before it.
  */
 async function addBatch(
   transaction: Kysely<Tables>,

@@ -7,7 +7,7 @@ import { type LogKey, nameOf } from '../store/log-row.ts'
 import { StoreUnavailable } from '../store/store-unavailable.ts'
 import type { RecentRows } from '../store/recent-rows.ts'
 
-/** How often it looks for what other instances have stored, in milliseconds, while somebody reads. */
+/** How often it looks for what other instances have stored, in milliseconds, while there are readers. */
 const LOOK_MS = 250
 
 /** What one transaction has added, in its order. A row that is gone since is undefined. */
@@ -108,7 +108,7 @@ export class LiveTail {
     return { no, rows: batch.keys.map((key: LogKey) => found.get(nameOf(key))) }
   }
 
-  /** One look after the other, for as long as somebody waits. */
+  /** One look after the other, for as long as a reader waits. */
   async #look(): Promise<void> {
     if (this.#isLooking) return
     this.#isLooking = true

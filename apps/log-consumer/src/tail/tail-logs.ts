@@ -32,7 +32,7 @@ export async function* tailLogs(
 ): AsyncGenerator<TailStep> {
   const matches = matcherOf(filter)
   let step = await begin(tail, start)
-  // Whoever is cut off before the first log knows where to go on.
+  // A reader that is cut off before the first log knows where to resume.
   yield step
   while (!signal.aborted) {
     try {
@@ -46,7 +46,7 @@ export async function* tailLogs(
         if (tail.hasSeen(batch + 1)) continue
       }
       if (found && step.logs.length === 0) {
-        // What is in memory comes at once; without this nobody else would have a turn.
+        // What is in memory comes at once; without this no other request would have a turn.
         await nextTurn()
         continue
       }

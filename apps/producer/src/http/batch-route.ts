@@ -59,7 +59,7 @@ export async function batchRoutes(http: FastifyInstance, options: BatchRouteOpti
           200: { description: 'A line for each message.', content: { [NDJSON]: { schema: answerLine } } },
           400: problemResponse('A bad TTL or idempotency key; nothing was read.'),
           415: problemResponse(`The content type is neither ${NDJSON} nor application/json.`),
-          503: problemResponse('Too many batches are under way; try again after Retry-After.'),
+          503: problemResponse('Too many batches in progress; try again after Retry-After.'),
         },
       },
       handler: async (request, reply) => {

@@ -10,12 +10,13 @@ import { messageRoutes } from './message-route.ts'
 import { protect, type ProtectOptions } from './protect.ts'
 import type { Publish } from './publish.ts'
 import { problemResponse, publishHeaders, publishQuery, publishReceipt } from './publish-input.ts'
+import { schedulableQuery, scheduleIdOf, scheduleReceipt, whenOf } from './schedule-input.ts'
+import { scheduleRoutes, type ScheduleRoutesOptions } from './schedule-routes.ts'
 import { strictJsonSchema } from './strict-json-schema.ts'
 import { unknownChannel } from './unknown-channel.ts'
 import { validatorFor } from './validate.ts'
 
-export interface ChannelRoutesOptions extends ProtectOptions {
-  readonly contracts: Contracts
+export interface ChannelRoutesOptions extends ProtectOptions, ScheduleRoutesOptions {
   readonly publish: Publish
   readonly ask: Ask
 }
@@ -24,7 +25,7 @@ const MAX_KEY_CHARACTERS = 128
 
 /**
  * `GET /channels`, and for each channel of the contracts `POST /channels/<name>/messages`, `messages:batch`, and
- * `GET /channels/<name>/messages/<id>`.
+ * `GET /channels/<name>/messages/<id>`; and the schedules of those that are scheduled.
  */
 export async function channelRoutes(http: FastifyInstance, options: ChannelRoutesOptions): Promise<void> {
   // Answers are the app's own; their schemas are for the document.
@@ -45,11 +46,18 @@ export async function channelRoutes(http: FastifyInstance, options: ChannelRoute
   }
   await http.register(batchRoutes, options)
   messageRoutes(http, options)
+  scheduleRoutes(http, options)
   listRoute(http, contracts)
 }
 
-function publishRoute(http: FastifyInstance, channel: Channel, { contracts, publish }: ChannelRoutesOptions): void {
+function publishRoute(
+  http: FastifyInstance,
+  channel: Channel,
+  { contracts, publish, scheduler }: ChannelRoutesOptions,
+): void {
   const stream = contracts.streamOf(channel)
+  const isScheduled = stream.scheduled.includes(channel)
+  const maxTtlSeconds = Math.floor(stream.maxAgeMs / 1_000)
   http.withTypeProvider<ZodTypeProvider>().route({
     method: 'POST',
     url: `/channels/${channel.name}/messages`,
@@ -61,22 +69,35 @@ function publishRoute(http: FastifyInstance, channel: Channel, { contracts, publ
       description: `${channel.description} Subject ${channel.subject}, stream ${stream.name}.`,
       tags: ['channels'],
       body: channel.schema,
-      querystring: publishQuery(Math.floor(stream.maxAgeMs / 1_000)),
+      querystring: isScheduled ? schedulableQuery(maxTtlSeconds) : publishQuery(maxTtlSeconds),
       headers: publishHeaders(MAX_KEY_CHARACTERS),
       response: {
-        202: publishReceipt.describe('Stored: the broker acknowledged the message.'),
+        202: isScheduled
+          ? z
+              .union([publishReceipt, scheduleReceipt])
+              .describe('Stored: the broker acknowledged the message, or has it wait for its time.')
+          : publishReceipt.describe('Stored: the broker acknowledged the message.'),
         400: problemResponse(
           'Not JSON, against the schema, an unknown field, a bad TTL or idempotency key; each issue with its path.',
         ),
         413: problemResponse(`The body is larger than ${channel.maxMessageBytes} bytes.`),
         415: problemResponse('The content type is not application/json.'),
-        422: problemResponse('The idempotency key stands for another message.'),
+        422: problemResponse('The idempotency key was used for another message.'),
         503: problemResponse('Not stored now; try again after Retry-After, with the same idempotency key.'),
       },
     },
     handler: (request, reply) => {
       const key = request.headers['idempotency-key']
       const { ttlSeconds } = request.query
+      const when = isScheduled ? whenOf(request.query as Parameters<typeof whenOf>[0]) : undefined
+      if (when !== undefined) {
+        const id = scheduleIdOf(key, request.client)
+        const headers = { [REQUEST_ID_HEADER]: request.id }
+        return void scheduler.schedule(channel, request.body as MessageInputOf<Channel>, when, { id, headers }).then(
+          ({ at, duplicate }) => reply.code(202).send({ id, deliverAt: at?.toISOString() ?? '', duplicate }),
+          (error: unknown) => (reply as unknown as FastifyReply).send(error),
+        )
+      }
       // The bus holds the message to its contract, so that it is checked once.
       void publish(channel, request.body as MessageInputOf<Channel>, {
         ...(key !== undefined && { id: messageIdOf(key, request.client) }),

@@ -9,7 +9,7 @@ export function unauthenticated(): Problem {
   return new Problem({
     status: 401,
     slug: 'unauthenticated',
-    title: 'Who calls is not known',
+    title: 'Authentication required',
     detail: 'send a valid key or token: Authorization: Bearer …',
   })
 }
@@ -18,7 +18,7 @@ export function forbiddenChannel(channel: Channel): Problem {
   return new Problem({
     status: 403,
     slug: 'channel-not-allowed',
-    title: 'The channel is not open to this client',
+    title: 'The client is not allowed to use this channel',
     detail: `this client may not publish on channel ${JSON.stringify(channel.name)}`,
   })
 }
@@ -27,7 +27,7 @@ export function rateLimited(maxPerMinute: number, retryAfterSeconds: number): Pr
   return new Problem({
     status: 429,
     slug: 'rate-limited',
-    title: 'Too many messages in a minute',
+    title: 'Rate limit exceeded',
     detail: `this client may send ${maxPerMinute} messages a minute; try again in ${retryAfterSeconds} s`,
     retryAfterSeconds,
   })
@@ -37,7 +37,7 @@ export function overloaded(): Problem {
   return new Problem({
     status: 503,
     slug: 'overloaded',
-    title: 'More requests come than can be answered',
+    title: 'The producer is overloaded',
     detail: 'nothing was stored; try again later, with the same idempotency key',
     retryAfterSeconds: SOON_SECONDS,
   })
@@ -47,8 +47,8 @@ export function tooManyBatches(most: number): Problem {
   return new Problem({
     status: 503,
     slug: 'too-many-batches',
-    title: 'Too many batches are under way',
-    detail: `${most} batches are taken at a time, and none of them gives way to this client; nothing was stored, try again later`,
+    title: 'Too many batches in progress',
+    detail: `${most} batches run at a time, and all places are in use; nothing was stored, try again later`,
     retryAfterSeconds: SOON_SECONDS,
   })
 }
@@ -59,7 +59,7 @@ export function batchGaveWay(): Problem {
     status: 503,
     slug: 'batch-gave-way',
     title: 'The batch gave way to another client',
-    detail: 'all places are taken and others have less than their share; send this message and those behind it again',
+    detail: 'all places are taken and others have less than their share; send this message and those after it again',
     retryAfterSeconds: SOON_SECONDS,
   })
 }
@@ -69,7 +69,7 @@ export function tooManyBytes(most: number): Problem {
     status: 413,
     slug: 'batch-too-large',
     title: 'The batch is too large',
-    detail: `a batch has at most ${most} bytes; this message and those behind it were not looked at`,
+    detail: `a batch has at most ${most} bytes; this message and those after it were not processed`,
   })
 }
 
@@ -78,7 +78,7 @@ export function tooManyMessages(most: number): Problem {
     status: 413,
     slug: 'batch-too-large',
     title: 'The batch is too large',
-    detail: `a batch has at most ${most} messages; this one and those behind it were not looked at`,
+    detail: `a batch has at most ${most} messages; this one and those after it were not processed`,
   })
 }
 
@@ -87,6 +87,6 @@ export function batchTookTooLong(timeoutMs: number): Problem {
     status: 408,
     slug: 'batch-timeout',
     title: 'The batch took too long',
-    detail: `a batch may take ${timeoutMs} ms; this message and those behind it were not looked at`,
+    detail: `a batch may take ${timeoutMs} ms; this message and those after it were not processed`,
   })
 }

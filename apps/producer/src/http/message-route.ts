@@ -69,7 +69,7 @@ function answered(said: MessageOutcome): MessageOutcome {
     throw new Problem({
       status: 503,
       slug: 'no-answer',
-      title: 'Whether the message is known cannot be found out now',
+      title: 'Not every app answered',
       detail: `log-consumer: ${inWords(said.log)}; alarm-consumer: ${inWords(said.delivery)}`,
       retryAfterSeconds: RETRY_AFTER_SECONDS,
       extensions,
@@ -79,7 +79,7 @@ function answered(said: MessageOutcome): MessageOutcome {
     status: 404,
     slug: 'unknown-message',
     title: 'No app knows the message',
-    detail: 'it was not stored, has not been read yet, or was too long ago',
+    detail: 'it was not stored, has not been processed yet, or is too old',
     extensions,
   })
 }

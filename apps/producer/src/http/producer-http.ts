@@ -30,7 +30,7 @@ export async function createProducerHttp(options: ProducerHttpOptions): Promise<
   acceptJsonOnly(http)
   http.setErrorHandler(sendProblem)
   http.setNotFoundHandler((request, reply) => sendProblem(noSuchRoute(request), request, reply))
-  const { edge, auth, contracts } = options
+  const { edge, auth, contracts, scheduler } = options
   const publish = publishTogether(options.publish)
   http.server.maxConnections = edge.maxConnections
   sendSecurityHeaders(http)
@@ -44,7 +44,7 @@ export async function createProducerHttp(options: ProducerHttpOptions): Promise<
     await serveOpenApi(http, contracts)
     await serveEventDocuments(http)
   }
-  await http.register(channelRoutes, { contracts, publish, ask: options.ask, edge, auth, logger })
+  await http.register(channelRoutes, { contracts, publish, scheduler, ask: options.ask, edge, auth, logger })
   return http
 }
 
@@ -53,7 +53,7 @@ function noSuchRoute(request: FastifyRequest): Problem {
   return new Problem({
     status: 404,
     slug: 'no-such-route',
-    title: 'There is nothing here',
+    title: 'No such route',
     detail: `${request.method} ${path} does not exist; see /docs`,
   })
 }

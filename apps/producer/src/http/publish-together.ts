@@ -1,3 +1,4 @@
+import { inTraceOfNow } from '@alarm-bus/service'
 import type { Publish } from './publish.ts'
 
 /**
@@ -15,6 +16,8 @@ export function publishTogether(publish: Publish): Publish {
   return (channel, message, options) =>
     new Promise((resolve, reject) => {
       if (waiting.length === 0) setImmediate(start)
-      waiting.push(() => void publish(channel, message, options).then(resolve, reject))
+      const one = (): void => void publish(channel, message, options).then(resolve, reject)
+      const within = inTraceOfNow()
+      waiting.push(within ? () => within(one) : one)
     })
 }

@@ -53,6 +53,6 @@ function tooLarge(maxBytes: number): Problem {
     status: 413,
     slug: 'message-too-large',
     title: 'The message is too large',
-    detail: `the body is larger than the ${maxBytes} bytes that are taken here`,
+    detail: `the body is larger than the ${maxBytes} bytes that allowed here`,
   })
 }

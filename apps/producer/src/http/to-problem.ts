@@ -6,13 +6,15 @@ import { inShort, MAX_ISSUES } from './validate.ts'
 const BROKER_RETRY_AFTER_SECONDS = 3
 /** Acks come within milliseconds, so room comes soon. */
 const FULL_RETRY_AFTER_SECONDS = 1
+/** There is room when something was delivered or taken back. */
+const SCHEDULES_RETRY_AFTER_SECONDS = 60
 
 type Known = Omit<ProblemOptions, 'detail' | 'cause'>
 
 const UNAVAILABLE: Known = {
   status: 503,
   slug: 'broker-unavailable',
-  title: 'The message could not be stored now',
+  title: 'The message could not be stored',
   retryAfterSeconds: BROKER_RETRY_AFTER_SECONDS,
 }
 const REFUSED: Known = { status: 502, slug: 'broker-refused', title: 'The broker refused the message' }
@@ -25,6 +27,12 @@ const BY_KIT_CODE: Readonly<Partial<Record<KitErrorCode, Known>>> = {
     slug: 'too-many-in-flight',
     title: 'Too many messages wait for the broker',
     retryAfterSeconds: FULL_RETRY_AFTER_SECONDS,
+  },
+  [KitErrorCode.SchedulesFull]: {
+    status: 503,
+    slug: 'schedules-full',
+    title: 'Too many messages wait for their time',
+    retryAfterSeconds: SCHEDULES_RETRY_AFTER_SECONDS,
   },
   [KitErrorCode.BrokerUnavailable]: UNAVAILABLE,
   [KitErrorCode.Closed]: UNAVAILABLE,
@@ -48,11 +56,12 @@ function kitProblem(error: KitError): Problem {
     case KitErrorCode.InvalidMessage:
       return invalidMessage(error)
     // Not the kit's words: a client knows its key, and not the message id that is made of it.
+    case KitErrorCode.ScheduleExists:
     case KitErrorCode.IdempotencyConflict:
       return new Problem({
         status: 422,
         slug: 'idempotency-conflict',
-        title: 'The idempotency key stands for another message',
+        title: 'The idempotency key was used for another message',
         detail: 'use a new key, or send the same message again',
         cause: error,
       })
@@ -60,6 +69,13 @@ function kitProblem(error: KitError): Problem {
       return badRequest(
         error.message,
         [{ in: 'query', path: '/ttlSeconds', code: error.code, message: error.message }],
+        error,
+      )
+    case KitErrorCode.ScheduleInPast:
+    case KitErrorCode.InvalidSchedule:
+      return badRequest(
+        error.message,
+        [{ in: 'query', path: '/deliverAt', code: error.code, message: error.message }],
         error,
       )
     case KitErrorCode.InvalidMessageId:
@@ -78,7 +94,7 @@ function kitProblem(error: KitError): Problem {
 /** Nobody hears this: the connection ended before the answer had begun. */
 function callerGone(cause: unknown): Problem {
   const detail = 'the connection was closed before the answer'
-  return new Problem({ status: 400, slug: 'caller-gone', title: 'The caller has gone', detail, cause })
+  return new Problem({ status: 400, slug: 'caller-gone', title: 'The client disconnected', detail, cause })
 }
 
 function invalidMessage(error: KitError): Problem {
@@ -106,7 +122,7 @@ function httpProblem(status: number, code: string, error: Error): Problem {
   return new Problem({
     status,
     slug: 'bad-request',
-    title: 'The request cannot be handled',
+    title: 'Bad request',
     detail: error.message.slice(0, 256),
     cause: error,
   })

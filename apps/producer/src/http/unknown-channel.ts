@@ -6,8 +6,8 @@ export function unknownChannel(name: string, known: readonly string[]): Problem 
   return new Problem({
     status: 404,
     slug: 'unknown-channel',
-    title: 'There is no such channel',
-    detail: `channel ${shown} does not exist; those that do: ${known.join(', ')}`,
+    title: 'Unknown channel',
+    detail: `channel ${shown} does not exist; expected one of: ${known.join(', ')}`,
     extensions: { channels: known },
   })
 }

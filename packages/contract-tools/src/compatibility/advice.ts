@@ -1,6 +1,6 @@
 import { ChangeKind } from './difference.ts'
 
-/** What to do in place of a change that breaks somebody. */
+/** What to do in place of a breaking change. */
 const ADVICE: Partial<Readonly<Record<ChangeKind, string>>> = {
   [ChangeKind.FieldAddedRequired]: 'make it optional or give it a default',
   [ChangeKind.FieldRemoved]: 'leave it in as optional; take it out with a new version',

@@ -50,7 +50,7 @@ export function alternativesOf(document: SchemaDocument, node: JsonSchema): Alte
     if (within.has(identity)) return false
     const union = one['anyOf'] ?? one['oneOf']
     if (Array.isArray(union)) {
-      // What stands beside a union holds for each member; nobody here can say what that comes to.
+      // What stands beside a union holds for each member; what that comes to cannot be decided here.
       if (validatingKeywords(one).length > 1) return false
       exclusive ||= one['oneOf'] !== undefined && union.length > 1
       const deeper = new Set([...within, identity])

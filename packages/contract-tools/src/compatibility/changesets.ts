@@ -43,7 +43,7 @@ export function parseChangeset(file: string, content: string): Changeset {
 }
 
 /**
- * The least size for a change that breaks somebody. Before 1.0.0 that is `minor`: a range such as `^0.1.0` does not take
+ * The least size for a breaking change. Before 1.0.0 that is `minor`: a range such as `^0.1.0` does not take
  * 0.2.0. From 1.0.0 on it is `major`.
  */
 export function sizeForBreaking(version: string): ChangesetSize {

@@ -21,7 +21,7 @@ export class Comparison {
     this.differences.push({ path, kind, before: before ?? null, after: after ?? null, breaks })
   }
 
-  /** What nobody here can compare is breaking. */
+  /** What cannot be compared here is breaking. */
   reportUnjudged(path: string, before: unknown, after: unknown): void {
     this.report(path, ChangeKind.Unjudged, before, after, BREAKS_ALL)
   }

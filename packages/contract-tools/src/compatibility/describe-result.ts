@@ -52,7 +52,7 @@ export function whoBreaks(
   const callers = `callers (${names(publishedBy)})`
   const responders = `responders (${names(handledBy)})`
   if (kind === ChangeKind.RequestRemoved)
-    return party === Party.Producer ? `${callers} have nobody to ask` : `${responders} are asked nothing`
+    return party === Party.Producer ? `${callers} have no app to ask` : `${responders} are asked nothing`
   if (sentBy) {
     const [senders, readers] = sentBy === 'caller' ? [callers, responders] : [responders, callers]
     return {

@@ -25,7 +25,7 @@ function diffOwn(before: ReleasedChannel, after: ReleasedChannel): readonly Diff
   const compare = (path: keyof ReleasedChannel, kind: ChangeKind, breaks: Difference['breaks']): void => {
     if (before[path] !== after[path]) found.push({ path, kind, before: before[path], after: after[path], breaks })
   }
-  // Consumers listen where nobody publishes any more, and the broker refuses who has no permission for the new place.
+  // Consumers listen where no app publishes any more, and the broker refuses who has no permission for the new place.
   compare('subject', ChangeKind.SubjectChanged, BREAKS_ALL)
   if (after.version < before.version) compare('version', ChangeKind.VersionLowered, BREAKS_ALL)
   else compare('version', ChangeKind.VersionRaised, BREAKS_NOBODY)
@@ -36,7 +36,7 @@ function diffOwn(before: ReleasedChannel, after: ReleasedChannel): readonly Diff
   return found
 }
 
-/** Another stream means other consumers: what waits in the old one is read by nobody. */
+/** Another stream means other consumers: what waits in the old one has no reader. */
 function diffStreams(
   before: ReleasedChannel,
   after: ReleasedChannel,

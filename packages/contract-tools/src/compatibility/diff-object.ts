@@ -99,7 +99,7 @@ function diffRequired(comparison: Comparison, old: Fields, fresh: Fields, path: 
   for (const name of old.required) {
     const isGone = isNamed(old, name) && !isNamed(fresh, name)
     if (fresh.required.has(name) || isGone) continue
-    // A publisher fills in the default, so whoever has the old contract always finds the field.
+    // A publisher fills in the default, so a consumer with the old contract always finds the field.
     const filledIn = isNamed(fresh, name) && isFilledIn(comparison.after.resolve(asSchema(fresh.named[name])))
     const breaks = filledIn ? BREAKS_NOBODY : WIDENS
     comparison.report(pathOf(path, name), ChangeKind.FieldBecameOptional, 'required', 'optional', breaks)

@@ -45,7 +45,7 @@ export const ChangeKind = {
   /** Of rules that no schema shows, which only a channel without a promise may have. */
   RuleAdded: 'rule_added',
   RuleRemoved: 'rule_removed',
-  /** A keyword that nobody here can compare; never called compatible. */
+  /** A keyword that cannot be compared here; never called compatible. */
   Unjudged: 'unjudged',
   ChannelAdded: 'channel_added',
   ChannelRemoved: 'channel_removed',
@@ -87,6 +87,6 @@ export interface Difference {
 export const NARROWS: readonly Party[] = [Party.NewConsumer, Party.Producer]
 /** More messages are valid: what is sent now may be refused by who has the old contract. */
 export const WIDENS: readonly Party[] = [Party.OldConsumer]
-/** Other messages are valid, or nobody can say. */
+/** Other messages are valid, or it cannot be decided. */
 export const BREAKS_ALL: readonly Party[] = [Party.NewConsumer, Party.OldConsumer, Party.Producer]
 export const BREAKS_NOBODY: readonly Party[] = []

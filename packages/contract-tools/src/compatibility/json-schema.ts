@@ -5,7 +5,7 @@ export type JsonSchema = Readonly<Record<string, unknown>>
 
 /**
  * Every keyword that decides which values are valid: those of JSON Schema, and those by which a channel shows what JSON
- * Schema has no words for. Any other is an annotation or somebody's own metadata, and says nothing about validity; a
+ * Schema has no words for. Any other is an annotation or a user's own metadata, and says nothing about validity; a
  * channel whose metadata is called like one of these is refused where it is declared. `default` is looked at apart.
  */
 const DECIDING: ReadonlySet<string> = new Set(

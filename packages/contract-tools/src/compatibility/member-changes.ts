@@ -12,7 +12,7 @@ export function memberAdded(comparison: Comparison, member: JsonSchema, path: st
   comparison.report(path, ChangeKind.UnionMemberAdded, undefined, describeType(member), WIDENS)
 }
 
-/** Reports that the members changed in a way that nobody can judge, unless they are the same. */
+/** Reports that the members changed in a way that cannot be judged, unless they are the same. */
 export function unionChanged(
   comparison: Comparison,
   before: readonly JsonSchema[],

@@ -21,7 +21,7 @@ function row(request: RequestContract, apps: readonly App[]): string {
     apps
       .filter((app) => app[field].includes(request))
       .map(({ name }) => `\`${name}\``)
-      .join(', ') || 'nobody'
+      .join(', ') || 'no app'
   const { name, subject, owner } = request
   return `| ${[`[${name}](#${name})`, `\`${subject}\``, owner, names('asks'), names('answers')].join(' | ')} |`
 }

@@ -6,7 +6,7 @@ export function describeChannel(contracts: Contracts, channel: Channel): string 
 }
 
 export function describeVersion({ owner, version, compatibility, maxMessageBytes }: Channel): string {
-  const whose = owner === undefined ? 'Nobody’s by name' : `Owned by ${owner}`
+  const whose = owner === undefined ? 'Without an owner' : `Owned by ${owner}`
   return `${whose}, version ${version}, compatibility \`${compatibility}\`, at most ${maxMessageBytes.toLocaleString('en')} bytes a message.`
 }
 

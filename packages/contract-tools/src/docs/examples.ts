@@ -20,7 +20,7 @@ function checkedExamples(what: string, shape: MessageShape): readonly unknown[] 
     const checked = checkToPublish(shape, example)
     if (checked.ok) continue
     const why = checked.issues.map(({ path, message }) => `${path || '/'} ${message}`).join('; ')
-    throw new Error(`${what}: the example ${JSON.stringify(example)} is no message of it: ${why}`)
+    throw new Error(`${what}: the example ${JSON.stringify(example)} does not match its schema: ${why}`)
   }
   return examples
 }

@@ -9,7 +9,7 @@ export const DOCUMENT_PATHS = {
   json: 'apps/producer/docs/asyncapi.json',
   yaml: 'apps/producer/docs/asyncapi.yaml',
   page: 'apps/producer/docs/events.html',
-  catalogue: 'CHANNELS.md',
+  catalogue: 'docs/channels.md',
 } as const
 
 /**

@@ -21,7 +21,7 @@ export function toCatalogue({ contracts, apps }: DocumentedBus): string {
   return `${lines.join('\n')}\n`
 }
 
-const names = (apps: readonly App[]): string => apps.map(({ name }) => `\`${name}\``).join(', ') || 'nobody'
+const names = (apps: readonly App[]): string => apps.map(({ name }) => `\`${name}\``).join(', ') || 'no app'
 
 function publishersOf(channel: Channel, apps: readonly App[]): readonly App[] {
   return apps.filter(({ publishes }) => publishes.includes(channel))
@@ -35,7 +35,7 @@ function row(channel: Channel, apps: readonly App[]): string {
   const cells = [
     `[${channel.name}](#${channel.name})`,
     `\`${channel.subject}\``,
-    channel.owner ?? 'nobody',
+    channel.owner ?? 'none',
     names(publishersOf(channel, apps)),
     names(handlersOf(channel, apps)),
   ]

@@ -24,7 +24,7 @@ export function releaseSnapshot(
     changesets: [],
     contractsVersion,
   })
-  // Another default breaks nobody, and one that a function makes may be another one each time.
+  // Another default breaks no app, and one that a function makes may be another one each time.
   const changed = [...channels, ...requests]
     .filter(({ differences }) => differences.some(({ kind }) => kind !== ChangeKind.DefaultChanged))
     .map(({ channel }) => channel)

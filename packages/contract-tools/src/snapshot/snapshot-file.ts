@@ -81,7 +81,7 @@ export function parseSnapshot(text: string, source: string): Snapshot {
   const parsed = schema.safeParse(json)
   if (!parsed.success) {
     const where = parsed.error.issues.map(({ path, message }) => `/${path.join('/')}: ${message}`).join('; ')
-    throw new CheckError(`${source} is no snapshot (${where}); restore it, ${BY_THE_RELEASE}`)
+    throw new CheckError(`${source} is not a snapshot (${where}); restore it, ${BY_THE_RELEASE}`)
   }
   const { digest, ...snapshot } = parsed.data
   if (digest !== digestOf(snapshot)) {

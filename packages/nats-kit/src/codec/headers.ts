@@ -1,11 +1,13 @@
 import { KitError, KitErrorCode } from '../errors.ts'
 import type { SizedText } from './sized-text.ts'
 
-/** The only owner of header names. `Nats-*` means something to the server; `Contract-*`, `Dead-Letter-*` and `Redrive-*` are the kit's. */
+/** The only owner of header names. `Nats-*` means something to the server; `Contract-*`, `Dead-Letter-*`, `Redrive-*` and `Schedule-*` are the kit's. */
 export const HeaderName = {
   MessageId: 'Nats-Msg-Id',
   ExpectedStream: 'Nats-Expected-Stream',
   ExpectedLastSubjectSequence: 'Nats-Expected-Last-Subject-Sequence',
+  /** Which subjects that sequence is of, where it is not the message's own. */
+  ExpectedLastSubjectSequenceSubject: 'Nats-Expected-Last-Subject-Sequence-Subject',
   Ttl: 'Nats-TTL',
   ContentType: 'Content-Type',
   Channel: 'Contract-Channel',
@@ -17,6 +19,22 @@ export const HeaderName = {
   Error: 'Contract-Error',
   /** A caller's own: the request that a message came from. The kit only writes it down beside what went wrong. */
   RequestId: 'Request-Id',
+} as const
+
+export const ScheduleHeader = {
+  /** When the server stores the message that is due. */
+  Schedule: 'Nats-Schedule',
+  Target: 'Nats-Schedule-Target',
+  TimeZone: 'Nats-Schedule-Time-Zone',
+  /** The subject of a schedule: of the one that a due message came from; with `Next: purge`, of one that ends with this. */
+  Scheduler: 'Nats-Scheduler',
+  Next: 'Nats-Schedule-Next',
+  /** The schedule's id, on what waits and on what was delivered. */
+  Id: 'Schedule-Id',
+  /** What the caller asked for, as JSON. */
+  When: 'Schedule-When',
+  /** In place of a schedule: it was cancelled. */
+  Cancelled: 'Schedule-Cancelled',
 } as const
 
 export const DeadLetterHeader = {
@@ -49,7 +67,12 @@ export const ORIGINAL_PREFIX = 'Dead-Letter-Original-'
 
 export const JSON_CONTENT_TYPE = 'application/json'
 
-const RESERVED = /^(nats-|contract-|dead-letter-|redrive-|content-type$)/i
+/** W3C Trace Context. Who traces writes them; a caller's own stay as they are. */
+export const TRACE_PARENT = 'traceparent'
+export const TRACE_STATE = 'tracestate'
+const TRACE_NAME = /^trace(parent|state)$/i
+
+const RESERVED = /^(nats-|contract-|dead-letter-|redrive-|schedule-|content-type$)/i
 /** What a header may be called. */
 export const HEADER_NAME = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/
 /** Names that were found valid: callers use the same few for every message, and two expressions cost more than the rest. */
@@ -57,6 +80,8 @@ const validNames = new Set<string>()
 const MAX_VALID_NAMES = 100
 /** Bytes of all of a caller's headers together: they ride in front of every message. */
 const MAX_CALLER_HEADER_CHARACTERS = 4_096
+/** Of each of the two that tracing adds. They do not count with a caller's: tracing refuses no message. */
+const MAX_TRACE_HEADER_CHARACTERS = 512
 
 /** The headers of one message, as text and, for the client, as bytes: a header object per message is most of its cost. */
 export class EncodedHeaders implements SizedText {
@@ -100,21 +125,32 @@ export function headerValue(text: string, maxCharacters: number): string {
 export function callerHeaderLines(headers: Readonly<Record<string, string>> | undefined): string {
   if (headers === undefined) return ''
   let lines = ''
+  let characters = 0
   for (const name of Object.keys(headers)) {
     if (!validNames.has(name)) checkName(name)
     const value: unknown = headers[name]
     if (typeof value !== 'string' || /[\u0000-\u001f\u007f]/.test(value)) {
       throw invalidHeader(name, 'its value must be text without control characters')
     }
-    lines += headerLine(name, value)
+    const line = headerLine(name, value)
+    lines += line
+    if (!isTraceHeader(name)) characters += line.length
+    else if (value.length > MAX_TRACE_HEADER_CHARACTERS) {
+      throw invalidHeader(name, `its value is longer than ${MAX_TRACE_HEADER_CHARACTERS} characters`)
+    }
   }
-  if (lines.length > MAX_CALLER_HEADER_CHARACTERS) {
+  if (characters > MAX_CALLER_HEADER_CHARACTERS) {
     throw new KitError(
       KitErrorCode.InvalidHeader,
       `headers are longer than ${MAX_CALLER_HEADER_CHARACTERS} characters together`,
     )
   }
   return lines
+}
+
+/** Whether a header says which trace its message belongs to. */
+export function isTraceHeader(name: string): boolean {
+  return name.length <= 11 && TRACE_NAME.test(name)
 }
 
 function checkName(name: string): void {

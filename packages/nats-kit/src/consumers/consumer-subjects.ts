@@ -47,7 +47,7 @@ export function consumerSubjects(
 }
 
 /** Making a consumer, looking it up, asking it for messages, settling them. */
-function handlingSubjects(place: ConsumerPlace, shapes: boolean): readonly string[] {
+export function handlingSubjects(place: ConsumerPlace, shapes: boolean): readonly string[] {
   const { stream, name } = place
   return [
     ...(shapes ? [createSubject(place)] : []),

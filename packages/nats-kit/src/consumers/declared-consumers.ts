@@ -6,6 +6,8 @@ import { redriveConsumerOf, redriveSettings } from '../redrive/redrive-consumer.
 import { OF_DECLARATION } from './consumer-beginning.ts'
 import { toConsumerConfig } from './consumer-config.ts'
 import { type ConsumerSpec, specOf } from './consumer-spec.ts'
+import { dueConsumerConfig } from '../schedules/due-consumer.ts'
+import { schedulePlaces } from '../schedules/schedule-place.ts'
 import { resolveSubscriberOptions, type SubscriberSettings } from './options.ts'
 
 /** A consumer that an app may have, as far as its declaration says. */
@@ -32,7 +34,7 @@ export interface DeclaredConsumer {
 
 /**
  * Every consumer that the app may have, whichever way it is deployed: shared, and one for each fan-out instance; and
- * beside each the one of what is redriven.
+ * beside each the one of what is redriven. For each channel that it schedules the one of what is due.
  *
  * @param deployed what is known of the deployment, over what is declared.
  */
@@ -41,10 +43,9 @@ export function declaredConsumers(
   contracts: Contracts,
   deployed: Consuming = {},
 ): readonly DeclaredConsumer[] {
-  if (app.handles.length === 0) return []
   const consuming = { ...app.consuming, ...deployed }
   const instances = [undefined, ...Array.from({ length: app.fanOutInstances }, (_, index) => index)]
-  return instances.flatMap((instance) =>
+  const handling = instances.flatMap((instance) =>
     app.handles.flatMap(({ channel, startAt = 'all' }) => {
       const settings = settingsOf(app, contracts, consuming, instance)
       const handler = settings.handlers.find((one) => one.channel === channel) as MessageHandler
@@ -65,6 +66,28 @@ export function declaredConsumers(
       ]
     }),
   )
+  return [...handling, ...takingWhatIsDue(app, contracts)]
+}
+
+/** One for each channel that the app schedules, whichever way it consumes. */
+function takingWhatIsDue(app: App, contracts: Contracts): readonly DeclaredConsumer[] {
+  return [...schedulePlaces(contracts, app).values()].map(({ channel, stream, schedules }) => {
+    const made = dueConsumerConfig(app.name, stream, channel)
+    const { filter_subject, ack_policy, max_deliver, ack_wait } = made
+    return {
+      stream: schedules,
+      name: made.name as string,
+      app: app.name,
+      channel: channel.name,
+      instance: undefined,
+      wanted: 'always' as const,
+      config: { filter_subject, ack_policy, max_deliver, ack_wait, inactive_threshold: null },
+      made: { pull: made, push: made },
+      mode: 'pull' as const,
+      pulls: true,
+      startAt: 'all' as const,
+    }
+  })
 }
 
 function declaredAs(

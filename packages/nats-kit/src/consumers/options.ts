@@ -126,7 +126,7 @@ export function resolveSubscriberOptions(options: SubscriberOptions): Subscriber
       'durable fan-out needs an instanceId that stays the same across restarts, or each start would leave a consumer behind',
     )
   }
-  if (settings.handlers.length === 0) refuse('there is no handler, so it would do nothing')
+  if (settings.handlers.length === 0) refuse('no handler was given')
   const channels = new Set<string>()
   for (const { channel } of settings.handlers) {
     if (channels.has(channel.name))
@@ -182,7 +182,7 @@ function checkRetry(
     refuse(`maxDeliver must be a whole number from 1, not ${maxDeliver}`)
   if (settings.ackWaitMs > settings.maxHandlerMs) {
     refuse(
-      `ackWaitMs ${settings.ackWaitMs} is longer than maxHandlerMs ${settings.maxHandlerMs}: a handler would be told to stop before its message can come again`,
+      `ackWaitMs ${settings.ackWaitMs} is longer than maxHandlerMs ${settings.maxHandlerMs}: a handler would be told to stop before its message can be redelivered`,
     )
   }
   if (typeof retry === 'function') return

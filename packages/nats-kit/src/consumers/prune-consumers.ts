@@ -61,7 +61,7 @@ async function prune(
     if (!orphan) return undefined
     if (orphan.inUse) return { ...orphan, action: 'kept', because: 'in use' }
     await manager.consumers.delete(stream, consumer)
-    connection.logger.info({ event: 'consumerPruned', ...orphan }, 'consumer that nobody owns removed')
+    connection.logger.info({ event: 'consumerPruned', ...orphan }, 'consumer without an owner removed')
     return { ...orphan, action: 'removed' }
   } catch (error) {
     // Somebody else was first.

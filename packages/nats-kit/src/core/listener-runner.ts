@@ -1,10 +1,14 @@
 import { InvalidMessage } from '@alarm-bus/contracts'
+import { SpanKind, type Tracer } from '@opentelemetry/api'
 import type { Msg } from '@nats-io/transport-node'
 import { positive, wholeMs } from '../checked-options.ts'
 import type { Connection } from '../connection/connection.ts'
 import { KeptSubscription } from '../connection/kept-subscription.ts'
 import { errorText } from '../errors.ts'
 import type { HealthCheck } from '../health.ts'
+import { findTracer } from '../tracing/find-tracer.ts'
+import { inSpan, remoteParent, startSpan } from '../tracing/spans.ts'
+import { readTraceHeaders } from '../tracing/trace-headers.ts'
 import { HeardMessage } from './heard-message.ts'
 import type { Listener } from './listener.ts'
 import { listenerSubject } from './listener-subjects.ts'
@@ -36,6 +40,7 @@ export class ListenerRunner {
   readonly #counts: Record<Trouble, number> = { dropped: 0, invalid: 0, failed: 0, hung: 0 }
   readonly #said = new Map<Trouble, { at: number; count: number }>()
   #sweeper: NodeJS.Timeout | undefined
+  readonly #tracer: Tracer | undefined = findTracer()
   #idle: (() => void) | undefined
 
   /** @throws KitError `invalid_options`; nothing is subscribed before `start`. */
@@ -123,10 +128,32 @@ export class ListenerRunner {
       if (decoded instanceof InvalidMessage) {
         const issues = decoded.issues.map((issue) => `${issue.path || '/'}: ${issue.message}`).join('; ')
         this.#trouble('invalid', issues.slice(0, 1_000))
-      } else await this.#listener.handle(decoded as never, message)
+      } else if (this.#tracer) await this.#traced(this.#tracer, decoded, message)
+      else await this.#listener.handle(decoded as never, message)
     } catch (error) {
       if (!message.isGivenUp) this.#trouble('failed', errorText(error))
     }
+  }
+
+  #traced(tracer: Tracer, decoded: unknown, message: HeardMessage): Promise<void> | void {
+    const { subject, id } = message
+    const published = readTraceHeaders((name) => message.header(name))
+    const span = startSpan(
+      tracer,
+      {
+        kind: SpanKind.CONSUMER,
+        operation: 'process',
+        type: 'process',
+        subject,
+        attributes: {
+          'messaging.consumer.group.name': this.#connection.name,
+          ...(id !== undefined && { 'messaging.message.id': id }),
+        },
+        ...(published && { links: [published] }),
+      },
+      remoteParent(published),
+    )
+    return inSpan(span, () => this.#listener.handle(decoded as never, message))
   }
 
   #ended(message: HeardMessage): void {

@@ -1,3 +1,7 @@
+import { SpanKind } from '@opentelemetry/api'
+import { findTracer } from '../tracing/find-tracer.ts'
+import { inSpan, remoteParent, startSpan } from '../tracing/spans.ts'
+import { readTraceHeaders } from '../tracing/trace-headers.ts'
 import { DeadLetter, RetryLater } from './handler-errors.ts'
 import type { BatchContext, BatchMessage, BatchOutcome } from './batch-message.ts'
 
@@ -121,7 +125,7 @@ export class Batcher {
   async #handle(batch: readonly Pending[]): Promise<void> {
     const messages = batch.map(({ one }) => one)
     try {
-      const outcomes: unknown = await this.#options.handle(messages, contextOf(messages))
+      const outcomes: unknown = await inBatchSpan(messages, () => this.#options.handle(messages, contextOf(messages)))
       const each = outcomesOf(outcomes, batch.length)
       batch.forEach((pending, i) => this.#end(pending, each[i]))
     } catch (error) {
@@ -138,6 +142,19 @@ export class Batcher {
     if (this.#putOff.size > MAX_PUT_OFF) this.#putOff.delete(this.#putOff.values().next().value as string)
     pending.end(outcome)
   }
+}
+
+/** A batch belongs to no one message's trace: its span links to all of them. */
+function inBatchSpan(messages: readonly BatchMessage[], handle: () => unknown): unknown {
+  const tracer = findTracer()
+  const [first] = messages
+  if (!tracer || !first) return handle()
+  const links = messages.flatMap(({ context }) => readTraceHeaders((name) => context.header(name)) ?? [])
+  const { subject, consumer } = first.context
+  const attributes = { 'messaging.batch.message_count': messages.length, 'messaging.consumer.group.name': consumer }
+  const operation = { kind: SpanKind.CONSUMER, operation: 'process', type: 'process' } as const
+  const span = startSpan(tracer, { ...operation, subject, attributes, links }, remoteParent(undefined))
+  return inSpan(span, handle)
 }
 
 const NOTHING = new Error('the handler of a batch rejected without a reason')

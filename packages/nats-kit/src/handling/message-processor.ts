@@ -16,6 +16,8 @@ import { safeDelayOf } from './retry-policy.ts'
 import { ParkedMessages } from './parked-messages.ts'
 import { RetryWaits } from './retry-waits.ts'
 import { Settler } from './settler.ts'
+import { DeliverySpans } from '../tracing/delivery-spans.ts'
+import { findTracer } from '../tracing/find-tracer.ts'
 import { type TrialNotes, Trials } from './trials.ts'
 import { Turns } from './turns.ts'
 import { UnrunDeliveries } from './unrun-deliveries.ts'
@@ -72,12 +74,16 @@ export class MessageProcessor {
   #settled = 0
   #last: Envelope | undefined
   readonly #turns: Turns
+  /** Undefined where no tracer is registered. */
+  readonly #spans: DeliverySpans | undefined
   #trouble: string | undefined
 
   constructor(of: ProcessorOf) {
     this.#of = of
     const { connection, handling, limits, stream, consumer } = of
     const { logger } = connection
+    const tracer = findTracer()
+    this.#spans = tracer && new DeliverySpans(tracer)
     this.#scope = { channel: handling.channel, logger }
     this.#policy = {
       maxDeliver: handling.maxDeliver,
@@ -227,6 +233,11 @@ export class MessageProcessor {
   #handle(lease: Lease, now: number): void {
     const envelope = lease.envelope as Envelope
     this.#keeper.began(lease, now)
+    if (this.#spans === undefined) return this.#run(lease, envelope)
+    this.#spans.run(envelope, () => this.#run(lease, envelope))
+  }
+
+  #run(lease: Lease, envelope: Envelope): void {
     let promise: Promise<unknown>
     try {
       const decoded = this.#of.handling.decode(envelope.data)
@@ -249,6 +260,7 @@ export class MessageProcessor {
     const { envelope } = lease
     if (envelope === undefined) return
     const verdict = outcome.kind === 'handled' ? HANDLED : this.#decide(envelope, outcome)
+    this.#spans?.ended(envelope, outcome, verdict)
     if (verdict.kind === 'dead_letter')
       return void this.#keep(lease, envelope, verdict).catch((error: unknown) => this.#onBug(lease, error))
     if (verdict.kind === 'retry') this.#sayRetry(envelope, verdict, outcome)

@@ -64,7 +64,7 @@ export class StaleDeliveries {
     if (passedOver === 0) return
     this.#connection.logger.warn(
       { event: 'staleDeliveries', consumer: this.#consumer, passedOver, blockedMs: Math.round(blockedMs) },
-      'the event loop was blocked for longer than the ack wait; what had come meanwhile is left to come again',
+      'the event loop was blocked for longer than the ack wait; messages that arrived meanwhile will be redelivered',
     )
   }
 }

@@ -98,6 +98,7 @@ export function createBus(options: BusOptions): Bus {
       if (stopping) return
       isOpen = true
       keeper.start()
+      publisher?.startSchedules()
       subscriber?.start()
       responders?.start()
       listeners?.start()
@@ -195,6 +196,7 @@ function onlyUsed(
   const use = {
     publishes: publisher ? (app?.publishes ?? contracts.channels) : [],
     idempotency: publisher?.idempotency === true,
+    schedules: publisher ? (app?.schedules ?? contracts.streams.flatMap(({ scheduled }) => scheduled)) : [],
     handles: (subscriber?.handlers ?? []).map(({ channel }) => channel),
     reads,
     onceOnly: app?.onceOnly === true,
@@ -208,7 +210,19 @@ function onlyUsed(
 function withoutPublisher(): StoredPublisher {
   const refuse = (): Promise<never> =>
     Promise.reject(new KitError(KitErrorCode.InvalidOptions, 'this bus was made without a publisher; nothing was sent'))
-  return { publish: refuse, publishMany: refuse, publishStream: refuse, close: () => Promise.resolve() }
+  return {
+    publish: refuse,
+    publishMany: refuse,
+    publishStream: refuse,
+    schedule: refuse,
+    replace: refuse,
+    cancel: refuse,
+    // eslint-disable-next-line require-yield
+    async *schedules() {
+      await refuse()
+    },
+    close: () => Promise.resolve(),
+  }
 }
 
 function withoutRequester(): Pick<Requester, 'request'> {

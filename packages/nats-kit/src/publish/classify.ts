@@ -36,7 +36,7 @@ export function isStored({ stream, seq }: PubAck): boolean {
 
 /** Why an answer counts for nothing. */
 export function answeredByAnother(subject: string): string {
-  return `what answers on ${subject} is no stream`
+  return `what answers on ${subject} is not a stream`
 }
 
 const KIT_CODES: ReadonlyMap<number, KitErrorCode> = new Map([

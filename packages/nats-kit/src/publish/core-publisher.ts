@@ -3,6 +3,8 @@ import { callerHeaderLines, EncodedHeaders, HeaderName, headerLine } from '../co
 import { encodeMessage } from '../codec/json-codec.ts'
 import type { Connection } from '../connection/connection.ts'
 import { KitError, KitErrorCode } from '../errors.ts'
+import { findTracer } from '../tracing/find-tracer.ts'
+import { traceSending } from '../tracing/traced-publisher.ts'
 import { routesOf } from './message-route.ts'
 import { messageIdOf } from './publish-options.ts'
 import type { MessagePublisher, SentReceipt } from './publisher.ts'
@@ -27,7 +29,7 @@ export function createCorePublisher(
 ): MessagePublisher<SentReceipt> {
   const routeOf = routesOf(options.contracts, options.app)
   let closed = false
-  return {
+  const publisher: MessagePublisher<SentReceipt> = {
     async publish(channel, message, publishOptions) {
       if (closed) throw new KitError(KitErrorCode.Closed, 'the publisher is closed; nothing was sent')
       const { contractLines } = routeOf(channel)
@@ -52,4 +54,7 @@ export function createCorePublisher(
       closed = true
     },
   }
+  const tracer = findTracer()
+  if (!tracer) return publisher
+  return { ...publisher, publish: traceSending(publisher.publish, tracer, connection, CORE_PREFIX) }
 }

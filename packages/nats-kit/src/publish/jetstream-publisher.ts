@@ -4,6 +4,11 @@ import { encodeJson } from '../codec/json-codec.ts'
 import type { Connection } from '../connection/connection.ts'
 import { KitError, KitErrorCode } from '../errors.ts'
 import type { HealthCheck } from '../health.ts'
+import { findTracer } from '../tracing/find-tracer.ts'
+import { traceStoring } from '../tracing/traced-publisher.ts'
+import { createScheduler } from '../schedules/create-scheduler.ts'
+import { DueRelay } from '../schedules/due-relay.ts'
+import { schedulePlaces } from '../schedules/schedule-place.ts'
 import { BatchSender } from './batch-sender.ts'
 import { Claims } from './claims.ts'
 import { routesOf, sharedHeaderLines } from './message-route.ts'
@@ -32,6 +37,11 @@ export interface JetStreamPublisherOptions extends StoredSenderOptions {
 
 /** A publisher that stores, and knows whether it can. */
 export interface JetStreamPublisher extends StoredPublisher {
+  /**
+   * Begins to publish what is due of the channels that the app declares to schedule; without a declaration, of those that
+   * are scheduled from then on. A bus calls it; messages wait until somebody does.
+   */
+  startSchedules(): void
   /** The check `publisher`: not well while the broker refuses its inbox, or stores nothing of what is asked. */
   checks(): readonly HealthCheck[]
 }
@@ -75,6 +85,16 @@ export function createJetStreamPublisher(
     outcomes: health,
   })
   const inboxes = [sender.inbox, batches.inbox, ...(claims ? [claims.inbox] : [])]
+  const places = schedulePlaces(contracts, options.app)
+  const scheduler = createScheduler(connection, { ...options, contracts, app: options.app, routeOf, places })
+  const relaySender = new StoredSender(connection, options, health)
+  const relays = new Map(
+    [...places].map(([channel, place]) => [
+      channel,
+      new DueRelay(connection, options.app?.name ?? connection.name, scheduler.storeOf(place), relaySender),
+    ]),
+  )
+  let isRelaying = false
   const publishMany = createPublishMany(connection, routeOf, { batches, claims, budgetMs })
   /** What is claimed, and whose message is still to be sent. */
   const claimed = new Set<Promise<unknown>>()
@@ -126,7 +146,7 @@ export function createJetStreamPublisher(
     return sender.send(route.subject, headers, payload, Math.max(1, endsAt - performance.now()))
   }
 
-  return {
+  const publisher: JetStreamPublisher = {
     publish(channel, message, publishOptions) {
       let prepared: ReturnType<typeof prepare>
       try {
@@ -145,13 +165,29 @@ export function createJetStreamPublisher(
     publishMany: (channel, messages, manyOptions) =>
       closed ? Promise.reject(closedError()) : track(publishMany(channel, messages, manyOptions)),
     publishStream: (channel, messages, streamOptions) => streams.publish(channel, messages, streamOptions),
-    checks: () => [health.check()],
+    schedule(channel, message, when, scheduleOptions) {
+      if (isRelaying) relays.get(channel)?.start()
+      return scheduler.schedule(channel, message, when, scheduleOptions)
+    },
+    replace: scheduler.replace,
+    cancel: scheduler.cancel,
+    schedules: scheduler.schedules,
+    startSchedules() {
+      if (closed || isRelaying) return
+      isRelaying = true
+      if (options.app) for (const relay of relays.values()) relay.start()
+    },
+    checks: () => [health.check(), ...[...relays.values()].flatMap((relay) => relay.checks())],
     async close() {
       closed = true
+      await Promise.all([...[...relays.values()].map((relay) => relay.stop()), scheduler.close()])
+      await relaySender.close()
       const streamsClosed = streams.close()
       await Promise.allSettled([...claimed])
       await Promise.all([streamsClosed, sender.close(), batches.close(), claims?.close()])
       health.close()
     },
   }
+  const tracer = findTracer()
+  return tracer ? traceStoring(publisher, tracer, connection) : publisher
 }

@@ -1,4 +1,5 @@
 import type { Channel, MessageInputOf } from '@alarm-bus/contracts'
+import type { Scheduler } from '../schedules/scheduler.ts'
 
 export interface PublishOptions {
   /**
@@ -81,8 +82,8 @@ export interface StreamReceipt {
   readonly lastSeq: number
 }
 
-/** A publisher whose messages are stored, and that stores many at a time. */
-export interface StoredPublisher extends MessagePublisher<PublishReceipt> {
+/** A publisher whose messages are stored, that stores many at a time, and that has messages delivered later. */
+export interface StoredPublisher extends MessagePublisher<PublishReceipt>, Scheduler {
   /**
    * Stores 1 to 1,000 messages of one channel in one step: all of them, in order and side by side, or none.
    *

@@ -9,6 +9,7 @@ import {
   RESPONDER_ERRORS,
   type ResponseOf,
 } from '@alarm-bus/contracts'
+import { SpanKind, type Tracer } from '@opentelemetry/api'
 import type { Msg } from '@nats-io/transport-node'
 import { checkedTimeoutMs, positive } from '../checked-options.ts'
 import { firstValue, readHeaderBlock } from '../codec/header-block.ts'
@@ -21,6 +22,9 @@ import { KitError, KitErrorCode } from '../errors.ts'
 import type { ConnectionState } from '../events.ts'
 import type { HealthCheck } from '../health.ts'
 import { InFlightTable, type Waiting } from '../publish/in-flight-table.ts'
+import { findTracer } from '../tracing/find-tracer.ts'
+import { inSpan, serverAttributes, startSpan } from '../tracing/spans.ts'
+import { withTrace } from '../tracing/traced-publisher.ts'
 import { decodePart, encodePart, issuesText, TOO_LARGE } from './part-codec.ts'
 import { remoteError } from './remote-error.ts'
 
@@ -96,6 +100,7 @@ class OpenRequester implements Requester {
   #sweeper: NodeJS.Timeout | undefined
   /** Nothing ends sooner. */
   #nextEndsAt = Infinity
+  readonly #tracer: Tracer | undefined = findTracer()
   #closed = false
 
   constructor(connection: Connection, options: Parameters<typeof createRequester>[1]) {
@@ -124,13 +129,9 @@ class OpenRequester implements Requester {
 
   /** Bound, so that it can be handed on alone. */
   readonly request: Requester['request'] = (request, input, options) =>
-    new Promise((resolve, reject) => {
-      try {
-        this.#send(request, input, options, resolve, reject)
-      } catch (error) {
-        reject(KitError.from(error))
-      }
-    })
+    this.#tracer && this.#asked.has(request)
+      ? this.#traced(this.#tracer, request, input, options)
+      : this.#ask(request, input, options)
 
   checks(): readonly HealthCheck[] {
     const { refusal } = this.#inbox
@@ -145,6 +146,32 @@ class OpenRequester implements Requester {
     clearInterval(this.#sweeper)
     this.#sweeper = undefined
     this.#inbox.close()
+  }
+
+  #ask<R extends RequestContract>(
+    request: R,
+    input: RequestInputOf<R>,
+    options: RequestCallOptions | undefined,
+  ): Promise<ResponseOf<R>> {
+    return new Promise((resolve, reject) => {
+      try {
+        this.#send(request, input, options, resolve, reject)
+      } catch (error) {
+        reject(KitError.from(error))
+      }
+    })
+  }
+
+  async #traced<R extends RequestContract>(
+    tracer: Tracer,
+    request: R,
+    input: RequestInputOf<R>,
+    options: RequestCallOptions | undefined,
+  ): Promise<ResponseOf<R>> {
+    const attributes = { 'nats.request.name': request.name, ...serverAttributes(this.#connection) }
+    const { subject } = request
+    const span = startSpan(tracer, { kind: SpanKind.CLIENT, operation: 'request', type: 'send', subject, attributes })
+    return inSpan(span, () => this.#ask(request, input, { ...options, headers: withTrace(options?.headers, span) }))
   }
 
   #send(
@@ -288,7 +315,7 @@ function readAnswer(request: RequestContract, message: Msg): unknown {
   const head = headerBytesOf(message)
   if (head !== undefined) {
     if (message.data.length === 0 && NO_RESPONDERS.equals(head.subarray(0, NO_RESPONDERS.length))) {
-      return new KitError(KitErrorCode.NoResponder, `nobody answers ${request.subject}: its app is not running`)
+      return new KitError(KitErrorCode.NoResponder, `no app answers ${request.subject}: its responder is not running`)
     }
     const code = firstValue(readHeaderBlock(head), HeaderName.Error)
     if (code !== undefined) return readError(request, code, message.data)
@@ -362,7 +389,7 @@ function timedOut({ request: { name, subject }, timeoutMs }: PendingRequest): Ki
 }
 
 function aborted({ name }: RequestContract, { reason }: AbortSignal): KitError {
-  return new KitError(KitErrorCode.Aborted, `request ${JSON.stringify(name)} is no longer waited for`, {
+  return new KitError(KitErrorCode.Aborted, `request ${JSON.stringify(name)} was aborted by its signal`, {
     cause: reason,
   })
 }

@@ -1,4 +1,5 @@
 import { InvalidMessage, MAX_REQUEST_TIMEOUT_MS, type ResponderError } from '@alarm-bus/contracts'
+import { SpanKind, type Tracer } from '@opentelemetry/api'
 import type { Msg } from '@nats-io/transport-node'
 import { positive } from '../checked-options.ts'
 import { EncodedHeaders, HeaderName, headerLine } from '../codec/headers.ts'
@@ -7,6 +8,9 @@ import type { Connection } from '../connection/connection.ts'
 import { KeptSubscription } from '../connection/kept-subscription.ts'
 import { errorText } from '../errors.ts'
 import type { HealthCheck } from '../health.ts'
+import { findTracer } from '../tracing/find-tracer.ts'
+import { inSpan, remoteParent, startSpan } from '../tracing/spans.ts'
+import { readTraceHeaders } from '../tracing/trace-headers.ts'
 import { decodePart, encodePart, issuesText } from './part-codec.ts'
 import { RequestFailed } from './remote-error.ts'
 import { RequestCall } from './request-call.ts'
@@ -34,6 +38,7 @@ export class ResponderRunner {
   readonly #waiting: RequestCall[] = []
   readonly #refusals = new Map<string, { count: number; saidAt: number }>()
   #sweeper: NodeJS.Timeout | undefined
+  readonly #tracer: Tracer | undefined = findTracer()
   #idle: (() => void) | undefined
 
   /** @throws KitError `invalid_options`; nothing is subscribed before `start`. */
@@ -91,7 +96,7 @@ export class ResponderRunner {
     const given = call.header(HeaderName.TimeoutMs)
     const timeoutMs = given !== undefined && TIMEOUT.test(given) ? Number(given) : request.timeoutMs
     call.setDeadline(now, Math.min(timeoutMs, MAX_REQUEST_TIMEOUT_MS), this.#clock.waitedMs(now))
-    if (!call.mayBegin) this.#refused('expired', 'came when nobody waited for it any more')
+    if (!call.mayBegin) this.#refused('expired', 'arrived after its caller had stopped waiting')
     else if (this.#running.size < this.#concurrency) this.#begin(call)
     else if (this.#waiting.length < this.#maxWaiting) this.#waiting.push(call)
     else {
@@ -108,11 +113,11 @@ export class ResponderRunner {
       return this.#answerError(call, 'invalid_request')
     }
     // It may have waited for a place, and the first input of a process is slow to check.
-    if (!call.mayBegin) return this.#refused('expired', 'had its turn when nobody waited for it any more')
+    if (!call.mayBegin) return this.#refused('expired', 'had its turn after its caller had stopped waiting')
     this.#running.add(call)
     let result: unknown
     try {
-      result = this.#responder.handle(input as never, call)
+      result = this.#tracer ? this.#traced(this.#tracer, input, call) : this.#responder.handle(input as never, call)
       if (isThenable(result)) {
         result.then(
           (response) => this.#onReturned(call, response),
@@ -124,6 +129,18 @@ export class ResponderRunner {
       return this.#onFailed(call, error)
     }
     this.#onReturned(call, result)
+  }
+
+  #traced(tracer: Tracer, input: unknown, call: RequestCall): unknown {
+    const { name, subject } = this.#responder.request
+    const parent = remoteParent(readTraceHeaders((header) => call.header(header)))
+    const attributes = { 'nats.request.name': name, 'messaging.message.body.size': call.data.length }
+    const span = startSpan(
+      tracer,
+      { kind: SpanKind.SERVER, operation: 'respond', type: 'process', subject, attributes },
+      parent,
+    )
+    return inSpan(span, () => this.#responder.handle(input as never, call))
   }
 
   #onReturned(call: RequestCall, response: unknown): void {
@@ -221,7 +238,7 @@ export class ResponderRunner {
     for (let i = this.#waiting.length; i-- > 0;) {
       if ((this.#waiting[i] as RequestCall).mayBegin) continue
       this.#waiting.splice(i, 1)
-      this.#refused('expired', 'waited here until nobody waited for it any more')
+      this.#refused('expired', 'waited here until its caller had stopped waiting')
     }
   }
 

@@ -1,5 +1,6 @@
-import type { Stream } from '@alarm-bus/contracts'
+import type { Channel, Stream } from '@alarm-bus/contracts'
 import { DiscardPolicy, RetentionPolicy, StorageType } from '@nats-io/jetstream'
+import { dueSubject, schedulesStreamName, scheduleSubject } from '../schedules/schedule-subjects.ts'
 import { onceBucketName, onceStreamName } from './once-bucket.ts'
 import { withTag } from './stream-tag.ts'
 import { type DeclaredStreamConfig, toStreamConfig } from './to-stream-config.ts'
@@ -23,6 +24,10 @@ const DEAD_LETTER_HEADER_BYTES = 32 * 1024
 /** For so many consumers of a stream each share fits, with letters of the largest size. */
 const CONSUMERS_WITH_SHARES = 64
 const MAX_SHARE_LETTERS = 1_000
+
+/** What a schedule adds to its message at most: headers, the caller's among them. */
+const SCHEDULE_HEADER_BYTES = 8 * 1024
+const MAX_SCHEDULES = 100_000
 
 /** How long a dead letter waits for somebody to look at it. */
 const DEAD_LETTER_AGE_NS = 28 * DAY_NS
@@ -123,6 +128,7 @@ export function idempotencyLookupSubject(stream: string, subject: string): strin
  * | `_DLQ` | 4 × `maxBytes`: dead letters of several consumers and of four weeks | 16 of the largest dead letters, of 2 × `maxMessageBytes` each | 1 GiB | `maxMessages`, from 10,000 to 100,000 |
  * | `_DLQ_SHARES` | as `_DLQ` | | | for each consumer as many of the largest as fit for 64 of them, from 1 to 1,000 |
  * | `_REDRIVE` | `maxBytes` | the same | 256 MiB | as many as `_DLQ` |
+ * | `_SCHEDULES_…`, one for each scheduled channel | `maxBytes` | 32 of the largest schedules | 512 MiB | as many of the largest as fit, to 200,000; half of them waiting |
  * | `_IDEMPOTENCY`, `KV_…_ONCE` | 4 × `maxBytes`: small records of messages, of which most are no longer in the stream | 16 MiB | 256 MiB | claims: one for each 256 bytes, to 1,000,000; records: not limited |
  *
  * A stream of 1 MiB and messages of 128 KiB so asks for 44 MiB beside itself, one of 256 MiB and more for 2.75 GiB.
@@ -143,6 +149,18 @@ function companionLimits({ maxBytes, maxMessages, maxMessageBytes }: Stream) {
   }
 }
 
+/**
+ * How many messages of a channel may wait at once. The server has no stream of schedules that refuses what is too much: it
+ * would drop the oldest, which was acknowledged. So the kit refuses, at half of what the stream holds; the other half is
+ * for what is due and not delivered, and for instances that count at the same time.
+ */
+export function scheduleLimits({ maxBytes }: Stream, { maxMessageBytes }: Channel) {
+  const largest = maxMessageBytes + SCHEDULE_HEADER_BYTES
+  const bytes = between(2 * FEWEST_DEAD_LETTERS * largest, maxBytes, 512 * MIB)
+  const waiting = Math.max(1, Math.min(MAX_SCHEDULES, Math.floor(bytes / largest / 2)))
+  return { bytes, largest, waiting }
+}
+
 /** The cap counts before the floor. */
 function between(least: number, wanted: number, most: number): number {
   return Math.min(most, Math.max(least, wanted))
@@ -151,7 +169,8 @@ function between(least: number, wanted: number, most: number): number {
 /**
  * A declared stream together with those that the kit keeps beside it: its dead letters, kept for four weeks so that
  * nobody has to hurry; the claims behind idempotency keys; the
- * dead letters that were sent again; which messages were handled; and a share of each consumer's for when the dead
+ * dead letters that were sent again; which messages were handled; the messages of each scheduled channel that wait for
+ * their time; and a share of each consumer's for when the dead
  * letters' stream, which all apps have in common, is full. Each says in its metadata who owns it and which configuration it was made of.
  */
 export function withCompanions(stream: Stream, replicas?: number): readonly DeclaredStreamConfig[] {
@@ -246,6 +265,39 @@ export function withCompanions(stream: Stream, replicas?: number): readonly Decl
       duplicate_window: 10 * MINUTE_NS,
       allow_direct: false,
     },
+    ...stream.scheduled.map((channel) => schedulesOf(stream, channel, shared)),
   ]
   return all.map((config) => withTag(config, stream))
+}
+
+/** A stream for each channel: who may schedule in a stream may end and replace every schedule that it holds. */
+function schedulesOf(
+  stream: Stream,
+  channel: Channel,
+  shared: Pick<DeclaredStreamConfig, 'storage' | 'num_replicas'>,
+): DeclaredStreamConfig {
+  const { bytes, largest, waiting } = scheduleLimits(stream, channel)
+  return {
+    ...shared,
+    name: schedulesStreamName(stream.name, channel.name),
+    description: `Messages of ${channel.name} that wait for their time, and those that are due.`,
+    subjects: [
+      scheduleSubject(stream.name, channel.name, '*', '*', '*'),
+      dueSubject(stream.name, channel.name, '*', '*'),
+    ],
+    // What is due goes once it was published; what waits has no consumer, and stays.
+    retention: RetentionPolicy.Workqueue,
+    // The server has no schedules in a stream that discards the new; see `scheduleLimits`.
+    discard: DiscardPolicy.Old,
+    max_age: 0,
+    max_msgs: 2 * waiting,
+    max_bytes: bytes,
+    max_msg_size: largest,
+    duplicate_window: stream.duplicateWindowMs * 1_000_000,
+    // That a schedule was cancelled is remembered for a while.
+    allow_msg_ttl: true,
+    allow_direct: true,
+    allow_msg_schedules: true,
+    max_msgs_per_subject: 1,
+  }
 }

@@ -23,7 +23,7 @@ export async function probeStream(client: NatsConnection, subject: string): Prom
       error?: { err_code?: unknown; description?: unknown }
     }
     if (error?.err_code === JetStreamCode.StreamMismatch && typeof stream === 'string') return stream
-    throw new Error(`what answers on ${subject} is no stream: ${String(error?.description ?? 'no error')}`)
+    throw new Error(`what answers on ${subject} is not a stream: ${String(error?.description ?? 'no error')}`)
   } catch (error) {
     if (error instanceof RequestError && error.isNoResponders()) return undefined
     if (error instanceof NoRespondersError) return undefined

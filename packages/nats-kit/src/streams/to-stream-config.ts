@@ -20,7 +20,12 @@ export type DeclaredStreamConfig = Pick<
   | 'allow_direct'
   | 'max_msgs_per_subject'
 > &
-  Partial<Pick<StreamConfig, 'allow_atomic' | 'allow_batched' | 'discard_new_per_subject' | 'metadata'>>
+  Partial<
+    Pick<
+      StreamConfig,
+      'allow_atomic' | 'allow_batched' | 'allow_msg_schedules' | 'discard_new_per_subject' | 'metadata'
+    >
+  >
 
 /** The server counts durations in nanoseconds. */
 const nanos = (ms: number): number => ms * 1_000_000

@@ -1,4 +1,5 @@
 import type { Channel, Contracts } from '@alarm-bus/contracts'
+import { schedulesStreamName, scheduleSubject } from '../schedules/schedule-subjects.ts'
 import { onceStreamName, onceSubject } from './once-bucket.ts'
 import {
   deadLetterStreamName,
@@ -36,6 +37,8 @@ export function usedStreams(contracts: Contracts, use: StreamUse): readonly stri
 export interface ProbedUse extends StreamUse {
   /** Whether it holds ids of a caller's to one message. */
   readonly idempotency: boolean
+  /** The channels that it schedules. */
+  readonly schedules: readonly Channel[]
   /** Whether it records on the broker which messages it handled. */
   readonly onceOnly: boolean
   readonly consumerOf: (channel: Channel) => string
@@ -55,6 +58,12 @@ export function probedStreams(contracts: Contracts, use: ProbedUse): Readonly<Re
       ...(publishes && use.idempotency
         ? [[idempotencyStreamName(stream), idempotencySubject(stream, 'probe')] as const]
         : []),
+      ...use.schedules
+        .filter((channel) => channels.includes(channel))
+        .map(({ name: channel }): readonly [string, string] => [
+          schedulesStreamName(stream, channel),
+          scheduleSubject(stream, channel, 'probe', 'probe', 0),
+        ]),
       ...(consumer && use.onceOnly
         ? [[onceStreamName(stream), onceSubject({ stream, consumer, seq: 0, storedAt: new Date(0) })] as const]
         : []),

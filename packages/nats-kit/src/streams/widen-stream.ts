@@ -15,7 +15,14 @@ const LIMITS = new Set([
   'duplicate_window',
   'num_replicas',
 ])
-const FLAGS = new Set(['allow_msg_ttl', 'allow_direct', 'allow_atomic', 'allow_batched', 'discard_new_per_subject'])
+const FLAGS = new Set([
+  'allow_msg_ttl',
+  'allow_direct',
+  'allow_atomic',
+  'allow_batched',
+  'allow_msg_schedules',
+  'discard_new_per_subject',
+])
 
 /** What there is to do about a live stream so that an app finds all that it declares. */
 export type Widening =

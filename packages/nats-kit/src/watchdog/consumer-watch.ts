@@ -126,7 +126,7 @@ export class ConsumerWatch {
     const now = performance.now()
     // Silence is noticed within three heartbeats, so a source that has run for longer hears them.
     const heard = now - this.#runningSince > 3 * this.#settings.idleHeartbeatMs + HEARTBEAT_GRACE_MS
-    if (heard) this.#conditions.set(WatchdogCondition.MissedHeartbeats, false, 'heartbeats come again')
+    if (heard) this.#conditions.set(WatchdogCondition.MissedHeartbeats, false, 'heartbeats have resumed')
     const moved = this.#moved(info, now)
     const before = this.#last?.ack_floor.consumer_seq ?? Number.POSITIVE_INFINITY
     if (info.num_ack_pending === 0 || info.ack_floor.consumer_seq > before) this.#work.acksTaken()
@@ -152,7 +152,15 @@ export class ConsumerWatch {
 
   #tell({ num_pending: pendingMessages, num_ack_pending: ackPending }: ConsumerInfo): void {
     const { stream, name: consumer, channel } = this.#spec
-    this.#connection.events.emit('consumerMeasured', { stream, consumer, channel, pendingMessages, ackPending })
+    const detail = { stream, consumer, channel, pendingMessages, ackPending, ...this.#oldestUnread(pendingMessages) }
+    this.#connection.events.emit('consumerMeasured', detail)
+  }
+
+  /** What was delivered last is older than all that waits. */
+  #oldestUnread(pendingMessages: number): { readonly oldestUnreadMsAtMost?: number } {
+    if (pendingMessages === 0) return { oldestUnreadMsAtMost: 0 }
+    const { lastStoredMs } = this.#work
+    return lastStoredMs === undefined ? {} : { oldestUnreadMsAtMost: Math.max(0, Date.now() - lastStoredMs) }
   }
 
   /** A message that waits for its next delivery was seen, so it is in no gap; dropped meanwhile, it is missed all the same. */
@@ -209,7 +217,7 @@ export class ConsumerWatch {
   #lookAtPause({ paused, pause_remaining: nanos, num_pending: waiting }: ConsumerInfo): void {
     const forMs = Math.round((nanos ?? 0) / 1_000_000)
     const detail = paused
-      ? `somebody paused the consumer on the broker, for ${forMs} ms more; ${waiting} messages wait`
+      ? `the consumer is paused on the broker for ${forMs} ms more; ${waiting} messages wait`
       : 'the consumer is not paused on the broker any more'
     this.#conditions.set(WatchdogCondition.PausedOnBroker, paused === true, detail)
   }
@@ -244,7 +252,6 @@ export class ConsumerWatch {
     // Half of the limit ends it, so that a lag about the limit is not said again and again.
     const on = was ? pending >= limit / 2 : pending >= limit && !shrinks
     if (!this.#conditions.set(WatchdogCondition.SlowConsumer, on, `${pending} messages wait`) || !on) return
-    const { lastStoredMs } = this.#work
     const detail = {
       subject: this.#spec.filterSubject,
       stream: this.#spec.stream,
@@ -254,7 +261,7 @@ export class ConsumerWatch {
       dropped: 0,
       ackPending: info.num_ack_pending,
       ...(info.config.max_ack_pending === undefined ? {} : { ackPendingLimit: info.config.max_ack_pending }),
-      ...(lastStoredMs === undefined ? {} : { oldestUnreadMsAtMost: Math.max(0, Date.now() - lastStoredMs) }),
+      ...this.#oldestUnread(pending),
     }
     this.#connection.logger.warn(
       { event: 'slowConsumerDetected', ...detail },

@@ -33,11 +33,11 @@ export async function runApiKey(argv: readonly string[], output: Output = consol
 
 function clientName(name: string | undefined): string {
   if (name !== undefined && /^[a-z0-9-]{1,40}$/.test(name)) return name
-  const given = name === undefined ? 'no client was given' : `${JSON.stringify(name)} is no name of a client`
+  const given = name === undefined ? 'the client name is missing' : `${JSON.stringify(name)} is not a valid client name`
   throw new UsageError(`${given}: 1 to 40 small letters, digits and "-"`)
 }
 
-/** What nobody said is not granted: a key for everything has to be asked for. */
+/** What was not asked for is not granted: a key for everything has to be asked for. */
 function channelsOf(named: readonly string[], all: boolean): readonly string[] | '*' {
   const known: readonly string[] = contracts.channels.map(({ name }) => name)
   const choice = `name channels (${known.join(', ')}), or --all for every one`
@@ -46,6 +46,6 @@ function channelsOf(named: readonly string[], all: boolean): readonly string[] |
   if (all) return '*'
   if (named.length === 0) throw new UsageError(`the key would grant nothing: ${choice}`)
   const odd = named.find((name) => !known.includes(name))
-  if (odd !== undefined) throw new UsageError(`there is no channel ${JSON.stringify(odd)}: ${choice}`)
+  if (odd !== undefined) throw new UsageError(`unknown channel ${JSON.stringify(odd)}: ${choice}`)
   return [...new Set(named)]
 }

@@ -30,6 +30,6 @@ async function readApp(repository: string, name: string): Promise<App> {
   const { app } = (await import(pathToFileURL(file).href)) as { readonly app?: App }
   if (app === undefined) throw new Error(`${shown} exports no "app"`)
   if (app.name !== name)
-    throw new Error(`${shown} declares ${JSON.stringify(app.name)}; an app is called as its folder`)
+    throw new Error(`${shown} declares ${JSON.stringify(app.name)}; an app has the name of its folder`)
   return app
 }

@@ -74,7 +74,7 @@ function readCommand(argv: readonly string[]): Command | string {
   const also = further ?? (server === undefined ? ['localhost', '127.0.0.1'] : [])
   // They become names of files.
   const odd = [...servers, ...also].find((name) => !/^[A-Za-z0-9][A-Za-z0-9.:-]{0,252}$/.test(name) || name === 'ca')
-  if (odd !== undefined) throw new UsageError(`${JSON.stringify(odd)} is no name or address of a server`)
+  if (odd !== undefined) throw new UsageError(`${JSON.stringify(odd)} is not a server name or address`)
   return { out, servers, also, days }
 }
 

@@ -11,7 +11,7 @@ export function describePruned(pruned: PrunedConsumer): string {
 
 function reasonOf({ reason, app }: PrunedConsumer): string {
   if (reason === OrphanReason.Untagged) return 'without the kit’s tag'
-  return reason === OrphanReason.UnknownApp ? `made for ${app}, which is no known app` : `made for ${app}`
+  return reason === OrphanReason.UnknownApp ? `made for ${app}, an unknown app` : `made for ${app}`
 }
 
 function describeAge(ms: number): string {

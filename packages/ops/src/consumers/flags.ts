@@ -58,6 +58,6 @@ ${ENVIRONMENT_HELP}`,
 function appsOf(text: string): readonly string[] {
   const apps = text.split(',').map((app) => app.trim())
   const wrong = apps.find((app) => !APP.test(app))
-  if (wrong !== undefined) throw new UsageError(`--apps: ${JSON.stringify(wrong)} is no app's name (kebab case)`)
+  if (wrong !== undefined) throw new UsageError(`--apps: ${JSON.stringify(wrong)} is not an app name (kebab case)`)
   return apps
 }

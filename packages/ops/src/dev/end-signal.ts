@@ -11,7 +11,7 @@ export interface TaskEnd {
 }
 
 /**
- * Aborts on a signal, and when the command that a person started is gone: then nobody else tells the other tasks, so
+ * Aborts on a signal, and when the command that a person started is gone: then nothing else tells the other tasks, so
  * turbo is told to end, or the apps themselves where turbo was killed.
  */
 export function watchForTheEnd(): TaskEnd {

@@ -60,7 +60,9 @@ function portFrom(variable: string, byDefault: number): number {
   const text = process.env[variable]
   if (!text) return byDefault
   if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return Number(text)
-  throw new BrokerStartError(`${variable} is ${JSON.stringify(text)}, which is no port: give a number from 0 to 65535`)
+  throw new BrokerStartError(
+    `${variable} is ${JSON.stringify(text)}, which is not a port; expected a number from 0 to 65535`,
+  )
 }
 
 async function takenPorts(ports: Readonly<Record<string, number>>): Promise<string> {

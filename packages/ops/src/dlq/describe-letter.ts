@@ -3,7 +3,7 @@ import type { DeadLetterEntry, RedriveOutcome, StoredDeadLetter } from '@alarm-b
 const WHY = {
   limit_reached: 'redriven as often as --max-redrives allows; look into it, then allow more or discard it',
   original_lost: 'the original left its stream before it could be kept, so there is nothing to send',
-  no_reader: 'nobody reads for this consumer; start its app once, or discard the letter',
+  no_reader: 'this consumer has no reader; start its app once, or discard the letter',
   reader_behind:
     'redriven messages of its app wait unread, and the rest of the room is for others; start the app, then run this again',
   refused: 'the broker does not take it',

@@ -50,8 +50,7 @@ export async function runDlq(argv: readonly string[]): Promise<number> {
 
 async function show(connection: Connection, { stream, filter, json }: DlqCommand): Promise<number> {
   const letter = await showDeadLetter(connection, stream, filter.seq as number)
-  if (!letter)
-    throw new UsageError(`there is no dead letter ${filter.seq} of ${stream}; \`dlq list\` shows those there are`)
+  if (!letter) throw new UsageError(`no dead letter ${filter.seq} in ${stream}; \`dlq list\` shows what exists`)
   if (json) console.log(JSON.stringify(storedAsJson(letter), null, 2))
   else for (const line of describeStored(letter)) console.log(line)
   return 0

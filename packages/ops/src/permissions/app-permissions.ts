@@ -13,6 +13,7 @@ import {
   redriveConsumerName,
   requestSubjects,
   responderSubscription,
+  schedulingSubjects,
   streamLookupSubject,
   usedStreams,
   watchSubjects,
@@ -47,6 +48,7 @@ export function appPermissions(app: App, contracts: Contracts, options: Permissi
     app,
     publish: [
       ...publishing(app, contracts),
+      ...scheduling(app, contracts, options),
       ...app.handles.flatMap((handled) => handling(app, handled, contracts, options)),
       ...(app.watchesBus ? contracts.streams.map((stream) => watching(app, stream)) : []),
       ...reading(app, contracts),
@@ -57,7 +59,7 @@ export function appPermissions(app: App, contracts: Contracts, options: Permissi
       })),
       ...(lookups.length === 0
         ? []
-        : [{ what: 'STREAMS=verify, and whether a stream was made anew.', subjects: lookups }]),
+        : [{ what: 'STREAMS=verify, and whether a stream was recreated.', subjects: lookups }]),
     ],
     // Answers, deliveries and statuses. With a common prefix each app could read what is sent to the others.
     subscribe: [
@@ -88,6 +90,25 @@ function publishing(app: App, contracts: Contracts): readonly SubjectGroup[] {
     subjects: idempotencySubjects(stream),
   }))
   return idempotency ? [...channels, ...claims] : channels
+}
+
+/** @throws Error for a channel that its stream does not list as `scheduled`. */
+function scheduling(
+  { name, schedules }: App,
+  contracts: Contracts,
+  { shapesConsumers = false }: PermissionOptions,
+): readonly SubjectGroup[] {
+  return schedules.map((channel) => {
+    const stream = contracts.streamOf(channel)
+    if (!stream.scheduled.includes(channel))
+      throw new Error(
+        `${name} schedules channel ${JSON.stringify(channel.name)}, which cannot be scheduled; add it to \`scheduled\` of stream ${stream.name}`,
+      )
+    return {
+      what: `${channel.name} scheduled: what waits, and what is due.`,
+      subjects: schedulingSubjects(name, stream.name, channel, { shapes: shapesConsumers }),
+    }
+  })
 }
 
 /** What is asked for stands in the request's body, so the broker can hold a reader to a stream, and not to a channel. */

@@ -14,7 +14,7 @@ export interface RenderOptions {
 }
 
 export const BUS = 'ALARM_BUS'
-/** Nobody hears it. */
+/** A subject without a listener. */
 export const NOBODY = 'alarm-bus.nobody'
 /** In the words of an account's claims. */
 export const LIMITS = {
@@ -41,11 +41,12 @@ const DECLARED = `
  * Each app has an account, which imports the subjects that it may ask for and nothing else. The broker answers a request
  * in the account that it came from, so no app can name a subject of the bus as the place of an answer.
  *
- * What one app asks another goes from account to account: the broker names the answer's place anew, so neither of them
+ * What one app asks another goes from account to account: the broker gives the answer a new subject, so neither of them
  * learns a subject of the other's.
  *
  * @throws Error for an app that is called like another user of the broker, and for a request that is not answered by
- * exactly one app, for two apps that each publish and hear a channel, and for a second one that watches the bus.
+ * exactly one app, for two apps that each publish and hear a channel, for two that schedule one, and for a second one that
+ * watches the bus.
  */
 export function renderAccounts(permissions: readonly AppPermissions[], options: RenderOptions = {}): BrokerFiles {
   const { kind = 'password', oneAccount = false } = options
@@ -55,6 +56,7 @@ export function renderAccounts(permissions: readonly AppPermissions[], options: 
     throw new Error(
       `one app may watch the bus, since its readers share a cursor; ${watching.join(' and ')} declare watchesBus`,
     )
+  assertOneScheduler(permissions)
   if (oneAccount) {
     const users = permissions.flatMap((one) => [whose(one), ...appUser(one, kind)])
     return {
@@ -77,6 +79,21 @@ export function renderAccounts(permissions: readonly AppPermissions[], options: 
       `${MADE}# The accounts of the apps.${DECLARED}`,
       ...permissions.flatMap((one, i) => [...(i === 0 ? [] : ['']), whose(one), ...accountOf(one, permissions, kind)]),
     ]),
+  }
+}
+
+/** Who may store schedules in a stream may end and replace every one that it holds: no permission sees those headers. */
+function assertOneScheduler(permissions: readonly AppPermissions[]): void {
+  const byChannel = new Map<string, string>()
+  for (const { app } of permissions) {
+    for (const { name } of app.schedules) {
+      const other = byChannel.get(name)
+      if (other !== undefined)
+        throw new Error(
+          `one app may schedule a channel, since it could end the schedules of another; ${other} and ${app.name} declare that they schedule ${JSON.stringify(name)}`,
+        )
+      byChannel.set(name, app.name)
+    }
   }
 }
 

@@ -81,7 +81,7 @@ function find(all: readonly AppPermissions[], name: string): AppPermissions {
   const found = all.find(({ app }) => app.name === name)
   if (found) return found
   throw new UsageError(
-    `there is no app ${JSON.stringify(name)}; there is: ${all.map(({ app }) => app.name).join(', ')}`,
+    `unknown app ${JSON.stringify(name)}; expected one of: ${all.map(({ app }) => app.name).join(', ')}`,
   )
 }
 

@@ -36,7 +36,7 @@ export async function writeOperator(
   const section = [
     ACCOUNTS,
     '# Made by `pnpm ops permissions --jwt`; do not edit. Who may do what stands in the claims: the same exports, imports and',
-    '# users as in nats.permissions.conf and nats.accounts.conf. SIGHUP reads them anew.',
+    '# users as in nats.permissions.conf and nats.accounts.conf. SIGHUP reloads them.',
     `operator: ${claims.operator}`,
     `system_account: ${claims.systemAccount}`,
     'resolver: MEMORY',

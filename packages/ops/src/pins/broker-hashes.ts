@@ -29,7 +29,7 @@ export function renderHashes(text: string, hashes: ReadonlyMap<string, string>):
 export function checkHashes(text: string): { readonly problems: readonly string[]; readonly pinned: boolean } {
   const entries = [...text.matchAll(ENTRY)]
   const problems = entries.flatMap(([, name = '', sum = '']) => {
-    if (!isArchive(name)) return [`${HASHES_FILE}: ${name} is no archive of nats-server ${PINNED_VERSION}`]
+    if (!isArchive(name)) return [`${HASHES_FILE}: ${name} is not an archive of nats-server ${PINNED_VERSION}`]
     return /^[0-9a-f]{64}$/.test(sum) ? [] : [`${HASHES_FILE}: the hash of ${name} is no SHA-256`]
   })
   return { problems, pinned: entries.length > 0 }

@@ -28,7 +28,7 @@ export async function digestOf(image: ImageReference, apiUrls: Readonly<Record<s
   if (!INDEX_TYPES.includes(type)) throw new Error(`${url.href} is ${type}, not an index of several platforms`)
   const digest = answer.headers.get('docker-content-digest') ?? ''
   if (/^sha256:[0-9a-f]{64}$/.test(digest)) return digest
-  throw new Error(`${url.href} answered the digest ${JSON.stringify(digest)}, which is no SHA-256`)
+  throw new Error(`${url.href} answered the digest ${JSON.stringify(digest)}, which is not a SHA-256 digest`)
 }
 
 async function tokenFor(url: URL, refusal: Answer): Promise<string> {
@@ -36,7 +36,7 @@ async function tokenFor(url: URL, refusal: Answer): Promise<string> {
   const fields = new Map(Array.from(challenge.matchAll(/(\w+)="([^"]*)"/g), ([, name, value]) => [name, value]))
   const realm = fields.get('realm') ?? ''
   if (!/^Bearer /i.test(challenge) || !URL.canParse(realm)) {
-    throw new Error(`${url.href} wants a login, and names no place for a token: ${JSON.stringify(challenge)}`)
+    throw new Error(`${url.href} requires a login, and names no token service: ${JSON.stringify(challenge)}`)
   }
   const place = new URL(realm)
   for (const name of ['service', 'scope']) {

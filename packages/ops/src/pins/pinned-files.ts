@@ -12,7 +12,7 @@ const WITH_IMAGES = ['Dockerfile', '{apps,packages}/*/Dockerfile', 'docker-compo
 
 export const filesWithImages = (root: string): readonly PinnedFile[] => filesOf(root, WITH_IMAGES)
 
-/** Writes the file anew where its text is another one; whether it was. */
+/** Rewrites the file where its text is another one; whether it was. */
 export function writePinned(root: string, { path, text }: PinnedFile, changed: string): boolean {
   if (changed !== text) writeFileSync(join(root, path), changed)
   return changed !== text

@@ -10,7 +10,7 @@ export interface Advisory {
   /** By the server's clock, in milliseconds of the Unix epoch. */
   readonly atMs: number
   /**
-   * - `given_up`: nobody answered its last delivery.
+   * - `given_up`: its last delivery was not answered.
    * - `terminated`: something other than the kit ended it.
    * - `settled`: the kit ended it, which it does once the dead letter is stored.
    * - `removed`: it left the stream while it was with a consumer.

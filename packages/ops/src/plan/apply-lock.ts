@@ -19,7 +19,7 @@ interface Worker {
   readonly since: string
 }
 
-/** `looks`: somebody wants to know, and begins nothing. */
+/** `looks`: only reads, and begins nothing. */
 type Said = Worker & { readonly says: 'asks' | 'looks' | 'holds' }
 
 export interface ApplyLockEvents {
@@ -33,7 +33,7 @@ export interface ApplyLockEvents {
 
 /**
  * One `apply` at a time: who begins asks whether another one is at work, and goes on answering that question itself. It ends
- * with the connection, so one that was killed holds up nobody.
+ * with the connection, so one that was killed holds up no other.
  */
 export class ApplyLock implements Disposable {
   readonly #client: Client
@@ -68,7 +68,7 @@ export class ApplyLock implements Disposable {
       const other = this.#other as Worker | undefined
       if (other === undefined) break
       if (performance.now() > endsAt)
-        throw new PlanError('apply_running', `another apply is at work (${shown(other)}); nothing was done`)
+        throw new PlanError('apply_running', `another apply is running (${shown(other)}); nothing was done`)
       if (attempt === 1) this.#told.onWait(shown(other))
       await sleep(AGAIN_MS)
     }

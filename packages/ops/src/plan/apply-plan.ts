@@ -125,7 +125,7 @@ export async function applyPlan(
         if (change.action === 'create') return manager.streams.add(declaredStream(stream))
         const config = withCopies(declaredStream(stream))
         const live = observed.streams.get(stream)?.config
-        // The client merges this with what is there, so fields that nobody declared stay.
+        // The client merges this with what is there, so fields that are not declared stay.
         return manager.streams.update(stream, {
           ...config,
           ...unsetting(change.fields, config),
@@ -147,7 +147,7 @@ export async function applyPlan(
     }
   }
 
-  /** As many as there are, unless somebody said how many. */
+  /** As many as there are, unless a number was given. */
   function withCopies(config: DeclaredStreamConfig): DeclaredStreamConfig {
     const live = observed.streams.get(config.name)?.config
     return { ...config, num_replicas: options.replicas ?? live?.num_replicas ?? config.num_replicas }
@@ -158,7 +158,7 @@ export async function applyPlan(
   }
 }
 
-/** What nobody declared and the plan unsets; without a value of its own it is left out of what the client merges. */
+/** What is not declared and the plan unsets; without a value of its own it is left out of what the client merges. */
 function unsetting(fields: readonly FieldUpdate[], config: DeclaredStreamConfig): Readonly<Record<string, unknown>> {
   const undeclared = fields.filter(({ field }) => !(field in config) && !field.startsWith('metadata.'))
   return Object.fromEntries(undeclared.map(({ field, after }) => [field, after ?? undefined]))
@@ -183,7 +183,7 @@ function failureOf(change: Change, error: unknown): unknown {
   return new KitError(KitErrorCode.BrokerUnavailable, `${name}: ${what}; ${AGAIN}`, { cause: error })
 }
 
-/** Of dead letters, for whoever watches them: it belongs to no app. */
+/** Of dead letters, for the app that watches them: it belongs to no app. */
 function isCursor(change: Change): change is Change & { readonly action: 'create' | 'update' } {
   if (change.action !== 'create' && change.action !== 'update') return false
   const { stream, consumer } = change

@@ -12,7 +12,7 @@ type Client = Migrator['connection']['client']
 
 /** On the copy: the consumers to be made, each where the one before had got to. It is there once the copy is whole. */
 export const CONSUMERS_KEY = 'alarm-bus.consumers'
-/** On the copy: the sequence of the message that nobody published. */
+/** On the copy: the sequence of the message that no publisher sent. */
 export const MARKER_KEY = 'alarm-bus.marker'
 /** On the stream while it is copied: what it is put back to where that fails, in this run or the next. */
 const BEFORE_KEY = 'alarm-bus.before-migration'
@@ -70,7 +70,7 @@ export async function copyAway(
     const positions = results
       .filter((result) => result.status === 'fulfilled')
       .map(({ value: { info, settledUpTo } }) => startingAt(info.config, settledUpTo + 1))
-    // From here on publishers are told that nobody stores their message.
+    // From here on publishers are told that no stream stores their message.
     await manager.streams.update(name, { subjects: [markerSubject(name)], ...withRoom(before) })
     marker = await markEnd(manager, name)
     await caughtUp(manager, copy, await manager.streams.info(name), patience, 'all is as before')

@@ -14,7 +14,7 @@ export interface Declared {
   readonly streams: readonly DeclaredStreamConfig[]
   /** Through which dead letters are watched. Default none. */
   readonly cursors?: readonly WatchCursor[]
-  /** Not given: nobody asked for them. */
+  /** Not given: they were not asked for. */
   readonly consumers?: readonly DeclaredConsumer[]
 }
 

@@ -47,13 +47,11 @@ function describeChange(change: Change): readonly string[] {
       return [`${name}: update${because}`, ...change.fields.map(describeField), ...describeDrops(change)]
     }
     case 'migrate': {
-      const how = change.resumes
-        ? 'go on with its migration'
-        : 'migrate: made anew, messages and consumers carried over'
+      const how = change.resumes ? 'go on with its migration' : 'migrate: recreated, messages and consumers kept'
       return [`${name}: ${how}`, ...change.fields.map(describeField), ...describeDrops(change)]
     }
     case 'move':
-      return [`${name}: move: made anew after what is settled`, ...change.fields.map(describeField)]
+      return [`${name}: move: recreated at its position`, ...change.fields.map(describeField)]
     case 'resume':
       return [
         `${name}: resume: paused by an apply that was cut off; ${showMessages(change.waiting)} unread`,

@@ -29,7 +29,7 @@ export function undrained(config: Partial<ConsumerConfig>): Partial<ConsumerConf
   return { ...rest, max_ack_pending: Number(bound), metadata }
 }
 
-/** Lets a drained consumer go on as before; one that nobody drained stays as it is. */
+/** Lets a drained consumer go on as before; one that was not drained stays as it is. */
 export async function resumeConsumer(manager: JetStreamManager, stream: string, name: string): Promise<void> {
   const { config } = await manager.consumers.info(stream, name)
   if (!isDrained(config)) return
@@ -65,7 +65,7 @@ export async function drainConsumer(
   }
   try {
     for (let roundMs = FIRST_ROUND_MS; ; roundMs *= 2) {
-      // Each round anew: an app that was started meanwhile has set its own bound again.
+      // In each round: an app that was started meanwhile has set its own bound again.
       const { config } = await manager.consumers.info(stream, name)
       await manager.consumers.update(stream, name, { max_ack_pending: 1, metadata: { ...config.metadata, ...note } })
       await until(performance.now() + roundMs, ({ num_ack_pending: unsettled }) => unsettled <= 1)

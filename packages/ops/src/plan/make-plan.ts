@@ -87,7 +87,7 @@ function streamChange(
         const drops = dropsOf(plan.changes, live, readers)
         return [{ action: 'migrate', stream, fields, ...(drops.length > 0 && { drops }) }]
       }
-      // Nothing can be carried over, and somebody said that it may go.
+      // Nothing can be carried over, and it was confirmed that it may go.
       if (options.destroy.includes(stream))
         return [{ action: 'destroy', stream, messages: live?.state.messages ?? 0 }, creation(declared)]
       const wayOut = `declare what is there; or, when what is in it may go, --allow-destroy --destroy ${stream}`
@@ -102,7 +102,7 @@ function returns({ copies }: Observed): readonly Change[] {
   )
 }
 
-/** Somebody asked for it, and it is done: by an earlier run, as a rule. */
+/** It was asked for, and it is done: by an earlier run, as a rule. */
 function nothingToDestroy(name: string, { streams, consumers }: Observed): Note {
   const isThere = streams.has(name) || consumers.some((one) => `${one.stream_name}/${one.name}` === name)
   return { kind: 'nothing_to_destroy', stream: name, isThere }
@@ -141,7 +141,7 @@ function unknownStreams({ contracts, streams }: Declared, observed: Observed): r
     .map(({ config, state }) => ({ kind: 'unknown', stream: config.name, messages: state.messages }))
 }
 
-/** A stream that was made anew is another one, whatever its configuration. What comes in meanwhile changes nothing. */
+/** A recreated stream is another one, whatever its configuration. What comes in meanwhile changes nothing. */
 function fingerprintOf(declared: Declared, observed: Observed, changes: readonly Change[]): string {
   const streams = [...observed.streams.values()]
     .map(({ config, created }) => ({ config, created }))

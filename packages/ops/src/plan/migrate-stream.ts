@@ -24,7 +24,7 @@ const CONSUMER_NOT_FOUND = 10014
 
 /**
  * Gives a stream what the server does not let it be given, under the same name. Its messages go to a copy, the stream is
- * made anew, they come back, and its consumers with them. Sequences, times, headers and the ids that are remembered stay.
+ * recreated, they come back, and its consumers with them. Sequences, times, headers and the ids that are remembered stay.
  *
  * Publishers are refused from the moment the copy is whole until all is back, and try again: what was acknowledged is
  * kept, and no message is stored twice. Consumers are held where all they delivered is settled, and go on after it. The
@@ -50,7 +50,7 @@ export async function migrateStream(
     if (incarnationOf(live) !== incarnationOf(stored))
       throw new PlanError(
         'blocked',
-        `a stream ${name} was made while its messages are in ${copy}; one of the two has to go by hand`,
+        `a stream ${name} was made while its messages are in ${copy}; remove one of the two by hand`,
       )
   } else {
     if (live) await endStream(manager, client, name)
@@ -84,7 +84,7 @@ async function copyBack(manager: JetStreamManager, declared: DeclaredStreamConfi
 }
 
 /**
- * Deletes a stream, its consumers first: whoever waits at one is told that it is gone. The server may drop that word when
+ * Deletes a stream, its consumers first: a client that waits at one is told that it is gone. The server may drop that word when
  * the consumer goes with its stream, and an app then waits until heartbeats stay away.
  */
 async function endStream(manager: JetStreamManager, client: Client, name: string): Promise<void> {

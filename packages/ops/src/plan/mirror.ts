@@ -13,7 +13,7 @@ import { PlanError } from './plan-error.ts'
 export const MARKER_BYTES = 1_024
 const LOOK_MS = 25
 
-/** A mirror keeps sequences and times, which `sources` would give anew. It takes no subjects and no batches. */
+/** A mirror keeps sequences and times, which `sources` would assign again. It takes no subjects and no batches. */
 export function mirrorOf(config: DeclaredStreamConfig | StreamConfig, origin: string): StreamConfig {
   const { subjects: _, allow_atomic: __, allow_batched: ___, ...rest } = config
   return {
@@ -40,7 +40,7 @@ export async function release(
   })
 }
 
-/** For one message more, so that the marker takes nobody's place. */
+/** For one message more, so that the marker takes no message's place. */
 export function withRoom({ max_msgs: messages, max_bytes: bytes }: Pick<StreamConfig, 'max_msgs' | 'max_bytes'>) {
   return {
     max_msgs: messages > 0 ? messages + 1 : messages,

@@ -10,7 +10,7 @@ import { findConsumer } from './find.ts'
 import type { Patience } from './patience.ts'
 import type { FieldUpdate } from './plan.ts'
 
-/** Where the gap watch notes a position, and of which consumer; it counts deliveries, which begin anew. */
+/** Where the gap watch notes a position, and of which consumer; it counts deliveries, which start again. */
 const NOTES = new Set(['alarm-bus.position', 'alarm-bus.position-of'])
 const TARGET_KEY = 'alarm-bus.moves'
 /** Says that all before the beginning was settled, so that an app that knows of less does not go back. */
@@ -38,7 +38,7 @@ export async function moveConsumer(
   if (left && !live) return finish(JSON.parse(left.config.metadata?.[TARGET_KEY] ?? '{}') as Partial<ConsumerConfig>)
   // Cut off before anything was taken away, or when all was done.
   if (left) await manager.consumers.delete(stream, holder)
-  if (!live) throw new Error(`${name} of ${stream} is not there any more`)
+  if (!live) throw new Error(`${name} of ${stream} no longer exists`)
 
   const { settledUpTo } = await drainConsumer(manager, live, patience)
   const target = startingAt(withFields(live, fields), settledUpTo + 1)

@@ -5,7 +5,7 @@ import type { ConsumerInfo, StreamInfo } from '@nats-io/jetstream'
 export interface Observed {
   /** All of the account, by name. */
   readonly streams: ReadonlyMap<string, StreamInfo>
-  /** Durable ones alone: the others come and go with whoever made them. */
+  /** Durable ones alone: the others come and go with their maker. */
   readonly consumers: readonly ConsumerInfo[]
   /** By the declared stream; not looked for where consumers are left out. */
   readonly copies?: ReadonlyMap<string, readonly CopiesWithoutReader[]>

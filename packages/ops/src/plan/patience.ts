@@ -3,7 +3,7 @@ export class Patience {
   readonly #endsAt: number
   readonly #signal: AbortSignal | undefined
 
-  /** @param signal somebody does not want to wait any more. */
+  /** @param signal aborts the wait. */
   constructor(ms: number, signal?: AbortSignal) {
     this.#endsAt = performance.now() + ms
     this.#signal = signal

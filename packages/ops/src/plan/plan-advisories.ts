@@ -18,7 +18,7 @@ const BESIDE = new Set(['advisories', 'redrive', 'recover', 'moving'])
 export function planAdvisories(
   { contracts, consumers }: Pick<Declared, 'contracts' | 'consumers'>,
   observed: Observed,
-  /** Whether there is somebody who may. */
+  /** Whether there is a user that may. */
   canRetire: boolean,
 ): { readonly changes: readonly Change[]; readonly notes: readonly Note[] } {
   const changes: Change[] = []
@@ -48,13 +48,13 @@ export function advisoryStreamsOf(
 ): readonly { readonly of: string; readonly info: StreamInfo }[] {
   return contracts.streams.flatMap(({ name: of }) => {
     const info = streams.get(advisoryStreamName(of))
-    // Another stream of that name is nobody's.
+    // Another stream of that name belongs to no app.
     const isOne = info?.config.subjects?.every((subject) => subject.startsWith(ADVISORY_PREFIX)) ?? false
     return info && isOne ? [{ of, info }] : []
   })
 }
 
-/** Which of the consumers somebody reads through: one that asks for advisories, or was given one a moment ago. */
+/** Which of the consumers have a reader: one that asks for advisories, or was given one a moment ago. */
 export function readersOf(consumers: readonly ConsumerInfo[]): readonly string[] {
   return consumers
     .filter(({ num_waiting, push_bound, ts, delivered }) => {

@@ -8,7 +8,7 @@ import { sealOf } from './plan-seal.ts'
 
 const fields = z.array(z.strictObject({ field: z.string(), before: z.unknown(), after: z.unknown() }))
 
-/** What `apply` needs of a file. It makes the plan anew, and does the new one only where both say the same. */
+/** What `apply` needs of a file. It makes the plan again, and does the new one only where both say the same. */
 const schema = z.strictObject({
   version: z.literal(1),
   fingerprint: z.string(),
@@ -43,6 +43,6 @@ function parsePlan(file: string): Plan {
     return schema.parse(JSON.parse(readFileSync(file, 'utf8'))) as unknown as Plan
   } catch (error) {
     const why = error instanceof z.ZodError ? z.prettifyError(error) : (error as Error).message
-    throw new UsageError(`${file} is no plan of this release: ${why}`, { cause: error })
+    throw new UsageError(`${file} is not a plan of this release: ${why}`, { cause: error })
   }
 }

@@ -2,7 +2,7 @@ import { configHash } from '@alarm-bus/nats-kit/admin'
 import type { Change, Plan } from './plan.ts'
 
 /**
- * The hash of all that a plan says. It tells an edited file from the one that was written; whoever edits a file can make
+ * The hash of all that a plan says. It tells an edited file from the one that was written; a person who edits a file can make
  * it as well, so nothing rests on it that `sameWork` does not compare.
  */
 export function sealOf({ version, options, fingerprint, changes, notes }: Omit<Plan, 'seal'>): string {
@@ -14,7 +14,7 @@ export function sameWork(one: Plan, other: Plan): boolean {
   return one.fingerprint === other.fingerprint && workOf(one) === workOf(other)
 }
 
-/** A change without what comes and goes while nobody changes anything. */
+/** A change without what comes and goes while nothing is changed. */
 export function lasting(change: Change): object {
   switch (change.action) {
     case 'retire':

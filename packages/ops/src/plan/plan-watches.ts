@@ -3,7 +3,7 @@ import type { Observed } from './observe.ts'
 import type { Change } from './plan.ts'
 
 /**
- * The cursors through which dead letters are watched. They are nobody's in particular, and hold nothing: one that differs
+ * The cursors through which dead letters are watched. They belong to no app, and hold nothing: one that differs
  * is made again.
  */
 export function planWatches(cursors: readonly WatchCursor[], { consumers }: Observed): readonly Change[] {

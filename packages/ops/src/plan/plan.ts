@@ -26,7 +26,7 @@ export type Change =
       /** Limits that are below what the stream holds: the server removes what is over them at once. */
       readonly drops?: readonly Drop[]
     }
-  /** A stream made anew with its messages, which the server cannot change. `resumes`: an earlier run was cut off. */
+  /** A stream recreated with its messages, which the server cannot change. `resumes`: an earlier run was cut off. */
   | {
       readonly action: 'migrate'
       readonly stream: string
@@ -35,7 +35,7 @@ export type Change =
       /** Limits that are below what the stream holds: what is over them is not carried over. */
       readonly drops?: readonly Drop[]
     }
-  /** A consumer made anew where it had got to, which the server cannot change. */
+  /** A consumer recreated at its position, which the server cannot change. */
   | {
       readonly action: 'move'
       readonly stream: string
@@ -85,14 +85,14 @@ export type Change =
 
 /** What `apply` leaves alone, and why. */
 export type Note =
-  /** A stream of advisories that cannot be retired yet, and who reads it; nobody where consumers were left out. */
+  /** A stream of advisories that cannot be retired yet, and who reads it; empty where consumers were left out. */
   | {
       readonly kind: 'not_retired'
       readonly stream: string
       readonly readers: readonly string[]
       readonly advisories: number
     }
-  /** Somebody paused it on the broker, and it was no run of `apply`. */
+  /** It was paused on the broker, and it was no run of `apply`. */
   | {
       readonly kind: 'paused'
       readonly stream: string
@@ -112,7 +112,7 @@ export interface PlanOptions {
   readonly mode?: 'pull' | 'push'
   /** Copies of each stream. Not given: new streams get their declaration's, existing ones keep theirs. */
   readonly replicas?: number
-  /** Streams (`NAME`) and consumers (`STREAM/NAME`) that nobody declares and that are to go. */
+  /** Streams (`NAME`) and consumers (`STREAM/NAME`) that are not declared and are to go. */
   readonly destroy: readonly string[]
 }
 
@@ -138,7 +138,7 @@ export interface Plan {
 
 const ENDS: ReadonlySet<Change['action']> = new Set(['destroy', 'migrate', 'move'])
 
-/** Whether it ends messages, a stream or a consumer, be it to make it anew, and so needs a person to type its name. */
+/** Whether it ends messages, a stream or a consumer, be it to recreate it, and so needs a person to type its name. */
 export function destroys(change: Change): boolean {
   return ENDS.has(change.action) || (change.action === 'update' && change.drops !== undefined)
 }

@@ -33,7 +33,7 @@ interface Counts {
  * a run that was cut off is made up for by the next.
  *
  * @returns what became of them, for people.
- * @throws PlanError `unfinished` when somebody reads the stream, or advisories go on coming for too long; what was done until then
+ * @throws PlanError `unfinished` when the stream has a reader, or advisories go on coming for too long; what was done until then
  * stays done. KitError as `storeDeadLetter` does.
  */
 export async function retireAdvisories(
@@ -43,7 +43,7 @@ export async function retireAdvisories(
   patience: Patience,
 ): Promise<string | undefined> {
   const { client } = connection
-  await nobodyReads(client, stream)
+  await assertUnread(client, stream)
   for (const { consumer } of limitedOf(contracts, of, await listConsumers(client, of)))
     await manager.consumers.update(of, consumer, { max_deliver: -1 })
   const counts: Counts = { stored: 0, lost: 0, known: 0, removed: 0, foreign: 0 }
@@ -60,7 +60,7 @@ export async function retireAdvisories(
     await sender.close()
   }
   // An instance may have been started meanwhile, and would be left without what it reads.
-  await nobodyReads(client, stream)
+  await assertUnread(client, stream)
   await manager.streams.delete(stream)
   return describe(counts)
 
@@ -117,7 +117,7 @@ function isDenied(error: unknown): boolean {
   return KitError.is(error, KitErrorCode.PermissionDenied) || /permissions violation/i.test(errorText(error))
 }
 
-async function nobodyReads(client: Migrator['connection']['client'], stream: string): Promise<void> {
+async function assertUnread(client: Migrator['connection']['client'], stream: string): Promise<void> {
   const readers = readersOf(await listConsumers(client, stream))
   if (readers.length === 0) return
   throw new PlanError(

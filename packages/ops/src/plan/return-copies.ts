@@ -19,7 +19,7 @@ import type { Migrator } from './session.ts'
 const MESSAGE_NOT_FOUND = 10037
 
 /**
- * Makes dead letters again of redriven messages that nobody reads. A message is removed after its letter is stored, and the
+ * Makes dead letters again of redriven messages without a reader. A message is removed after its letter is stored, and the
  * broker keeps one letter a copy, so a run that was cut off is made up for by the next.
  *
  * @returns how many, for people.

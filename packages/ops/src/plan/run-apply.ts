@@ -43,7 +43,7 @@ export async function runApply(argv: readonly string[], to: Terminal = terminal)
       checkConfirmed(shown, flags)
       if (shown.changes.length > 0) await confirm(shown, flags, to)
     }
-    // Made anew, so that what is done is what was shown and nothing else; and what was confirmed is what is done.
+    // Made again, so that what is done is what was shown and nothing else; and what was confirmed is what is done.
     const { plan, declared, observed } = await session.make(options)
     if (!sameWork(plan, shown)) throw changedSince(shown, plan)
     checkConfirmed(plan, flags)
@@ -70,7 +70,7 @@ export async function runApply(argv: readonly string[], to: Terminal = terminal)
 async function confirm(plan: Plan, { yes, json }: ApplyFlags, { ask }: Terminal): Promise<void> {
   if (yes) return
   const refused = (why: string): PlanError => new PlanError('not_confirmed', `${why}; nothing was changed`)
-  if (json || !ask) throw refused('say --yes, or give the file of a plan that was looked at')
+  if (json || !ask) throw refused('give --yes, or the file of a plan that was reviewed')
   const answer = await ask(`${summaryOf(plan)}. Type "yes" to do it: `)
   if (answer.trim() !== 'yes') throw refused('not confirmed')
 }

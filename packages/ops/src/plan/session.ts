@@ -70,7 +70,7 @@ export async function openSession(
       if (config.auth === undefined) return admin
       if (config.migratorAuth === undefined)
         throw new UsageError(
-          'NATS_MIGRATOR_PASSWORD (or NATS_MIGRATOR_NKEY_SEED) is not set; the admin may not destroy; nothing was done',
+          'NATS_MIGRATOR_PASSWORD (or NATS_MIGRATOR_NKEY_SEED) is not set; the admin is not allowed to destroy; nothing was done',
         )
       return open({ ...config, auth: config.migratorAuth }, 'migrator')
     },

@@ -7,7 +7,7 @@ export interface Terminal {
   say(line: string): void
   /** What went wrong or takes its time, on standard error. */
   complain(line: string): void
-  /** Puts a question; undefined where nobody is there to answer. */
+  /** Puts a question; undefined where no person can answer. */
   readonly ask: ((question: string) => Promise<string>) | undefined
   /** Whether colours are shown. */
   readonly hasColors?: boolean

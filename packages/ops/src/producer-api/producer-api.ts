@@ -53,7 +53,7 @@ function baseOf(environment: Environment): URL {
     given === undefined || given === '' ? `http://127.0.0.1:${environment['PRODUCER_PORT'] ?? '3000'}` : given
   const url = URL.parse(text)
   if (!url || !/^https?:$/.test(url.protocol))
-    throw new UsageError(`PRODUCER_URL is no http address: ${JSON.stringify(text)}`)
+    throw new UsageError(`PRODUCER_URL must be an http or https address, not ${JSON.stringify(text)}`)
   return url
 }
 

@@ -20,11 +20,11 @@ export interface StreamStatus {
 }
 
 export const ConsumerState = {
-  /** Somebody asks for messages, or listens where they are delivered. */
+  /** A client asks for messages, or listens where they are delivered. */
   Running: 'running',
-  /** All that may be in flight is; nobody asks for more. */
+  /** All that may be in flight is; no client asks for more. */
   Busy: 'busy',
-  /** Nobody asks for messages. */
+  /** No client asks for messages. */
   NotRunning: 'not_running',
   Paused: 'paused',
 } as const

@@ -5,7 +5,7 @@ export interface ConfigProblem {
   readonly problem: string
 }
 
-/** The environment cannot be used: every bad variable at once, so that nobody has to find them one start at a time. */
+/** The environment cannot be used: every bad variable at once, so that they need not be found one start at a time. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'
   readonly problems: readonly ConfigProblem[]

@@ -1,8 +1,9 @@
 import { appVariable } from '@alarm-bus/contracts'
-import { productionBecause } from '@alarm-bus/environment'
+import { type Environment, productionBecause } from '@alarm-bus/environment'
 import type { ConnectionOptions } from '@alarm-bus/nats-kit'
 import { z } from 'zod'
 import { defaultLogFormat, type LogFormat } from '../log-format.ts'
+import { readTelemetrySettings, type TelemetrySettings } from '../telemetry/telemetry-settings.ts'
 import { connectionConfig } from './connection-config.ts'
 import { ALWAYS, oneOf, port, wholeNumber } from './pieces.ts'
 
@@ -34,13 +35,14 @@ export interface ServiceConfig {
   readonly streams: { readonly mode: 'verify' | 'apply'; readonly replicas?: number; readonly hint: string }
   /** Budget of the whole shutdown, from the signal to the exit. */
   readonly shutdownTimeoutMs: number
+  readonly telemetry: TelemetrySettings
 }
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const
 
 /** What every app reads from the environment. An app adds its own with `.and()`. */
 export function serviceConfig(identity: AppIdentity) {
-  return spineConfig(identity).and(portConfig(identity)).and(connectionConfig(identity))
+  return spineConfig(identity).and(portConfig(identity)).and(connectionConfig(identity)).and(telemetryConfig)
 }
 
 function spineConfig({ app, version }: AppIdentity) {
@@ -88,6 +90,9 @@ function spineConfig({ app, version }: AppIdentity) {
       shutdownTimeoutMs: raw.SHUTDOWN_TIMEOUT_MS,
     }))
 }
+
+/** Of OpenTelemetry's own variables; a bad one is told later and refuses no start. */
+const telemetryConfig = z.looseObject({}).transform((raw) => ({ telemetry: readTelemetrySettings(raw as Environment) }))
 
 /** Each app has a port variable of its own, so that one `.env` file can serve all apps. */
 function portConfig({ app, defaultPort }: AppIdentity) {

@@ -33,7 +33,7 @@ function problemOf(code: string | undefined): Problem {
       return new Problem({
         status: 408,
         slug: 'request-timeout',
-        title: 'The request came too slowly',
+        title: 'Request timeout',
         detail: 'send the whole request sooner',
       })
     default:

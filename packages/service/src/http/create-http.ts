@@ -9,6 +9,8 @@ import Fastify, {
 import type { ServiceConfig } from '../config/service-config.ts'
 import type { ServiceLogger } from '../logger.ts'
 import type { Metrics } from '../metrics/create-metrics.ts'
+import { serviceTracer } from '../telemetry/active-trace.ts'
+import { traceRequests } from '../telemetry/trace-requests.ts'
 import { GatheredRequest } from './gathered-request.ts'
 import { healthRoutes } from './health-routes.ts'
 import { metricsRoute } from './metrics-route.ts'
@@ -40,7 +42,7 @@ export interface HttpOptions {
 
 /**
  * An HTTP server with limits, request ids, the health routes and metrics; it does not listen yet. While it closes, requests on
- * open connections are still answered, each answer asks the client to connect anew, and `/readyz` is 503.
+ * open connections are still answered, each answer asks the client to reconnect, and `/readyz` is 503.
  */
 export function createHttp(options: HttpOptions): FastifyInstance {
   let closing = false
@@ -71,6 +73,9 @@ export function createHttp(options: HttpOptions): FastifyInstance {
     closing = true
     return close(...args)
   }) as typeof close
+  const tracer = serviceTracer()
+  if (tracer) traceRequests(http, tracer)
+  options.metrics.requests(http)
   http.addHook('onSend', (request, reply, payload, done) => {
     reply.header('x-request-id', request.id)
     if (closing) reply.header('connection', 'close')
@@ -83,7 +88,7 @@ export function createHttp(options: HttpOptions): FastifyInstance {
   return http
 }
 
-/** Nobody changes the level of a running app, so without `debug` there is no hook to pay for. */
+/** The level of a running app never changes, so without `debug` there is no hook to pay for. */
 function logRequests(http: FastifyInstance, logger: ServiceLogger): void {
   http.addHook('onResponse', (request, reply, done) => {
     logger.debug(

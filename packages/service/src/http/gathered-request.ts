@@ -9,7 +9,7 @@ const MAX_GATHERED_BYTES = 16_384
  * took 500 times its size, read or unread.
  *
  * - What arrives in one turn of the event loop is one piece.
- * - What arrives while a piece waits to be read is put behind that: a body that nobody reads is a handful of pieces.
+ * - What arrives while a piece waits to be read is put behind that: a body that is not read is a handful of pieces.
  * - A body that arrives whole is passed on as it is, and at once.
  */
 export class GatheredRequest extends IncomingMessage {
@@ -45,7 +45,7 @@ export class GatheredRequest extends IncomingMessage {
   /** Called once when the turn that brought a piece is over. */
   endTurn(): void {
     this.#isScheduled = false
-    // Whoever reads what waits comes for the rest too.
+    // The reader of what waits comes for the rest too.
     if (this.readableLength === 0) this.#passOn()
   }
 

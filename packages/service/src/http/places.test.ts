@@ -39,7 +39,7 @@ test('a client below its share takes from one above it, which keeps its own shar
   expect(gaveWay).toEqual(['a1', 'a2'])
   expect(take('b')).toBeUndefined()
   expect(take('a')).toBeUndefined()
-  // A third: one place each, and one more for whoever had it.
+  // A third: one place each, and one more for the client that had it.
   expect(take('c', 'c0')).toBeDefined()
   expect(gaveWay).toHaveLength(3)
   expect(take('c')).toBeUndefined()
@@ -56,7 +56,7 @@ test('what stands still gives way to anybody, the same client too', () => {
   expect(take('a')).toBeUndefined()
 })
 
-test('more clients than places: one each, and the others come again', () => {
+test('more clients than places: one each, and the others retry', () => {
   const { take, gaveWay } = setUp(2)
   expect([take('a'), take('b')].every(Boolean)).toBe(true)
   expect(take('c')).toBeUndefined()

@@ -1,7 +1,7 @@
 export interface PlacesOptions {
   /** Places there are. */
   readonly most: number
-  /** Whoever has not moved for so long gives way to anybody, in milliseconds. */
+  /** A client that has not moved for so long gives way to others, in milliseconds. */
   readonly idleMs: number
   /** Milliseconds that only go up; a test gives its own. */
   readonly now?: () => number
@@ -17,14 +17,14 @@ export interface Place {
 
 export interface Places {
   /**
-   * A place for one more request of this client; undefined when it has to come again later.
+   * A place for one more request of this client; undefined when it has to retry later.
    *
    * - A free place is anybody's: a client alone may hold them all.
    * - When all are held, a client that has less than its share (all places through all clients) takes that of a client
    *   that has more than it, and of those the one that has stood still for longest.
    * - One that has stood still for `idleMs` is anybody's.
    *
-   * @param giveWay called when somebody else has got the place; what holds it ends.
+   * @param giveWay called when another client has got the place; what holds it ends.
    */
   take(client: string, giveWay: () => void): Place | undefined
 }

@@ -9,7 +9,7 @@ export type SendProblem = (error: unknown, request: FastifyRequest, reply: Fasti
 /**
  * Makes the one place that answers failures. A failure of the app's own is a line of the log, of each kind 10 a minute.
  *
- * @param toProblem anything thrown, as a problem; what nobody foresaw must say nothing of the inside.
+ * @param toProblem anything thrown, as a problem; an unexpected error must tell nothing of the inside.
  */
 export function problemSender(logger: ServiceLogger, toProblem: (error: unknown) => Problem): SendProblem {
   const write = sampledLines(logger)

@@ -68,7 +68,7 @@ export function badRequest(detail: string, errors: readonly ProblemIssue[], caus
   })
 }
 
-/** A 500 for what nobody foresaw; it says nothing of the inside. */
+/** A 500 for an unexpected error; it tells nothing of the inside. */
 export function unexpectedProblem(cause: unknown): Problem {
   return new Problem({
     status: 500,

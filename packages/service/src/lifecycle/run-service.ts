@@ -2,6 +2,7 @@ import { ConfigError } from '../config/config-error.ts'
 import type { ServiceConfig } from '../config/service-config.ts'
 import { defaultLogFormat } from '../log-format.ts'
 import { createLogger, type ServiceLogger } from '../logger.ts'
+import { startTelemetry, type Telemetry } from '../telemetry/telemetry.ts'
 import { listen, ListenError } from './listen.ts'
 import type { Service } from './service.ts'
 import { stopService } from './stop-service.ts'
@@ -16,6 +17,10 @@ export interface ServiceDefinition<Config extends ServiceConfig> {
   create(config: Config, logger: ServiceLogger): Service | Promise<Service>
 }
 
+/** The last telemetry may take so long of the budget, and so long when the budget is spent; in milliseconds. */
+const FLUSH_MS = 2_000
+const LEAST_FLUSH_MS = 250
+
 /** Past the budget by this much, in milliseconds, the process ends whatever still hangs. */
 const OVERTIME_MS = 1_000
 
@@ -23,7 +28,7 @@ const OVERTIME_MS = 1_000
  * The life of a process. HTTP listens first, so that the app is live while the broker is away; then the bus starts.
  *
  * Ends the process: with 0 after SIGTERM or SIGINT when nothing was left behind; with 1 when something was, and for a
- * bad configuration, a taken port, refused credentials or an exception nobody caught; at once, with 128 + the signal's
+ * bad configuration, a taken port, refused credentials or an uncaught exception; at once, with 128 + the signal's
  * number, on a second signal.
  */
 export async function runService<Config extends ServiceConfig>(definition: ServiceDefinition<Config>): Promise<void> {
@@ -38,7 +43,9 @@ export async function runService<Config extends ServiceConfig>(definition: Servi
     process.exit(1)
   }
   const logger = createLogger(config)
-  const run = new ServiceRun(config, logger)
+  // Before the app is put together: what it is to see has to be made after it.
+  const telemetry = await startTelemetry(config, logger)
+  const run = new ServiceRun(config, logger, telemetry)
   run.watchProcess()
   await run.start(() => definition.create(config, logger))
 }
@@ -56,18 +63,21 @@ function collectWhatLoadingLeft(): void {
 class ServiceRun {
   readonly #config: ServiceConfig
   readonly #logger: ServiceLogger
+  readonly #telemetry: Telemetry
   #service: Service | undefined
   #unwatch: (() => void) | undefined
   #ending = false
 
-  constructor(config: ServiceConfig, logger: ServiceLogger) {
+  constructor(config: ServiceConfig, logger: ServiceLogger, telemetry: Telemetry) {
     this.#config = config
     this.#logger = logger
+    this.#telemetry = telemetry
   }
 
   async start(create: () => Service | Promise<Service>): Promise<void> {
     try {
       this.#service = await create()
+      if (this.#service.metrics) this.#telemetry.measure(this.#service.metrics)
       const { url, port } = await listen(this.#service.http, this.#config.http)
       this.#logger.info({ event: 'listening', url, port }, `listening on ${url}`)
       if (this.#ending) return
@@ -99,7 +109,7 @@ class ServiceRun {
     process.on('SIGTERM', onSignal)
     process.on('SIGINT', onSignal)
     process.on('uncaughtException', (error, origin) => {
-      this.#logger.fatal({ event: origin, err: error }, 'an error that nobody caught')
+      this.#logger.fatal({ event: origin, err: error }, 'uncaught error')
       void this.end(origin, 1)
     })
   }
@@ -120,7 +130,10 @@ class ServiceRun {
       process.exit(1)
     }, shutdownTimeoutMs + OVERTIME_MS)
     overtime.unref()
+    const endsAt = performance.now() + shutdownTimeoutMs
     const clean = await this.#stop(shutdownTimeoutMs)
+    const leftMs = Math.max(LEAST_FLUSH_MS, endsAt - performance.now())
+    await this.#telemetry.stop(Math.min(FLUSH_MS, leftMs))
     if (!clean) process.exitCode = 1
     this.#logger[clean ? 'info' : 'error']({ event: 'stopped', clean, exitCode: process.exitCode }, 'stopped')
     process.exit()

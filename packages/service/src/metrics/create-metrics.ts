@@ -1,7 +1,17 @@
 import type { Bus, MessageHandler } from '@alarm-bus/nats-kit'
-import { collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import type { FastifyInstance } from 'fastify'
+import {
+  collectDefaultMetrics,
+  Counter,
+  Gauge,
+  type MetricObjectWithValues,
+  type MetricValue,
+  Registry,
+} from 'prom-client'
 import { countPublishes } from './count-publishes.ts'
 import { timeHandlers } from './time-handlers.ts'
+import { timeRequests } from './time-requests.ts'
+import { createTimer, type Timer, type TimerOptions } from './timer.ts'
 import { watchEvents } from './watch-events.ts'
 
 /** What an app measures of itself, for Prometheus. It wraps the bus and the handlers; the kit knows nothing of it. */
@@ -10,6 +20,14 @@ export interface Metrics {
   observe(bus: Bus): Bus
   /** The same handlers, with their calls counted and timed. */
   handlers(handlers: readonly MessageHandler[]): readonly MessageHandler[]
+  /** Times what an app calls or keeps: a histogram of the app's own, made once. */
+  timer(options: TimerOptions): Timer
+  /** A counter of the app's own, made once; `name` is without the prefix `alarm_bus_` and ends in `_total`. */
+  counter(name: string, help: string): (by: number) => void
+  /** Times the requests of a server, but for the probes. */
+  requests(http: FastifyInstance): void
+  /** All of it as it stands, for who sends it elsewhere. */
+  collect(): Promise<readonly MetricObjectWithValues<MetricValue<string>>[]>
   /** The media type of `text()`. */
   readonly contentType: string
   /** All of it in Prometheus's text format. */
@@ -44,6 +62,13 @@ export function createMetrics(identity: { readonly app: string; readonly version
       return { ...bus, publisher: publishes(bus.publisher) }
     },
     handlers: timeHandlers(registry),
+    timer: (options) => createTimer(registry, options),
+    counter(name, help) {
+      const counter = new Counter({ name: `alarm_bus_${name}`, help, registers: [registry] })
+      return (by) => counter.inc(by)
+    },
+    requests: timeRequests(registry),
+    collect: () => registry.getMetricsAsJSON(),
     contentType: registry.contentType,
     text: () => registry.metrics(),
   }

@@ -1,7 +1,7 @@
 import type { MessageHandler } from '@alarm-bus/nats-kit'
 import { Gauge, Histogram, type Registry } from 'prom-client'
 
-/** Seconds, from what only computes to what waits for somebody else. */
+/** Seconds, from what only computes to what waits for another system. */
 const BUCKETS_SECONDS = [0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10, 60]
 
 /** Wraps handlers: how many calls, how many at once, how they ended, how long they took. What they return and throw stays the same. */

@@ -13,7 +13,12 @@ export function watchEvents(registry: Registry): (events: KitEvents) => void {
   const running = gauge('consumer_running', 'Whether a consumer runs: 1 or 0.', ['consumer'])
   const pending = gauge('consumer_pending_messages', 'Messages that wait for a consumer.', ['consumer'])
   const ackPending = gauge('consumer_ack_pending_messages', 'Deliveries without an ack.', ['consumer'])
-  const retries = counter('retries_total', 'Deliveries that failed and come again.', ['channel', 'consumer'])
+  const oldest = gauge(
+    'consumer_oldest_unread_seconds',
+    'No message that waits for a consumer is older, in seconds; absent until one was delivered here.',
+    ['consumer'],
+  )
+  const retries = counter('retries_total', 'Deliveries that failed and are redelivered.', ['channel', 'consumer'])
   const deadLetters = counter('dead_letters_total', 'Messages kept as dead letters.', ['channel', 'consumer', 'reason'])
   const missed = counter('missed_messages_total', 'Messages that are proven to have left a stream unseen.', [
     'channel',
@@ -21,7 +26,7 @@ export function watchEvents(registry: Registry): (events: KitEvents) => void {
   ])
   const maybeMissed = counter(
     'possibly_missed_messages_total',
-    'Messages that left a stream while nobody looked and may have been unseen.',
+    'Messages that left a stream unobserved and may have been missed.',
     ['channel', 'consumer'],
   )
   const conditions = gauge('watchdog', 'Whether a condition of the watchdog is on: 1 or 0.', ['condition', 'consumer'])
@@ -33,9 +38,11 @@ export function watchEvents(registry: Registry): (events: KitEvents) => void {
         if (state === 'disconnected') disconnects.inc()
       })
       .on('consumerStateChanged', ({ consumer, state }) => running.set({ consumer }, state === 'running' ? 1 : 0))
-      .on('consumerMeasured', ({ consumer, pendingMessages, ackPending: unanswered }) => {
+      .on('consumerMeasured', ({ consumer, pendingMessages, ackPending: unanswered, oldestUnreadMsAtMost }) => {
         pending.set({ consumer }, pendingMessages)
         ackPending.set({ consumer }, unanswered)
+        if (oldestUnreadMsAtMost === undefined) oldest.remove({ consumer })
+        else oldest.set({ consumer }, oldestUnreadMsAtMost / 1_000)
       })
       .on('retryScheduled', ({ channel, consumer }) => retries.inc({ channel, consumer }))
       .on('deadLetterStored', ({ channel, consumer, reason }) => deadLetters.inc({ channel, consumer, reason }))

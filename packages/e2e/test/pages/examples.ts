@@ -13,7 +13,7 @@ import type { DiscardOptions, PrunedConsumer, RedriveReport } from '@alarm-bus/n
 import { type NatsServer, waitFor } from '@alarm-bus/nats-kit/testing'
 import { jetstreamManager } from '@nats-io/jetstream'
 import { expect } from 'vitest'
-import { inserted, logger, posted, server, slowDisk, slowPeople, told, written } from './surroundings.ts'
+import { inserted, logger, posted, server, shippedOrders, slowDisk, slowPeople, told, written } from './surroundings.ts'
 
 /** What is asked after a block, and which of the names in scope it asks about. */
 interface Example<Scope> {
@@ -258,18 +258,32 @@ async function testedOnABroker({ broker }: { broker: NatsServer }): Promise<void
   await broker.stop()
 }
 
-/** By the block's name; every block of README.md has one. */
+async function shipped({ bus }: { bus: Bus }): Promise<void> {
+  closers.push(() => bus.stop(2_000))
+  await waitFor(() => shippedOrders.includes('17'), { what: 'the order to be shipped' })
+}
+
+/** By the block's name. */
 export const examples = {
-  'Publishing 1': example(['connection', 'publisher', 'receipt'], published),
-  'Publishing 2': example(['connection', 'count'], publishedMany),
-  'Subscribing 1': example(['connection', 'publisher', 'subscriber'], subscribed),
-  'Subscribing 2': example(['connection', 'publisher', 'careful'], retriedWithCare),
-  'Subscribing 3': example(['connection', 'inBulk'], handledInBulk),
-  'Subscribing 4': example(['bus'], watched),
-  'When something goes wrong 1': example(['connection', 'report', 'old', 'orphans'], redriven),
-  'When something goes wrong 2': example(['connection', 'publisher', 'tellOnce'], handledOnce),
-  'Reading and hearing 1': example(['reader', 'found'], read),
-  'Asking and answering 1': example(['roster', 'caller', 'person', 'refused'], asked),
-  'Changing a channel 1': example(['versions'], handledAsTheNewest),
-  'Your own tests 1': example(['broker'], testedOnABroker),
+  'README 1': example(['bus'], shipped),
+  'publishing 1': example(['connection', 'publisher', 'receipt'], published),
+  'publishing 2': example(['connection', 'count'], publishedMany),
+  'subscribing 1': example(['connection', 'publisher', 'subscriber'], subscribed),
+  'subscribing 2': example(['connection', 'publisher', 'careful'], retriedWithCare),
+  'subscribing 3': example(['connection', 'inBulk'], handledInBulk),
+  'subscribing 4': example(['bus'], watched),
+  'subscribing 5': example(['connection', 'publisher', 'tellOnce'], handledOnce),
+  'dead-letters 1': example(['connection', 'report', 'old', 'orphans'], redriven),
+  'reading 2': example(['reader', 'found'], read),
+  'requests 1': example(['roster', 'caller', 'person', 'refused'], asked),
+  'contracts 1': example(['versions'], handledAsTheNewest),
+  'testing-your-app 4': example(['broker'], testedOnABroker),
+}
+
+/** Blocks that are not run as part of the program, and why. */
+export const notRunHere = {
+  'reading 1': 'a declaration, as an app has it in a file of its own',
+  'testing-your-app 1': 'compared with what runs in packages/nats-kit/test/guide',
+  'testing-your-app 2': 'compared with what runs in packages/nats-kit/test/guide',
+  'testing-your-app 3': 'compared with what runs in packages/nats-kit/test/guide',
 }

@@ -1,6 +1,6 @@
 import { collectLogs } from '@alarm-bus/nats-kit/testing'
 
-/** What the README's reader has at hand: a log, and something to tell. The blocks find it under these names. */
+/** What a reader of README and docs/ has at hand: a log, and something to tell. The blocks find it under these names. */
 export const logger = collectLogs()
 
 /** Where the broker of this run is; the blocks name the one of `pnpm dev`. */
@@ -65,3 +65,9 @@ export async function insertAll(rows: readonly { readonly seq: number; readonly 
 }
 
 export const handled: readonly string[] = ['by the app under test']
+
+export const shippedOrders: string[] = []
+
+export async function ship(orderId: string): Promise<void> {
+  shippedOrders.push(orderId)
+}
