@@ -24,8 +24,8 @@ const QUIET_CORES = 0.15
 /** A run of its own beside the rows: it measures the producer's API and not the kit. */
 const HTTP = 'http'
 const HTTP_SCALES: Readonly<Record<'quick' | 'full', HttpScale>> = {
-  full: { rounds: 5, warmUps: 1, roundSeconds: 8 },
-  quick: { rounds: 5, warmUps: 1, roundSeconds: 2 },
+  full: { rounds: 5, warmUpRequests: 100_000, roundSeconds: 8 },
+  quick: { rounds: 5, warmUpRequests: 50_000, roundSeconds: 2 },
 }
 
 /** Another: it counts what an app asks of the broker while nothing happens. */

@@ -164,7 +164,7 @@ test.concurrent('while no sink takes anything nothing is forgotten, by a process
   expect(matching(slack, /^\d+ dead letters of/)).toHaveLength(1)
 })
 
-test.concurrent('ALARM_BUS_ALERTS=off: nobody is told, and nothing is read', async () => {
+test.concurrent('ALARM_BUS_ALERTS=off: no alert is sent, and nothing is read', async () => {
   await using slack = await startReceiver()
   await using scene = await startGuarded()
   await scene.apply()

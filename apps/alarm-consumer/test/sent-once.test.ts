@@ -13,7 +13,7 @@ const linesOf = (app: AppProcess, name: string): readonly AppLogLine[] =>
 /** The shortest that a claim stands. The sink that says nothing is waited for longer than any test takes. */
 const QUICK = { ACK_WAIT_MS: '3000', ALARM_TIMEOUT_MS: '120000' }
 
-test.each(['a process that is started anew', 'another instance'])(
+test.each(['a restarted process', 'another instance'])(
   'killed between an alert and the ack: %s calls the sinks that had no alarm, and no other',
   async (successor) => {
     let isSilent = true

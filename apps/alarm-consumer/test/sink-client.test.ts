@@ -53,7 +53,7 @@ describe('an answer', () => {
     expect(error.message).toContain(`slack refused the alarm: ${code}`)
   })
 
-  test.each([408, 500, 502, 503, 504])('%i: may come again', async (code) => {
+  test.each([408, 500, 502, 503, 504])('%i: may be retried', async (code) => {
     await using receiver = await startReceiver(status(code, {}, SECRET))
     const error = await failureOf(post(receiver))
     expect(error).toMatchObject({ name: 'SinkFailed', rateLimited: false, retryAfterMs: undefined })
@@ -161,7 +161,7 @@ describe('a rude receiver', () => {
     expect(await failureOf(post(receiver))).toMatchObject({ retryAfterMs: 7_000, rateLimited: true })
   })
 
-  test('nobody listens', async () => {
+  test('no server listens', async () => {
     const receiver = await startReceiver()
     await receiver[Symbol.asyncDispose]()
     expect((await failureOf(post(receiver))).message).toBe('slack: no answer (ECONNREFUSED)')

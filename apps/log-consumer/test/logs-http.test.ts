@@ -202,7 +202,7 @@ describe.each(KINDS)('GET /logs, %s', (kind) => {
     await waitFor(async () => (await ask('?format=csv&limit=1')).ok, { what: 'an export is let in again' })
   })
 
-  test('exports are shared out: who has less than its share takes the place of one that nobody reads', async () => {
+  test('exports are shared out: who has less than its share takes the place of one that is not read', async () => {
     const held = await Promise.all(Array.from({ length: 4 }, () => openExport(url)))
     const other = { authorization: `Bearer ${OTHER_TOKEN}` }
     expect((await ask('?format=csv&limit=1')).status).toBe(503)
@@ -215,7 +215,7 @@ describe.each(KINDS)('GET /logs, %s', (kind) => {
     await waitFor(async () => (await ask('?format=csv&limit=1')).ok, { what: 'an export is let in again' })
   })
 
-  test('an export that nobody reads gives way to anybody after a while', async () => {
+  test('an export that is not read gives way to others after a while', async () => {
     const hasty = makeHttp(1)
     const hastyUrl = await hasty.listen({ port: 0, host: '127.0.0.1' })
     const held: IncomingMessage[] = []

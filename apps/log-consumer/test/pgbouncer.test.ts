@@ -46,7 +46,7 @@ describe.each(['session', 'transaction'] as const)('behind PgBouncer, pooling by
     await publishing.stop(5_000)
   })
 
-  test('a statement has its bound, within a transaction and alone, and nobody else gets it', async () => {
+  test('a statement has its bound, within a transaction and alone, and no other client gets it', async () => {
     const direct = await postgres.createDatabase()
     await using pooler = await startPgBouncer(direct, mode)
     const database = openPostgres(pooler.urlOf(direct))

@@ -24,7 +24,7 @@ describe.each(KINDS)('%s', (kind) => {
     await store.close()
   })
 
-  test('a stream that was made anew counts from 1 again: its messages are others', async () => {
+  test('a recreated stream counts from 1 again: its messages are others', async () => {
     const database = await databases.make(kind)
     const store = await open(database)
     await store.save(record(1, { message: 'of the old stream', storedAt: new Date(1_700_000_000_000) }), never)

@@ -302,7 +302,7 @@ describe.each(KINDS)('GET /logs/{stream}/{seq}, %s', (kind) => {
     database = await databases.make(kind)
   })
 
-  test('one log, the newest where a stream was made anew; else 404', async () => {
+  test('one log, the newest where a stream was recreated; else 404', async () => {
     await using app = await start()
     await app.store.save(record(7, { requestId: 'r-7' }), never)
     await app.store.save(record(8, { stream: 'T' }), never)

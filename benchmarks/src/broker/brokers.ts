@@ -2,7 +2,7 @@ import { createServer } from 'node:net'
 import { ACCOUNTS_CONF } from './accounts.ts'
 import { type NatsServer, startNatsServer } from '@alarm-bus/nats-server'
 
-/** The brokers of one row. Whoever starts them stops them. */
+/** The brokers of one row. The caller stops them. */
 export interface Brokers {
   readonly servers: readonly NatsServer[]
   stop(): Promise<void>

@@ -26,7 +26,8 @@ type Contender = keyof typeof CONTENDERS
 
 export interface HttpScale {
   readonly rounds: number
-  readonly warmUps: number
+  /** What each server answers before it is measured: compiling its code takes a quarter of the processor until then. */
+  readonly warmUpRequests: number
   readonly roundSeconds: number
 }
 
@@ -92,11 +93,14 @@ export async function runHttp({
     ]
     if (against !== undefined) turns.push(['before', await start(join(against, PRODUCER_MAIN), producer)])
     const rounds: Record<Contender, HttpRound[]> = { bare: [], raw: [], producer: [], before: [] }
-    for (let round = -scale.warmUps; round < scale.rounds; round++) {
+    for (const [name, { url }] of turns) {
+      onProgress(`http, warm-up: ${name}`)
+      await ask(url, { amount: scale.warmUpRequests })
+    }
+    for (let round = 0; round < scale.rounds; round++) {
       for (const [name, server] of round % 2 === 0 ? turns : turns.toReversed()) {
-        onProgress(`http, ${round < 0 ? 'warm-up' : `round ${round + 1} of ${scale.rounds}`}: ${name}`)
-        const measured = await measure(server, scale.roundSeconds)
-        if (round >= 0) rounds[name].push(measured)
+        onProgress(`http, round ${round + 1} of ${scale.rounds}: ${name}`)
+        rounds[name].push(await measure(server, scale.roundSeconds))
       }
     }
     return { accounts, rounds }
@@ -108,19 +112,24 @@ export async function runHttp({
 
 async function measure({ url, pid }: ServerProcess, seconds: number): Promise<HttpRound> {
   const before = cpuSeconds(pid)
+  const result = await ask(url, { duration: seconds })
+  const processorUs = ((cpuSeconds(pid) - before) * 1e6) / result.requests.total
+  return { requestsPerSecond: result.requests.total / result.duration, p99Ms: result.latency.p99, processorUs }
+}
+
+async function ask(url: string, howMuch: { readonly amount: number } | { readonly duration: number }) {
   const result = await autocannon({
+    ...howMuch,
     url: `${url}${PATH}`,
     method: 'POST',
     connections: CONNECTIONS,
-    duration: seconds,
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ message: 'x'.repeat(MESSAGE_BYTES - '{"message":""}'.length) }),
   })
   const refused = result.non2xx + result.errors + result.timeouts
   if (refused > 0)
     throw new Error(`${refused} of ${result.requests.total} requests to ${url} were not answered with 202`)
-  const processorUs = ((cpuSeconds(pid) - before) * 1e6) / result.requests.total
-  return { requestsPerSecond: result.requests.total / result.duration, p99Ms: result.latency.p99, processorUs }
+  return result
 }
 
 /** For a person. */

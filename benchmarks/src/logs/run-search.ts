@@ -32,7 +32,7 @@ function queriesFor(rows: number): Readonly<Record<string, string>> {
     'common, in a channel without logs': `${text(COMMON_KOREAN)}&channel=none`,
     'common, of one request': `${text(COMMON_KOREAN)}&requestId=${requestIdAt(rows >> 1)}`,
     'one request': `?requestId=${requestIdAt(rows >> 1)}`,
-    'one request that is none': '?requestId=none',
+    'an unknown request': '?requestId=none',
     'one log': `/BASQUIAT_STREAM/${rows >> 1}`,
   }
 }

@@ -21,7 +21,7 @@ export class ContenderProcess {
   private constructor(assignment: Assignment, nodeOptions: readonly string[], checkout: string) {
     this.#child = fork(join(checkout, WORKER), [JSON.stringify(assignment)], {
       execArgv: ['--conditions=@alarm-bus/source', '--no-warnings', ...nodeOptions],
-      // A profiler or a coverage tool of whoever runs this would be measured too.
+      // A profiler or a coverage tool of the person who runs this would be measured too.
       env: { ...process.env, NODE_OPTIONS: '' },
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     })

@@ -57,6 +57,6 @@ async function run(): Promise<void> {
   answer({ kind: 'ready' })
 }
 
-// The parent is gone: nobody wants the figures.
+// The parent is gone: nothing reads the figures.
 process.once('disconnect', () => process.exit(0))
 run().catch(fail)

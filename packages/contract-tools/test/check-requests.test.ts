@@ -139,7 +139,7 @@ test('a request goes when no app declares it, and a changeset says so', () => {
   expect(gone.outcome).toBe('accepted')
 })
 
-test('a new request breaks nobody, also beside a release that knew none', () => {
+test('a new request breaks no app, also beside a release that knew none', () => {
   const { requests: _, ...before } = snapshot()
   expect(check(before, snapshot(request()))).toMatchObject({
     outcome: 'compatible',

@@ -262,7 +262,7 @@ test('descriptions and examples change nothing', () => {
   expect(diff(before, z.object({ f: s.describe('two').meta({ examples: ['b'], 'x-team': 'alarms' }) }))).toEqual([])
 })
 
-test('a keyword that nobody here knows breaks everybody, and so does a node without a type', () => {
+test('an unknown keyword breaks everyone, and so does a node without a type', () => {
   const object = (more: object) => ({ type: 'object', ...more }) as never
   const [found] = diffSchemas(object({}), object({ dependentRequired: { a: ['b'] } }))
   expect(found).toMatchObject({ kind: 'unjudged', breaks: ['new-consumer', 'old-consumer', 'producer'] })

@@ -22,13 +22,13 @@ test.each(rows)('%s (%s)', (_, mode, before, after) => {
   expect(outcome).toBe('compatible')
 })
 
-test("a default that is made anew differs in nothing, so that it stands in no release's way", () => {
+test("a computed default differs in nothing, so that it stands in no release's way", () => {
   const made = () =>
     z.object({ id: z.uuid().default(() => crypto.randomUUID()), at: z.number().default(() => Date.now()) })
   expect(gate(channel(made(), 'full'), channel(made(), 'full')).differences).toEqual([])
 })
 
-test("a function that gives another default in a way that nobody can tell stands in no release's way either", () => {
+test("a function that gives another default in a way that cannot be told stands in no release's way either", () => {
   let calls = 0
   // The same twice in a row, as a counter of minutes is.
   const made = () => z.object({ f: n.default(() => Math.floor(calls++ / 50)) })

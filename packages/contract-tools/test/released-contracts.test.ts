@@ -74,7 +74,7 @@ describe.each([
     expect(code).toBe(0)
   })
 
-  test('a snapshot that is taken away and written anew hides nothing', async () => {
+  test('a snapshot that is removed and rewritten hides nothing', async () => {
     copy.shorten()
     rmSync(join(copy.root, SNAPSHOT_FILE))
     expect(await copy.release()).toMatchObject({ code: 2, stderr: expect.stringContaining('add a changeset') })
@@ -86,7 +86,7 @@ describe.each([
     expect(code).toBe(2)
   })
 
-  test('a version that is raised by hand, with a digest computed anew, hides nothing', async () => {
+  test('a version that is raised by hand, with a recomputed digest, hides nothing', async () => {
     copy.shorten()
     copy.raiseVersion()
     copyFileSync(await forged(), join(copy.root, SNAPSHOT_FILE))
@@ -166,7 +166,7 @@ describe('without git', () => {
     expect(await copy.check('--released', join(packed, 'none.tgz'))).toMatchObject({ code: 2 })
   })
 
-  test('a missing snapshot is written only when somebody says that it is the first', async () => {
+  test('a missing snapshot is written only when --first says that it is the first', async () => {
     rmSync(join(copy.root, SNAPSHOT_FILE))
     expect(await copy.release()).toMatchObject({ code: 2, stderr: expect.stringContaining('--first') })
     expect(await copy.release('--first')).toMatchObject({ code: 0 })

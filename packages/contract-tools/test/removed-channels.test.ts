@@ -15,11 +15,11 @@ describe('versions side by side', () => {
   })
   const alone = channel({ name: 'order-placed-v2', version: 2, subject: 'order.placed.v2', schema: stricter })
 
-  test('a new version beside the old one breaks nobody', () => {
+  test('a new version beside the old one breaks no app', () => {
     expect(check(snapshot([first]), snapshot([first, second])).outcome).toBe('compatible')
   })
 
-  test('the old one goes once the new one was released beside it, nobody uses it, and a changeset says so', () => {
+  test('the old one goes once the new one was released beside it, no app uses it, and a changeset says so', () => {
     const both = snapshot([first, second])
     const after = snapshot([alone])
     const changesets = [changeset('minor')]

@@ -19,7 +19,7 @@ const nested = defineChannel({
 })
 const valid = { list: [{ a: 1 }], kind: { type: 'x' as const, x: 'x' }, labels: { team: 'ops' } }
 
-describe('whoever publishes', () => {
+describe('a publisher', () => {
   test('may leave out what has a default, and gets it', () => {
     expect(checkToPublish(nested, valid)).toEqual({ ok: true, message: { ...valid, level: 'info' } })
   })
@@ -71,7 +71,7 @@ describe('whoever publishes', () => {
   })
 })
 
-test('whoever consumes passes over what a newer producer added, at any depth', () => {
+test('a consumer ignores what a newer producer added, at any depth', () => {
   const newer = { ...valid, added: 1, list: [{ a: 1, added: 2 }] }
   expect(checkReceived(nested, newer)).toEqual({ ok: true, message: { ...valid, level: 'info' } })
 })

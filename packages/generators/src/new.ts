@@ -6,7 +6,7 @@ import { readFlags } from './flags.ts'
 import { REPOSITORY } from './repository.ts'
 
 // `pnpm new app billing --handles alarm-to-bot --owner payments`: the flags become @turbo/gen's answers, in the order of
-// its questions. What no flag says is asked; where nobody can be asked, it is an error.
+// its questions. What no flag says is asked; without a terminal it is an error.
 
 try {
   const command = readFlags(process.argv.slice(2), process.stdin.isTTY)

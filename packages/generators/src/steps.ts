@@ -8,7 +8,7 @@ function script(path: string, ...args: readonly string[]): Step {
   return [process.execPath, '--conditions=@alarm-bus/source', path, ...args]
 }
 
-/** What is made from the sources, and has to be made anew. */
+/** What is made from the sources, and has to be made again. */
 export const follow = {
   // Nothing comes that is not there already.
   install: ['pnpm', 'install', '--no-frozen-lockfile', '--prefer-offline'],

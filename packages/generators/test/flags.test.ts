@@ -42,7 +42,7 @@ test('flags become answers, in the order of the questions', () => {
   expect(refusal([...REQUEST, '--stream', 'NO_STREAM', ...REST])).toContain('there is no stream "NO_STREAM"; declared:')
 })
 
-test('what no flag says is asked, where somebody can be', () => {
+test('what no flag says is asked, where a person can answer', () => {
   expect(readFlags(['channel'], true)).toEqual({ generator: 'channel', answers: ['_', '_', '_', '_', '_'] })
   expect(refusal(['channel', 'never-sent'])).toBe(
     'give --subject, --stream, --owner, --description: there is no terminal to ask in',

@@ -14,7 +14,7 @@ export const WatchdogCondition = {
   ConsumerDiffers: 'consumer_differs',
   /** The consumer went past messages of its own while another tool had changed its filter, and cannot go back. */
   PassedOver: 'passed_over',
-  /** Somebody paused the consumer on the broker: it delivers nothing until then. */
+  /** The consumer is paused on the broker: it delivers nothing until then. */
   PausedOnBroker: 'paused_on_broker',
   /** Messages wait and none is newly delivered, since as many deliveries as there may be are without an ack. */
   DeliveryBlocked: 'delivery_blocked',

@@ -57,7 +57,7 @@ export const KitErrorCode = {
   ConsumerConflict: 'consumer_conflict',
   /** The bus was not ready in the time that was given; the text names the checks that are not well. */
   NotReady: 'not_ready',
-  /** Nobody answers the request, told at once; nothing was handled. */
+  /** No app answers the request, told at once; nothing was handled. */
   NoResponder: 'no_responder',
   /** A responder was there, and gave no answer in time; it may have handled the request. */
   Timeout: 'timeout',

@@ -29,7 +29,7 @@ export interface KitEventMap {
     ackPendingLimit?: number
     oldestUnreadMsAtMost?: number
   }
-  /** The client threw where nobody waits for the result. */
+  /** The client threw where nothing waits for the result. */
   exceptionOccurred: { error: Error; during: string }
   /** A consumer's heartbeats stay away; sequences are the last ones seen, 0 if none was. */
   heartbeatAlarm: {
@@ -51,7 +51,7 @@ export interface KitEventMap {
     reason: string
     error: string
   }
-  /** A handler failed and the message comes again after `delayMs`. */
+  /** A handler failed and the message is redelivered after `delayMs`. */
   retryScheduled: {
     channel: string
     consumer: string
@@ -91,7 +91,7 @@ export interface KitEventMap {
     atMost: number
   }
   /**
-   * While nobody looked, the stream dropped messages that this consumer cannot have seen. They may all have been other
+   * While this consumer was not watched, the stream dropped messages that this consumer cannot have seen. They may all have been other
    * channels': nothing on the broker says.
    */
   messagesMayBeMissed: { stream: string; consumer: string; channel: string; from: number; to: number; atMost: number }

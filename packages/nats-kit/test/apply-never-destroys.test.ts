@@ -172,7 +172,7 @@ test('a stream that is being migrated is left alone: its subjects are away on pu
 })
 
 test.each(['apply', 'create'] as const)(
-  'a stream whose messages are in the copy of a migration is not made anew (%s)',
+  'a stream whose messages are in the copy of a migration is not recreated (%s)',
   async (mode) => {
     const { newer, connection, streams } = await setUp()
     await streams.add({ name: `${newer.name}_MIGRATION`, subjects: [`migrating.${newer.name}_MIGRATION`] })

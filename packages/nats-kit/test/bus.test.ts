@@ -265,7 +265,7 @@ test('shutdown that cannot flush says that it is not clean', async () => {
   expect(logger.lines.some((line) => line.fields['event'] === 'notFlushed')).toBe(true)
 })
 
-test('shutdown does not wait for a dial that nobody answers', async () => {
+test('shutdown does not wait for a dial without an answer', async () => {
   const silent = createServer().listen(0, '127.0.0.1')
   await new Promise((resolve) => silent.once('listening', resolve))
   onEnd(() => new Promise((resolve) => silent.close(resolve)))

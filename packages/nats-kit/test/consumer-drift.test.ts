@@ -114,7 +114,7 @@ describe('a field that another tool sets on a running consumer', () => {
     expect(second.checks().map(({ name }) => name)).not.toContain(`watchdog:consumer_differs:${NAME}`)
   })
 
-  test('a consumer that is made anew by another tool with what cannot be changed: a warning that says so', async () => {
+  test('a consumer that another tool recreates with what cannot be changed: a warning that says so', async () => {
     const { start, info, jsm, stream, toBot, publish, handled } = await setUp()
     await (await start()).stop(2_000)
     const { config } = await info()
@@ -247,7 +247,7 @@ test.each([
   },
 )
 
-test('what an account’s limits put on every consumer is not another tool’s, and is put right by nobody', async () => {
+test('what an account’s limits put on every consumer is not another tool’s, and is left as it is', async () => {
   const limited = await startBroker({ configText: 'jetstream { max_file: 1TB, limits { max_request_batch: 100 } }' })
   const { connection, contracts, toBot, stream } = await openWithStreams(limited)
   const subscriber = createSubscriber(connection, {

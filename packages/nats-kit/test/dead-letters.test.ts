@@ -145,7 +145,7 @@ describe('dead letters without a hole', () => {
     expect(await header('Dead-Letter-Original-Nats-Msg-Id')).toBe('h1')
   })
 
-  test('a consumer that is made anew counts from the first delivery again, and so does the kit', async () => {
+  test('a recreated consumer counts from the first delivery again, and so does the kit', async () => {
     let isLater = true
     let asked = 0
     let failures = 0

@@ -213,7 +213,7 @@ describe('a stream of several channels', () => {
     expect([missed, maybe]).toEqual([[], []])
   })
 
-  test('a stream that was made anew starts anew: what went with the old one is not taken for a limit’s work', async () => {
+  test('a recreated stream starts over: what went with the old one is not taken for a limit’s work', async () => {
     const made = await setUp(2)
     const { publish, toBot, toLog, start, ready, missed, maybe, jsm, stream, connection, position } = made
     const subscriber = start({ concurrency: 1 }, () => new Promise<void>(() => undefined))

@@ -59,7 +59,7 @@ test('an app writes its once-only handlers down before it is connected; a redeli
   expect(wrapped).toBe(2)
 })
 
-test('a store that nobody opened, or that serves another connection, says so', async () => {
+test('a store that was not opened, or that serves another connection, says so', async () => {
   const { contracts, stream, toBot } = makeContracts()
   const connection = await open(broker.current)
   const key = { stream: stream.name, consumer: 'app_to-bot', seq: 1, storedAt: new Date(0) }

@@ -89,7 +89,7 @@ test('an unknown app’s consumers are found on the stream and its companions, a
   expect((await jsm.consumers.info(name, 'app_to-bot')).num_waiting).toBe(1)
 })
 
-test('what nobody uses is shown in a dry run and removed when asked; others stay', async () => {
+test('an unused consumer is shown in a dry run and removed when asked; others stay', async () => {
   const { connection, contracts, jsm, name, toBot } = await setUp()
   const add = (consumer: string, app?: string) =>
     jsm.consumers.add(name, {
@@ -123,7 +123,7 @@ test('what nobody uses is shown in a dry run and removed when asked; others stay
   expect(left).toEqual(['app_to-bot'])
 })
 
-test('in use: asked, listened to, active a moment ago, or with work that nobody settled yet', () => {
+test('in use: asked, listened to, active a moment ago, or with deliveries that are not settled yet', () => {
   const inUse = (...given: Parameters<typeof info>) => orphanOf(info(...given), ['other'], {})?.inUse
   expect(inUse(5 * MINUTES)).toBe(false)
   expect(inUse(5 * MINUTES, { num_waiting: 1 })).toBe(true)

@@ -334,7 +334,7 @@ describe('faults', () => {
     expect(error.stored).toBeLessThanOrEqual(await count())
   })
 
-  test('a last word that nobody asked for is no success', async () => {
+  test('a last answer that was not asked for is not a success', async () => {
     const { publisher, toLog, connection } = await setUp()
     const other = await open(shared.current)
     // Whoever hears the messages can end their batch as well.

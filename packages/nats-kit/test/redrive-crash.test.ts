@@ -66,7 +66,7 @@ describe('a run that ended between the store and the removal', () => {
   })
 })
 
-test('a letter of another message with the same sequence, of a stream that was made anew, changes nothing', async () => {
+test('a letter of another message with the same sequence, of a recreated stream, changes nothing', async () => {
   const made = await setUpRedrive(broker.current)
   const handled: string[] = []
   await made.app('bot', ({ message }) => void handled.push(message))

@@ -149,7 +149,7 @@ describe('a run', () => {
     expect(await sent()).toBe(3)
   })
 
-  test('leaves a letter that has no body, or whose consumer nobody reads for, and says so', async () => {
+  test('leaves a letter that has no body, or whose consumer has no reader, and says so', async () => {
     const made = await setUpRedrive(broker.current)
     await made.app('bot', () => undefined)
     const lost = Buffer.from('NATS/1.0\r\nDead-Letter-Lost: true\r\n\r\n')
@@ -168,7 +168,7 @@ describe('a run', () => {
     expect((await made.jsm.streams.info(made.redrives)).state.last_seq).toBe(0)
   })
 
-  test('leaves a letter that the broker does not take anew, says why, and goes on', async () => {
+  test('leaves a letter that the broker does not take again, says why, and goes on', async () => {
     const made = await setUpRedrive(broker.current)
     let down = true
     await made.app('bot', () => (down ? failing() : undefined))

@@ -147,7 +147,7 @@ test('one that differs in what the app can work with is used as it is', async ()
   expect(subscriber.checks().filter(({ warning }) => warning)).toEqual([])
 })
 
-test('a filter that another tool edits is put right by somebody else: what was passed over is handled', async () => {
+test('a filter that another tool edits is put right by the administrator: what was passed over is handled', async () => {
   const { start, apply, publish, handled, stream, jsm, toLog, toBot } = await setUp()
   await apply()
   const { isReady, details } = start()

@@ -12,7 +12,7 @@ function block(ms: number): void {
 }
 
 test.each(['pull', 'push'] as const)(
-  'messages that lay in the process for longer than the ack wait are not handed out; they come again (%s)',
+  'messages that lay in the process for longer than the ack wait are not handed out; they are redelivered (%s)',
   async (mode) => {
     const { connection, contracts, toBot, stream } = await openWithStreams(broker.current)
     const handled: { readonly message: string; readonly deliveries: number }[] = []

@@ -89,7 +89,7 @@ describe('a durable that does not exist yet', () => {
     expect(handled.slice(3)).toEqual(['m-3', 'm-4'])
   })
 
-  test('a durable that began with what is new is not made anew with what was before, whatever happens to it', async () => {
+  test('a durable that began with what is new is not recreated with what was before, whatever happens to it', async () => {
     const { publish, start, handled, jsm, name } = await setUp()
     await publish(...range('old', 5))
     const subscriber = await start({ startAt: 'new', watchdog: { lookMs: 50, idleLookMs: 50 } })

@@ -101,6 +101,33 @@ describe('a published message', () => {
     expect(lines).toHaveLength(2)
   })
 
+  test('whose handler throws what cannot be looked at ends its span all the same, and so does one that hangs', async () => {
+    const made = await setUpRedrive(broker.current)
+    const unreadable = new Proxy(
+      Object.assign(() => undefined, {}),
+      {
+        get() {
+          throw new Error('looked at')
+        },
+        getPrototypeOf() {
+          throw new Error('looked at')
+        },
+      },
+    )
+    const limits = { maxDeliver: 1, maxHandlerMs: 600, handlerGraceMs: 200, ackWaitMs: 600 }
+    const handle = async ({ message }: { readonly message: string }): Promise<void> => {
+      if (message === 'hangs') await new Promise(() => undefined)
+      else throw unreadable
+    }
+    await made.app('bot', handle, limits)
+    await made.publisher.publish(made.toBot, { message: 'throws' })
+    await made.publisher.publish(made.toBot, { message: 'hangs' })
+    await made.waitForLetters(2)
+    const spans = await spansOf(`process ${made.toBot.subject}`, 2)
+    expect(spans.map(({ attributes }) => attributes['nats.message.verdict'])).toEqual(['dead_letter', 'dead_letter'])
+    expect(spans.map(({ status }) => status.code)).toEqual([SpanStatusCode.ERROR, SpanStatusCode.ERROR])
+  })
+
   test('that is redriven begins a trace of its own, with a link to the one of its original', async () => {
     const made = await setUpRedrive(broker.current)
     let isDown = true

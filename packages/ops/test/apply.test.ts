@@ -44,7 +44,7 @@ test('creates, says nothing to do the second time, and shows a changed field bef
   expect((await manager.streams.info('BASQUIAT_STREAM')).config.max_msgs).toBe(100_000)
 })
 
-test('without a file and without --yes nobody said yes, so nothing is changed', async () => {
+test('without a file and without --yes nothing is confirmed, so nothing is changed', async () => {
   await using broker = await startBroker()
   const manager = await managerOf(broker)
   for (const flags of [[], ['--json']]) {

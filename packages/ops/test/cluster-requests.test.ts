@@ -34,7 +34,7 @@ async function openAt(node: number, name: string): Promise<Connection> {
   return connection
 }
 
-test('a request goes from account to account over brokers, and that nobody answers is told at once', async () => {
+test('a request goes from account to account over brokers, and a missing responder is told at once', async () => {
   const requester = createRequester(await openAt(0, 'producer'), { contracts })
   opened.push(async () => requester.close())
   const ask = (timeoutMs: number) => requester.request(alarmDelivery, ASKED, { timeoutMs })

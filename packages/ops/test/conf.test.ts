@@ -104,7 +104,7 @@ describe('nats.setup.conf', () => {
     expect(output).toContain('can not be found')
   })
 
-  test('refuses a wrong password, an empty one, an unknown user and nobody', async () => {
+  test('refuses a wrong password, an empty one, an unknown user and no user', async () => {
     await using broker = await startBroker()
     const servers = broker.server.url
     const auth = authOf('producer')

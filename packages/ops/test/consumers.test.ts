@@ -80,7 +80,7 @@ test('a running app keeps its consumers, even when it is forgotten in --apps', a
   }
 })
 
-test('a known app’s consumer that nobody uses, by --idle', async () => {
+test('a known app’s unused consumer, by --idle', async () => {
   await leave('alarm-consumer')
   expect((await consumers(['prune', '--grace', '0s', '--idle', '1h'])).out).toBe('every consumer has an owner\n')
   const idle = await consumers(['prune', '--grace', '0s', '--idle', '1ms', '--apply'])

@@ -28,7 +28,7 @@ function problemOf(environment: Readonly<Record<string, string | undefined>>): s
   throw new Error('the environment was accepted')
 }
 
-test('the set-up job refuses passwords of the development set-up wherever nobody said development', async () => {
+test('the set-up job refuses passwords of the development set-up wherever NODE_ENV is not development', async () => {
   for (const NODE_ENV of NEITHER) {
     expect(problemOf({ ...admin, NODE_ENV })).toMatch(
       /^bad configuration: NATS_ADMIN_PASSWORD is a password of the dev/,

@@ -262,7 +262,7 @@ test('a broker whose admin may make no consumer: what is missing is an error tha
   expect(err).toContain('reload the broker with the nats.admin.conf of this release')
 })
 
-test('a consumer that somebody else paused is shown, and left alone', async () => {
+test('a consumer that another tool paused is shown, and left alone', async () => {
   await setUp()
   const settle = await holdOne()
   await settle()

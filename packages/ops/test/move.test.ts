@@ -68,7 +68,7 @@ test('from pull to push with a publisher and the consumer going: nothing lost, n
   expect((await opsOf(broker, {}, 'plan', '--mode', 'push')).code).toBe(0)
 })
 
-test('a message that nobody settles in time: nothing is moved, and the consumer goes on as before', async () => {
+test('a message that is not settled in time: nothing is moved, and the consumer goes on as before', async () => {
   await migrator.consumers.add(STREAM, {
     durable_name: CONSUMER,
     ack_policy: AckPolicy.Explicit,

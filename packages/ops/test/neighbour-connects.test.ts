@@ -52,7 +52,7 @@ test('the server takes twice the connections that all accounts may have together
   expect(SERVER_CONNECTIONS).toBeGreaterThanOrEqual(2 * (apps.length * APP_CONNECTIONS + bus))
 })
 
-test('connections of nobody, as many as all accounts may have: an app still connects, and they are cut', async () => {
+test('connections without a login, as many as all accounts may have: an app still connects, and they are cut', async () => {
   const broker = await start()
   const sockets = await openSockets(broker, apps.length * APP_CONNECTIONS + 500)
   expect(sockets.filter(({ readyState }) => readyState === 'open').length).toBeGreaterThan(500)

@@ -88,7 +88,7 @@ test('no value of a file can be another than the one that was written', async ()
   expect(await ops('apply', file)).toMatchObject({ code: 0, out: 'BASQUIAT_STREAM: updated\n' })
 })
 
-test('a file that was edited and sealed anew is refused as edited', async () => {
+test('a file that was edited and sealed again is refused as edited', async () => {
   await applyDeclared(broker)
   await manager.streams.update('BASQUIAT_STREAM', { max_msgs: 200_000 })
   expect((await ops('plan', '--streams-only', '--out', file)).code).toBe(2)

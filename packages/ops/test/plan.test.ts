@@ -164,7 +164,7 @@ test('apply does the plan of the file, and nothing when the broker has changed s
   expect((await ops('plan')).code).toBe(0)
 })
 
-test('a field that changed, or a stream that was made anew, after the plan refuses it', async () => {
+test('a field that changed, or a stream that was recreated, after the plan refuses it', async () => {
   await setUp()
   await manager.streams.update('BASQUIAT_STREAM', { max_msgs: 7 })
   const file = join(folder, 'plan.json')
@@ -180,7 +180,7 @@ test('a field that changed, or a stream that was made anew, after the plan refus
   expect(applied).toMatchObject({ code: 0, out: 'BASQUIAT_STREAM: updated\n' })
 })
 
-test('what nobody declares is shown, and goes only with --allow-destroy and its name', async () => {
+test('what is not declared is shown, and goes only with --allow-destroy and its name', async () => {
   await setUp()
   const migrator = await jetstreamManager(await broker.raw('migrator'), { checkAPI: false })
   await migrator.consumers.add('BASQUIAT_STREAM', {

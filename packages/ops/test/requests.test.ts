@@ -79,7 +79,7 @@ describe.each([
     expect(remoteErrorOf(alarmDelivery, unknown)).toEqual({ code: 'unknown_message', detail: {} })
   })
 
-  test('that nobody answers is told at once, before the app runs and after it has stopped', async () => {
+  test('without a responder is told at once, before the app runs and after it has stopped', async () => {
     const broker = await start(options)
     const requester = requesterOf(await broker.kit('producer'))
     const ask = () => requester.request(alarmDelivery, ASKED, { timeoutMs: 20_000 })

@@ -66,7 +66,7 @@ async function refusalOf(environment: Readonly<Record<string, string>>): Promise
 }
 
 describe('nats.start.sh', () => {
-  test('no broker starts with the passwords of .env.example where nobody said development', async () => {
+  test('no broker starts with the passwords of .env.example where NODE_ENV is not development', async () => {
     expect(passwords.length).toBeGreaterThan(6)
     for (const NODE_ENV of [undefined, '', 'production', 'prod', 'Development', 'staging', 'development ']) {
       const lines = await refusalOf({ ...fromCompose, ...(NODE_ENV !== undefined && { NODE_ENV }) })

@@ -46,7 +46,7 @@ async function piecesOf(request: IncomingMessage): Promise<Buffer[]> {
   return pieces
 }
 
-test('a body of one-byte chunks that nobody reads is held in a handful of pieces', async () => {
+test('a body of one-byte chunks that is not read is held in a handful of pieces', async () => {
   const { socket, request } = await open()
   const bytes = Buffer.from(Array.from({ length: 60_000 }, (_, index) => index % 251))
   const chunks = [...bytes].map((byte) => Buffer.from([0x31, 0x0d, 0x0a, byte, 0x0d, 0x0a]))

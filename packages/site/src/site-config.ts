@@ -59,6 +59,12 @@ function themeOf(pages: readonly SitePage[], language: 'en' | 'ko'): DefaultThem
     .filter(([path]) => /^decisions\/\d/.test(path))
     .map(([path, title]) => ({ text: title, link: `/${path.replace(/\.md$/, '')}` }))
   return {
+    ...(language === 'ko' && {
+      outline: { label: '이 페이지' },
+      docFooter: { prev: '이전', next: '다음' },
+      returnToTopLabel: '맨 위로',
+      sidebarMenuLabel: '차례',
+    }),
     nav: [
       { text: language === 'ko' ? '문서' : 'Docs', link: `/${prefix}docs/` },
       { text: 'Architecture', link: '/ARCHITECTURE' },

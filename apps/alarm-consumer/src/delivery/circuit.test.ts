@@ -71,7 +71,7 @@ test('an alarm that fails as a probe three times goes back, so that it does not 
   await circuit.run(never, async () => undefined)
 })
 
-test('with nobody here to probe, pulling begins again; at a stop the waiting go back and others pass', async () => {
+test('with no alarm here to probe with, pulling begins again; at a stop the waiting go back and others pass', async () => {
   const { circuit, isPaused } = create({ failures: 1, firstPauseMs: 20 })
   const abort = new AbortController()
   const first = circuit.run(abort.signal, away)

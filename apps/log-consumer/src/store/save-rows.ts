@@ -1,4 +1,4 @@
-import type { Kysely } from 'kysely'
+import { type Kysely, PostgresAdapter, type QueryCreator, sql } from 'kysely'
 import type { LogRow, Tables } from '../database/tables.ts'
 import { encodeKeys } from '../index/keys.ts'
 import { type LogKey, nameOf } from './log-row.ts'
@@ -36,22 +36,50 @@ export async function insertRows(transaction: Kysely<Tables>, rows: readonly Log
   const isNew = new Set(added.length === sorted.length ? [] : added.map(nameOf))
   const news = added.length === sorted.length ? sorted : sorted.filter((row) => isNew.delete(nameOf(row)))
   const bytes = news.reduce((sum, row) => sum + row.bytes, 0)
-  // From here to the commit no other transaction has the row of the state, so batches are committed in their order, and
-  // a reader that sees one sees all before it.
-  const { last_batch: no } = await transaction
-    .updateTable('log_state')
-    .set((state) => ({
-      bytes: state('bytes', '+', bytes),
-      entries: state('entries', '+', added.length),
-      last_batch: state('last_batch', '+', 1),
-    }))
-    .returning('last_batch')
-    .executeTakeFirstOrThrow()
-  await transaction
-    .insertInto('log_batches')
-    .values({ no, entries: added.length, bytes, keys: encodeKeys(news) })
-    .execute()
+  const no = await addBatch(transaction, { entries: added.length, bytes, keys: encodeKeys(news) })
   return { no, rows: news }
+}
+
+/**
+ * Numbers a batch and notes its keys. From here to the commit no other transaction has the row of the state, so batches are
+ * committed in their order, and whoever sees one sees all before it.
+ */
+async function addBatch(
+  transaction: Kysely<Tables>,
+  { entries, bytes, keys }: Pick<Tables['log_batches'], 'entries' | 'bytes' | 'keys'>,
+): Promise<number> {
+  const counted = (kysely: QueryCreator<Tables>) =>
+    kysely
+      .updateTable('log_state')
+      .set((state) => ({
+        bytes: state('bytes', '+', bytes),
+        entries: state('entries', '+', entries),
+        last_batch: state('last_batch', '+', 1),
+      }))
+      .returning('last_batch')
+  if (transaction.getExecutor().adapter instanceof PostgresAdapter) {
+    // One statement, which SQLite does not know: each is a way to the server and back, and whoever saves next waits for it.
+    const { no } = await transaction
+      .with('counted', counted)
+      .insertInto('log_batches')
+      .columns(['no', 'entries', 'bytes', 'keys'])
+      .expression((expression) =>
+        expression
+          .selectFrom('counted')
+          .select([
+            'last_batch',
+            sql<number>`${entries}::integer`.as('entries'),
+            sql<number>`${bytes}::bigint`.as('bytes'),
+            sql<Uint8Array>`${keys}::bytea`.as('keys'),
+          ]),
+      )
+      .returning('no')
+      .executeTakeFirstOrThrow()
+    return no
+  }
+  const { last_batch: no } = await counted(transaction).executeTakeFirstOrThrow()
+  await transaction.insertInto('log_batches').values({ no, entries, bytes, keys }).execute()
+  return no
 }
 
 /** Removes one row and its batch within the transaction that has added them; the next batch gets its number. */

@@ -25,11 +25,11 @@ export const apiKeysDocument = z
 
 export type ApiKeysDocument = z.infer<typeof apiKeysDocument>
 
-/** Finds who a key belongs to; undefined for a key that nobody has. */
+/** Finds who a key belongs to; undefined for an unknown key. */
 export type FindByKey = (key: string) => Client | undefined
 
 /**
- * Keys are 256 random bits, so that a plain SHA-256 is enough and nobody can try them out. The name in the key is no
+ * Keys are 256 random bits, so that a plain SHA-256 is enough and they cannot be guessed. The name in the key is no
  * secret; what is compared with a stored hash takes the same time wherever it differs.
  */
 export function apiKeys({ clients }: ApiKeysDocument): FindByKey {

@@ -74,7 +74,7 @@ function parseApiKeys(text: string) {
 const keySet = z.looseObject({ keys: z.array(z.looseObject({ kty: z.string() })).min(1) })
 
 function parseKey(text: string): KeyObject | JSONWebKeySet {
-  // Whoever has the private key makes tokens; it has no place here.
+  // The holder of the private key makes tokens; it has no place here.
   if (text.includes('PRIVATE KEY')) throw new Error('it holds a private key; give the public one')
   if (!text.trimStart().startsWith('{')) return createPublicKey(text)
   const parsed = keySet.safeParse(parseJson(text))

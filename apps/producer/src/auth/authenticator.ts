@@ -12,7 +12,7 @@ export interface AuthOptions {
  * Who presents this, the value of `Authorization`.
  *
  * - A key is looked up at once, a token's signature takes a promise.
- * - undefined, or a rejection, when it proves nothing. It says nothing of why: that helps nobody but who guesses.
+ * - undefined, or a rejection, when it proves nothing. It says nothing of why: that helps only a caller that guesses.
  */
 export type Authenticate = (authorization: string) => Client | undefined | Promise<Client>
 

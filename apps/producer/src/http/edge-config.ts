@@ -1,7 +1,7 @@
 import { oneOf, productionBecause, wholeNumber } from '@alarm-bus/service'
 import { z } from 'zod'
 
-/** What protects the API, whoever calls. */
+/** What protects the API from every caller. */
 export interface EdgeOptions {
   /** Messages a minute of a client that has no rate of its own. */
   readonly ratePerMinute: number

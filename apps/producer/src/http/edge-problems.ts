@@ -4,7 +4,7 @@ import { Problem } from '@alarm-bus/service'
 /** A second: acks come within milliseconds, and the event loop's delay is looked at once a second. */
 const SOON_SECONDS = 1
 
-/** The same whatever was wrong: what helps a caller to guess helps nobody else. */
+/** The same whatever was wrong: details help only a caller that guesses. */
 export function unauthenticated(): Problem {
   return new Problem({
     status: 401,

@@ -40,7 +40,7 @@ function messageRoute(http: FastifyInstance, channel: Channel, ask: Ask): void {
     schema: {
       summary: `What became of a message on ${channel.name}`,
       description:
-        'Asks the apps that handle the channel: whether it is written down, whom it reached, when it is tried again, why it was given up.',
+        'Asks the apps that handle the channel: whether it is stored, which sinks got it, when it is retried, why it was given up.',
       tags: ['channels'],
       params: z.object({ id: z.string().min(1).max(MAX_ID_CHARACTERS) }),
       response: {

@@ -91,7 +91,7 @@ function kitProblem(error: KitError): Problem {
   }
 }
 
-/** Nobody hears this: the connection ended before the answer had begun. */
+/** No client hears this: the connection ended before the answer had begun. */
 function callerGone(cause: unknown): Problem {
   const detail = 'the connection was closed before the answer'
   return new Problem({ status: 400, slug: 'caller-gone', title: 'The client disconnected', detail, cause })

@@ -6,7 +6,7 @@ import type { z } from 'zod'
 export const MAX_ISSUES = 100
 
 /**
- * Checks query and headers. A body is checked by whoever publishes it, and only once. `true` leaves a part as it is;
+ * Checks query and headers. A body is checked by the publisher, and only once. `true` leaves a part as it is;
  * headers that are given back would be put together with the request's own each time that one of them is read.
  */
 export function validatorFor(): FastifySchemaCompiler<unknown> {

@@ -54,7 +54,7 @@ test('who asks and who answers, with the reply and its errors', async () => {
   expect(catalogue).toContain('Errors: `unknown_order`, and of every responder `internal`')
 }, 60_000)
 
-test('an example that nobody could send is refused by its name', () => {
+test('an example that could not be sent is refused by its name', () => {
   expect(() => toAsyncApi(busWith(request([{ id: 17 }])))).toThrow(
     'request "order-state.request": the example {"id":17}',
   )

@@ -4,7 +4,7 @@ import type { ConnectionState, KitEvents } from '../events.ts'
 import type { Logger } from '../logger.ts'
 import type { FrameWriter } from './frame-writer.ts'
 
-/** A connection, open unless its state says otherwise. Whoever opened it closes it. */
+/** A connection, open unless its state says otherwise. The caller that opened it closes it. */
 export interface Connection {
   /** The client underneath, for what the kit does not wrap. */
   readonly client: NatsConnection
@@ -15,7 +15,7 @@ export interface Connection {
   readonly events: KitEvents
   readonly logger: Logger
   readonly state: ConnectionState
-  /** Resolves when the connection is over for good: with an error if nobody asked for it. Never rejects. */
+  /** Resolves when the connection is over for good: with an error unless it was asked for. Never rejects. */
   readonly closed: Promise<KitError | undefined>
   /**
    * Flushes what was written and closes. Past `timeoutMs`, or while the broker is away, closes all the same. NaN and a

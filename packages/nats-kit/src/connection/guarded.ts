@@ -18,7 +18,7 @@ export function guarded(
       read(message)
     } catch (error) {
       const detail = { event: 'messageUnreadable', ...of, error: errorText(error) }
-      connection.logger.warn(detail, 'what came cannot be read; it is passed over')
+      connection.logger.warn(detail, 'an incoming message cannot be read; it is ignored')
     }
   }
 }

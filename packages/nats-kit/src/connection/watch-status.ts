@@ -28,7 +28,7 @@ export async function watchStatus(
         change('connected', status.server, 'connection restored')
         break
       case 'staleConnection':
-        logger.warn({ event: 'staleConnection' }, 'NATS broker does not answer pings; the connection is given up')
+        logger.warn({ event: 'staleConnection' }, 'NATS broker does not answer pings; the connection is closed')
         break
       case 'error':
         reportError(status.error, sinks)

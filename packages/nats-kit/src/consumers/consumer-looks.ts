@@ -239,7 +239,7 @@ export class ConsumerLooks {
     const reset = await manager.consumers.reset(info.stream_name, info.name, sequence)
     this.#connection.logger.info(
       { event: 'consumerMadeAgain', stream: info.stream_name, consumer: info.name, sequence },
-      'the consumer was made again; it goes on after what was settled',
+      'the consumer was recreated; it resumes after what was settled',
     )
     return reset
   }

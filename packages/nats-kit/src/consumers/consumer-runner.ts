@@ -38,7 +38,7 @@ const SETTLING_LOOK_MS = 250
 const SILENT_LOOK_MS = 10_000
 
 /**
- * Keeps one handler's consumer running for as long as the app does: makes it, listens, and begins anew whatever ends
+ * Keeps one handler's consumer running for as long as the app does: makes it, listens, and starts again whatever ends
  * it. While it does not run, the check is not well and says why.
  */
 export class ConsumerRunner {
@@ -300,7 +300,7 @@ export class ConsumerRunner {
     return this.#state.isRunning ? 'run' : 'pause'
   }
 
-  /** Asks for nothing more while somebody holds a pause; what is on its way is held, for the broker has counted it. */
+  /** Asks for nothing more during a pause; what is on its way is held, for the broker has counted it. */
   readonly #onPauses = (): void => {
     const reason = this.#pauses.reasonOf(this.#spec.channel)
     const was = this.#pausedFor

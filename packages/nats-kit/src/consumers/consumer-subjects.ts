@@ -19,7 +19,7 @@ const API_PREFIX = '$JS.API.CONSUMER'
 /**
  * Every subject that the kit publishes on for one handler's consumer, as permissions name them: the consumer itself, its
  * dead letters, the reader of what is redriven to it. The filter is the last part of the request that makes a consumer, so
- * whoever has these can read nothing else.
+ * a user with these can read nothing else.
  *
  * @param shapes whether the app makes and changes its consumers itself (default), or somebody else does. Who may can have
  * one deliver onto requests of the API, another consumer's among them: see decisions/029.

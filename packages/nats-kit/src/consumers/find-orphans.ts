@@ -6,11 +6,11 @@ import { withCompanions } from '../streams/companion-streams.ts'
 import { listConsumers } from '../streams/list-all.ts'
 import { ownerOf } from '../owner-tag.ts'
 
-/** With deliveries that nobody settled it may be at work for longer: handlers may take their time. */
+/** With deliveries that are not settled it may be at work for longer: handlers may take their time. */
 const BUSY_MS = 3_600_000
 
 export const OrphanReason = {
-  /** The kit made it for an app that is none of the known ones. */
+  /** The kit made it for an unknown app. */
   UnknownApp: 'unknown_app',
   /** Without the kit's tag: something else made it, or a kit that is older than the tag. */
   Untagged: 'untagged',
@@ -19,18 +19,18 @@ export const OrphanReason = {
 } as const
 export type OrphanReason = (typeof OrphanReason)[keyof typeof OrphanReason]
 
-/** A consumer that nobody seems to own. */
+/** A consumer without a visible owner. */
 export interface Orphan {
   readonly stream: string
   readonly consumer: string
   readonly reason: OrphanReason
   /** By its tag. */
   readonly app: string | undefined
-  /** Somebody asks it for messages, listens where it delivers, or did so a moment ago. It is never removed. */
+  /** A client asks it for messages, listens where it delivers, or did so a moment ago. It is never removed. */
   readonly inUse: boolean
   /** Since something was delivered or acknowledged, or since it was made, in milliseconds. */
   readonly idleMs: number
-  /** Messages that it has not delivered, and that it has delivered and nobody settled. */
+  /** Messages that it has not delivered, and that it has delivered and that are not settled. */
   readonly unread: number
   readonly unsettled: number
 }
@@ -43,7 +43,7 @@ export interface FindOrphansOptions {
 }
 
 /**
- * The consumers on the declared streams and their companions that belong to none of the known apps, or that nobody uses
+ * The consumers on the declared streams and their companions that belong to none of the known apps, or that no app uses
  * any more. Needs the right to list consumers, as an administrator has it.
  *
  * @throws KitError `permission_denied`, `broker_unavailable`.

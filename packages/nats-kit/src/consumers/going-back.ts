@@ -26,7 +26,7 @@ const SAID: Record<PassedOverBy, { readonly event: string; readonly text: string
   move: {
     event: 'consumerMoved',
     text:
-      'something else moved the consumer past messages of its own, by a reset or by making it again; it goes on after what was settled, ' +
+      'something else moved the consumer past messages of its own, by a reset or by recreating it; it resumes after what was settled, ' +
       'so some may be handled twice. To skip messages on purpose: stop every instance, delete the consumer, and start the app with startAt',
   },
 }
@@ -64,7 +64,7 @@ export class GoingBack {
     if (this.#spec.workQueue === true || filterCovers(live.config, this.#spec.filterSubject)) return
     await changeNotes(this.#connection, live, (notes) => {
       const noted = { ...live, notes }
-      // Noted once: it may take a while until somebody puts the filter right.
+      // Noted once: it may take a while until the filter is corrected.
       return resumeAt(noted, incarnationOf(stream)) === undefined ? this.#filterNote(noted, stream) : undefined
     })
   }
@@ -112,7 +112,7 @@ export class GoingBack {
   /** The consumer is where it should be: it went back, or was made again. */
   over(): void {
     this.#trouble = undefined
-    this.#watch.set(WatchdogCondition.PassedOver, false, 'what was passed over is delivered')
+    this.#watch.set(WatchdogCondition.PassedOver, false, 'the skipped messages are delivered')
   }
 
   async #noted(live: NotedConsumer, stream: StreamInfo): Promise<NotedConsumer> {

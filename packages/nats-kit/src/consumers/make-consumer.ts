@@ -48,7 +48,7 @@ export function sayBacklog(
   if (isBack) {
     logger.warn(
       { event: 'instanceReturned', ...detail },
-      'the consumer of this instance expired while it was away for longer than inactiveThresholdMs; it goes on after what it had settled',
+      'the consumer of this instance expired while it was away for longer than inactiveThresholdMs; it resumes after what it had settled',
     )
     return
   }

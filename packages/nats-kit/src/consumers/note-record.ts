@@ -28,9 +28,9 @@ const REFUSED_MS = 300_000
 /** Until when what this connection's user may not read is not asked for. */
 const refusedUntil = new WeakMap<Connection, number>()
 
-/** A bucket that nobody answers for is taken for none after so long, in milliseconds; a leader is elected sooner. */
+/** A bucket that does not answer is taken for missing after so long, in milliseconds; a leader is elected sooner. */
 const ABSENT_MS = 5_000
-/** Since when nobody answers for a stream's bucket. */
+/** Since when a stream's bucket does not answer. */
 const absentSince = new WeakMap<Connection, Map<string, number>>()
 
 /** Changes under way in this process, by consumer. */
@@ -140,7 +140,7 @@ async function write<T extends ConsumerInfo>(
   }
 }
 
-/** @returns whether nobody else wrote meanwhile. */
+/** @returns whether no other instance wrote meanwhile. */
 async function put(
   connection: Connection,
   { stream_name: stream, name }: ConsumerInfo,

@@ -4,7 +4,7 @@ import { KitError, KitErrorCode } from '../errors.ts'
 /** Ends one pause. Calling it again does nothing. */
 export type Resume = () => void
 
-/** The pauses of an app's consumers. A consumer runs while nobody holds a pause of its channel. */
+/** The pauses of an app's consumers. A consumer runs while there is no pause of its channel. */
 export class Pauses {
   readonly #channels: ReadonlySet<string>
   readonly #held = new Set<{ readonly channel: string | undefined; readonly reason: string }>()

@@ -8,13 +8,13 @@ import { findOrphans, type FindOrphansOptions, type Orphan, orphanOf, OrphanReas
 export interface PruneOptions extends FindOrphansOptions {
   /** Look, and remove nothing. Default true. */
   readonly dryRun?: boolean
-  /** Also those without the kit's tag. Default false: somebody else may have made them for a reason. */
+  /** Also those without the kit's tag. Default false: another tool may have made them for a reason. */
   readonly untagged?: boolean
   /** Told of each as soon as it is done, so that a later failure does not hide it. */
   readonly onPruned?: (pruned: PrunedConsumer) => void
 }
 
-/** `kept` says why in `because`. What a removed consumer had not read stays in the stream, and nobody's. */
+/** `kept` says why in `because`. What a removed consumer had not read stays in the stream. */
 export type PrunedConsumer = Orphan &
   (
     | { readonly action: 'removed' | 'would be removed' }
@@ -64,7 +64,7 @@ async function prune(
     connection.logger.info({ event: 'consumerPruned', ...orphan }, 'consumer without an owner removed')
     return { ...orphan, action: 'removed' }
   } catch (error) {
-    // Somebody else was first.
+    // Another run was first.
     if (error instanceof JetStreamApiError && error.code === JetStreamCode.ConsumerNotFound) return undefined
     throw unanswered(`consumer ${consumer} of ${stream} cannot be removed`, error)
   }

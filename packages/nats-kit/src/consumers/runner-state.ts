@@ -32,7 +32,7 @@ export class RunnerState {
     const detail = { event: 'foreignDelivery', ...this.#of }
     this.#connection.logger.warn(
       detail,
-      'another consumer delivers to the subject of this one; its messages are passed over',
+      'another consumer delivers to the subject of this one; its messages are ignored',
     )
   }
 

@@ -33,7 +33,7 @@ export async function showDeadLetter(
   return (await DeadLetterStore.open(connection, stream)).get(seq)
 }
 
-/** The same walk with the bodies, for whoever does something with each letter. */
+/** The same walk with the bodies, for callers that do something with each letter. */
 export async function* matchingLetters(
   store: DeadLetterStore,
   filter: DeadLetterFilter,

@@ -317,8 +317,13 @@ export class MessageProcessor {
   #handle(lease: Lease, now: number): void {
     const envelope = lease.envelope as Envelope
     this.#keeper.began(lease, now)
-    if (this.#spans === undefined) return this.#run(lease, envelope)
-    this.#spans.run(envelope, () => this.#run(lease, envelope))
+    if (this.#spans === undefined) this.#run(lease, envelope)
+    else this.#runTraced(this.#spans, lease, envelope)
+  }
+
+  /** On its own: a function that closes over its arguments has them on the heap, called or not. */
+  #runTraced(spans: DeliverySpans, lease: Lease, envelope: Envelope): void {
+    spans.run(envelope, () => this.#run(lease, envelope))
   }
 
   #run(lease: Lease, envelope: Envelope): void {

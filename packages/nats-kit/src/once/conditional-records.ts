@@ -19,7 +19,7 @@ export interface StoredRecord {
 }
 
 /**
- * Records in a stream's KV bucket, each written on the condition that nobody else wrote it since. Written through the
+ * Records in a stream's KV bucket, each written on the condition that no other instance wrote it since. Written through the
  * kit's own sender, which outlasts a lost connection.
  */
 export class ConditionalRecords {
@@ -43,7 +43,7 @@ export class ConditionalRecords {
   async put(subject: string, value: string, lastSeq: number, ttlSeconds?: number): Promise<number | undefined> {
     const headers =
       headerLine(HeaderName.ExpectedLastSubjectSequence, lastSeq) +
-      // A repeated attempt of the sender's is a duplicate, and not somebody else's message.
+      // A repeated attempt of the sender's is a duplicate, and not another app's message.
       headerLine(HeaderName.MessageId, nuid.next()) +
       (ttlSeconds === undefined ? '' : headerLine(HeaderName.Ttl, `${ttlSeconds}s`))
     try {

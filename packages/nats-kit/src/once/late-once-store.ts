@@ -8,7 +8,7 @@ import type { OnceStore } from './once-store.ts'
 export type LateOnceStore = OnceStore & ConnectionUser
 
 /**
- * The store of `createKvOnceStore` for whoever has no connection yet, as an app that writes its handlers down before
+ * The store of `createKvOnceStore` for callers that have no connection yet, as an app that writes its handlers down before
  * `createBus` connects. The subscriber opens it before the first message and closes it after the last; handlers of one
  * connection may share it. What the app's user needs on the broker is the same.
  *

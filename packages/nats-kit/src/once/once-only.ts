@@ -27,7 +27,7 @@ const MAX_LOOK_MS = 2_000
  * What it cannot:
  * - A process that dies between the handler's effect and the record, or is cut off from the broker for longer than the
  *   claim stands, leaves the effect without a record: the handler runs again. Only an effect that is one transaction
- *   with its record is free of that; where it matters, give the message's stream and sequence to whoever has the effect.
+ *   with its record is free of that; where it matters, give the message's stream and sequence to the system that has the effect.
  * - A record that fails after the handler succeeded is logged, and the message is acknowledged all the same.
  * - The same content published twice is two messages: that is what a publisher's message id is for.
  *

@@ -1,4 +1,4 @@
-/** One message for one consumer. The time tells messages of one sequence apart when a stream was made anew. */
+/** One message for one consumer. The time tells messages of one sequence apart when a stream was recreated. */
 export interface OnceKey {
   readonly stream: string
   readonly consumer: string
@@ -31,7 +31,7 @@ export interface OnceRecord {
  */
 export interface OnceStore {
   /**
-   * @returns the claim, or that somebody else has it, or that the message was handled.
+   * @returns the claim, or that another delivery has it, or that the message was handled.
    * @throws KitError `broker_unavailable`, `permission_denied`, `publish_rejected`.
    */
   claim(key: OnceKey): Promise<OnceClaim | 'running' | 'done'>

@@ -23,7 +23,7 @@ export function createMessageRouter<const Publishers extends Readonly<Record<str
       if (!publisher) {
         throw new KitError(
           KitErrorCode.UnknownBrokerType,
-          `broker type ${JSON.stringify(brokerType)} is unknown; those that exist: ${Object.keys(publishers).join(', ')}`,
+          `broker type ${JSON.stringify(brokerType)} is unknown; expected one of: ${Object.keys(publishers).join(', ')}`,
         )
       }
       return (await publisher.publish(channel, message, options)) as never

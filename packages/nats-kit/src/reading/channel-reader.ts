@@ -131,7 +131,7 @@ export class ChannelReader<C extends Channel> {
       throw new KitError(KitErrorCode.StreamDifferent, why)
     }
     this.#incarnation ??= look.incarnation
-    if (look.incarnation !== this.#incarnation) throw this.#replaced('was deleted and made again')
+    if (look.incarnation !== this.#incarnation) throw this.#replaced('was deleted and recreated')
     this.#assertNotBehind(look.lastSeq)
     return look
   }

@@ -12,7 +12,7 @@ export interface ChannelReading<C extends Channel = Channel>
 }
 
 /**
- * Reads what is stored on a channel, and touches nobody who handles it: there is no consumer, nothing is acknowledged,
+ * Reads what is stored on a channel, and does not affect the apps that handle it: there is no consumer, nothing is acknowledged,
  * and nothing of it stays on the broker.
  *
  * - In the order of the stream, each message once. A broker that restarts, a lost connection and a leader that changes

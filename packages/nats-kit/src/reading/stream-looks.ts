@@ -88,7 +88,7 @@ export class StreamLooks {
     const { logger } = this.#connection
     if (isStalled)
       logger.warn({ event: 'readStalled', stream: this.#stream, error: why }, 'reading waits for the stream to answer')
-    else logger.info({ event: 'readResumed', stream: this.#stream }, 'the stream answers; reading goes on')
+    else logger.info({ event: 'readResumed', stream: this.#stream }, 'the stream answers; reading resumes')
   }
 
   async #answered<T>(ask: (manager: JetStreamManager) => Promise<T>): Promise<T> {

@@ -13,7 +13,7 @@ export interface CopiesWithoutReader {
 }
 
 /**
- * Which redriven messages of a stream nobody reads: their dead letters are gone, and they wait until the consumer's app
+ * Which redriven messages of a stream have no reader: their dead letters are gone, and they wait until the consumer's app
  * starts, or for good where it never does.
  *
  * @throws KitError `permission_denied`, `broker_unavailable`.

@@ -25,7 +25,7 @@ export const RedriveSkip = {
   LimitReached: 'limit_reached',
   /** The original left its stream before it could be kept, so there is nothing to send. */
   OriginalLost: 'original_lost',
-  /** Nobody reads what is redriven to this consumer: its app has not run since, or the consumer was removed. */
+  /** Nothing reads what is redriven to this consumer: its app has not run since, or the consumer was removed. */
   NoReader: 'no_reader',
   /** The stream of redriven messages is half full, and this consumer has not read its part of the rest. */
   ReaderBehind: 'reader_behind',
@@ -74,7 +74,7 @@ export interface RedriveReport {
 /**
  * Sends dead letters once more, each to the one consumer that had failed; others of the fan-out do not see it.
  *
- * - Stored first: a letter is removed when the broker holds its message anew.
+ * - Stored first: a letter is removed when the broker holds its message again.
  * - Sent once: a run that ended between the two is made up for by the next. Its message has the same id, and is not
  *   stored again while the earlier copy waits, has failed again, or was sent within ten minutes.
  * - Letters that are stored after it began are not part of it, so a failing consumer makes no loop of one run.
@@ -181,7 +181,7 @@ async function failedAgain(store: DeadLetterStore, entry: DeadLetterEntry): Prom
   const others = await store.others(entry)
   return others.some(
     ({ original, redrives, seq }) =>
-      // Another time is another message, of a stream that was made anew and counts from one again.
+      // Another time is another message, of a recreated stream that counts from one again.
       original.storedNanos === entry.original.storedNanos &&
       (redrives > entry.redrives || (redrives === entry.redrives && entry.seq > SHARES_FROM && seq < SHARES_FROM)),
   )

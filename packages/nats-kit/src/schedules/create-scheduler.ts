@@ -27,8 +27,11 @@ import {
 } from './schedule-when.ts'
 
 const ID = /^[A-Za-z0-9_:@+=-]{1,100}$/
-/** How long it is remembered that a schedule was cancelled: longer than what fell due in that moment takes to be looked at. */
-const CANCELLED_SECONDS = 3_600
+/**
+ * How long it is remembered that a schedule was cancelled: longer than what fell due in that moment takes to be looked at, an
+ * election included. It takes the room of a schedule meanwhile.
+ */
+const CANCELLED_SECONDS = 60
 /** Times that another writer may be first. */
 const MAX_ROUNDS = 8
 const NOTHING: SizedText = { text: '', byteLength: 0 }

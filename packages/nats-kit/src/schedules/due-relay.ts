@@ -23,6 +23,8 @@ const IDLE_HEARTBEAT_MS = 10_000
 const TIMEOUT_MS = 5_000
 const LOOK_MS = 200
 const MAX_LOOK_MS = 5_000
+/** Looks at the start, three seconds of them, that are no trouble yet. */
+const FAILURES_AT_START = 4
 const RETRY_MS = 1_000
 const MAX_RETRY_MS = 60_000
 /** What the server and the kit said of the schedule; the rest is the message's own. */
@@ -52,6 +54,7 @@ export class DueRelay {
   readonly #right = new ShapeRight()
   readonly #running = new Set<Promise<void>>()
   readonly #stopping = new AbortController()
+  #hasRun = false
   #source: PullSource | undefined
   #loop: Promise<void> | undefined
 
@@ -91,8 +94,9 @@ export class DueRelay {
   async #run(): Promise<void> {
     const { signal } = this.#stopping
     for (let failures = 0; !signal.aborted && this.#connection.state !== 'closed';) {
-      if (this.#connection.state === 'connected' && (await this.#isThere())) {
+      if (this.#connection.state === 'connected' && (await this.#isThere(failures))) {
         failures = 0
+        this.#hasRun = true
         this.#state.become('running', 'taking what is due')
         const end = await this.#takeAll()
         if (end.kind === 'moved') continue
@@ -105,7 +109,7 @@ export class DueRelay {
     this.#state.become('stopped', 'asked to stop')
   }
 
-  async #isThere(): Promise<boolean> {
+  async #isThere(failures: number): Promise<boolean> {
     const { schedules, stream, channel } = this.#store.place
     try {
       const manager = await jetstreamManager(this.#connection.client, { checkAPI: false, timeout: TIMEOUT_MS })
@@ -113,7 +117,9 @@ export class DueRelay {
       await ensureConsumer(manager, schedules, config, this.#connection.logger, this.#right)
       return true
     } catch (error) {
-      this.#state.become('recovering', KitError.from(error).message)
+      // Streams are brought about at the same time as this begins.
+      const isStarting = !this.#hasRun && failures < FAILURES_AT_START
+      this.#state.become(isStarting ? 'starting' : 'recovering', KitError.from(error).message)
       return false
     }
   }

@@ -5,7 +5,7 @@ import type { Connection } from '../connection/connection.ts'
 /** A busy event loop may look at its socket this late. */
 export const HEARTBEAT_GRACE_MS = 500
 
-/** The last sequences that a consumer mentioned. A message's are read only when somebody asks. */
+/** The last sequences that a consumer mentioned. A message's are read only when they are asked for. */
 export class LastSequences {
   #reply: Uint8Array | undefined
   #stream = 0

@@ -6,7 +6,7 @@ export type SourceEnd =
   | { readonly kind: 'gone'; readonly detail: string }
   /** Nothing is heard from the broker although something should be. */
   | { readonly kind: 'silent'; readonly detail: string }
-  /** The connection was lost and is back, or the broker moved the consumer: begin anew at once. */
+  /** The connection was lost and is back, or the broker moved the consumer: start again at once. */
   | { readonly kind: 'moved'; readonly detail: string }
   /** The broker refuses what was asked. */
   | { readonly kind: 'refused'; readonly detail: string }

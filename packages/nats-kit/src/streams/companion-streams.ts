@@ -30,10 +30,10 @@ const MAX_SHARE_LETTERS = 1_000
 const SCHEDULE_HEADER_BYTES = 8 * 1024
 const MAX_SCHEDULES = 100_000
 
-/** How long a dead letter waits for somebody to look at it. */
+/** How long a dead letter waits for a person to look at it. */
 const DEAD_LETTER_AGE_NS = 28 * DAY_NS
 
-/** How often a dead letter is sent again unless somebody says otherwise. */
+/** How often a dead letter is sent again unless another number is given. */
 export const DEFAULT_MAX_REDRIVES = 3
 
 /** Where the dead letters of a stream are stored. */
@@ -44,7 +44,7 @@ export function deadLetterStreamName(stream: string): string {
 /**
  * `dead-letter.<stream>.<consumer>.<sequence>.<nanoseconds when it was stored>`: one subject for each message and
  * consumer, so the broker can be asked to keep one letter of it whichever way it comes. The time tells messages of one
- * sequence apart when a stream was made anew. Each app may publish its own consumers' letters and no others.
+ * sequence apart when a stream was recreated. Each app may publish its own consumers' letters and no others.
  */
 export function deadLetterSubject(stream: string, consumer: string, seq: number | string, storedNanos: string): string {
   return `dead-letter.${stream}.${consumer}.${seq}.${storedNanos}`
@@ -193,7 +193,7 @@ export function withCompanions(stream: Stream, replicas?: number): readonly Decl
       name: deadLetterStreamName(stream.name),
       description: `Messages of ${stream.name} that could not be handled.`,
       subjects: [`dead-letter.${stream.name}.>`],
-      // A full store refuses the next dead letter, loudly, rather than drop one that nobody has read.
+      // A full store refuses the next dead letter, loudly, rather than drop one that has not been read.
       discard: DiscardPolicy.New,
       max_age: DEAD_LETTER_AGE_NS,
       max_msgs: limits.deadLetters,

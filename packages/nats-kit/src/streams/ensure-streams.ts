@@ -36,7 +36,7 @@ export interface EnsureStreamsOptions {
   /** At least so many copies of each stream. Not given: new streams get their declaration's, existing ones keep theirs. */
   readonly replicas?: number
   /**
-   * Whether somebody watches the dead letters, through a consumer beside them, which is made as well. With `verify` it is
+   * Whether an app watches the dead letters, through a consumer beside them, which is made as well. With `verify` it is
    * not looked for: the watch says what it lacks, and nothing else waits for it. Default false.
    */
   readonly watched?: boolean

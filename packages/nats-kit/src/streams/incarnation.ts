@@ -5,7 +5,7 @@ export const MIGRATING_KEY = 'alarm-bus.migrating'
 export const INCARNATION_KEY = 'alarm-bus.incarnation'
 
 /**
- * Which stream of its name it is: the moment it was made. One that was deleted and made anew is another stream, whose
+ * Which stream of its name it is: the moment it was made. One that was deleted and recreated is another stream, whose
  * sequences count from one again. One that was migrated has the messages of the one before under their sequences, so it
  * goes on being that one.
  */

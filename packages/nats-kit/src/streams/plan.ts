@@ -56,7 +56,7 @@ function undeclaredChanges(declared: DeclaredStreamConfig, live: StreamConfig): 
     .map(([field, { unset, immutable = false }]) => ({ field, live: found[field], declared: unset, immutable }))
 }
 
-/** Key by key: what somebody else notes on a stream, the server first of all, is theirs. */
+/** Key by key: what another tool notes on a stream, the server first of all, is theirs. */
 function metadataChanges(declared: DeclaredStreamConfig, live: StreamConfig): readonly FieldChange[] {
   return Object.entries(declared.metadata ?? {})
     .map(([key, value]) => ({

@@ -17,7 +17,7 @@ export interface TestBusOptions extends Pick<BusOptions, 'contracts'> {
   readonly broker?: Pick<NatsServer, 'url'>
 }
 
-/** A bus on a real broker. Whoever starts it stops it: `await using`, or `stop()`. */
+/** A bus on a real broker. The caller stops it: `await using`, or `stop()`. */
 export interface TestBus extends Bus, AsyncDisposable {
   /** Where the broker listens: `nats://127.0.0.1:41234`. */
   readonly url: string

@@ -4,7 +4,7 @@ import type { NotedConsumer } from '../consumers/note-record.ts'
 /** The key that names the last time that the kit had a consumer go back: another instance's is no other tool's. */
 export const WENT_BACK_KEY = 'alarm-bus.went-back'
 
-/** Which consumer of its name it is: one that was made again, or reset, counts its deliveries anew. */
+/** Which consumer of its name it is: one that was made again, or reset, counts its deliveries from the start. */
 export interface ConsumerIdentity {
   readonly created: string
   /** Which time the kit had it go back last; undefined where it never did. */

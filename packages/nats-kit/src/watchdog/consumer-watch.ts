@@ -28,7 +28,7 @@ export interface Work {
   takeLeftRetries(firstSeq: number): { readonly certain: readonly number[]; readonly possible: readonly number[] }
 }
 
-/** A stream of which this share passed between two looks is one to look at soon: it may drop what nobody saw. */
+/** A stream of which this share passed between two looks is one to look at soon: it may drop what no consumer saw. */
 const BUSY_SHARE = 4
 
 /** Watches one consumer with what its runner finds out anyway. */

@@ -24,7 +24,7 @@ export interface GapWatchOf {
   readonly sharedLookMs: number
 }
 
-/** Of which stream and which consumer the positions are: one that was recreated counts anew. */
+/** Of which stream and which consumer the positions are: one that was recreated counts from the start. */
 interface Identity {
   readonly streamCreated: string
   readonly consumer: ConsumerIdentity
@@ -33,7 +33,7 @@ interface Identity {
 /**
  * Notices messages that left the stream before the consumer saw them: dropped by a limit, expired, or purged. What can
  * be known, and what cannot, is in decisions/010. A loss is reported when it is proven, so another channel's messages
- * never raise an alarm; where nobody looked, the doubt is reported as what it is.
+ * never raise an alarm; where it was not watched, the doubt is reported as what it is.
  */
 export class GapWatch {
   readonly #connection: Connection

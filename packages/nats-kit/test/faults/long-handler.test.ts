@@ -52,7 +52,7 @@ test.each(['pull', 'push'] as const)(
   },
 )
 
-test('a handler that outlasts its limit is told to stop, and the message comes again', async () => {
+test('a handler that outlasts its limit is told to stop, and the message is redelivered', async () => {
   const scene = await setScene({ servers: [broker.current.url], onEnd })
   const { journal } = scene
   const consuming = await scene.open({ name: 'app' })

@@ -145,7 +145,7 @@ describe('nothing is sent', () => {
 })
 
 describe('no answer', () => {
-  test('because nobody is there is told at once', async () => {
+  test('because no responder runs is told at once', async () => {
     const { requester, division } = await setScene(broker.current)
     // The request's own time is 20 s, longer than this test may take.
     const error = await failure(requester.request(division, { a: 1, b: 1 }))
@@ -204,7 +204,7 @@ describe('more than may run at once', () => {
     expect(most).toBe(2)
   })
 
-  test('are not begun when nobody waits for them any more', async () => {
+  test('are not begun after their caller has stopped waiting', async () => {
     const { requester, division, answer } = await setScene(broker.current)
     const begun: number[] = []
     let release = (): void => undefined

@@ -55,7 +55,7 @@ describe('what a caller is answered', () => {
     expect(asker.logs.lines.filter(({ fields }) => fields['event'] === 'messageUnreadable')).toEqual([])
   })
 
-  test('by somebody who guesses is passed over', async () => {
+  test('by a client that guesses is ignored', async () => {
     const { requester, division, asker } = await setScene(broker.current)
     const other = await open(broker.current)
     let inbox = ''

@@ -205,3 +205,8 @@ test('what fell due in the moment of its cancellation, and was stored behind it,
   await waitFor(() => delivered.length === 2, { deadlineMs: 20_000 })
   expect(delivered.map(({ id }) => id)).toEqual(['first', 'second'])
 })
+
+test('on a broker without streams an app that schedules starts without an error', async () => {
+  const { logger } = await scene()
+  expect(logger.lines.filter(({ level }) => level === 'error' || level === 'warn')).toEqual([])
+})

@@ -18,22 +18,21 @@ interface Counts {
 export function countPublishes(registry: Registry): (publisher: StoredPublisher) => StoredPublisher {
   const registers = [registry]
   const channels = new Map<string, Counts>()
-  registry.registerMetric(
-    new Counter({
-      name: 'alarm_bus_published_total',
-      help: 'Messages given to the publisher; result is stored, duplicate or failed.',
-      labelNames: ['channel', 'result'],
-      registers: [],
-      collect() {
-        this.reset()
-        for (const [channel, counts] of channels) {
-          for (const result of ['stored', 'duplicate', 'failed'] as const) {
-            if (counts[result] > 0) this.inc({ channel, result }, counts[result])
-          }
+  const published = new Counter({
+    name: 'alarm_bus_published_total',
+    help: 'Messages given to the publisher; result is stored, duplicate or failed.',
+    labelNames: ['channel', 'result'],
+    registers: [],
+    collect() {
+      this.reset()
+      for (const [channel, counts] of channels) {
+        for (const result of ['stored', 'duplicate', 'failed'] as const) {
+          if (counts[result] > 0) this.inc({ channel, result }, counts[result])
         }
-      },
-    }),
-  )
+      }
+    },
+  })
+  registry.registerMetric(published)
   const failures = new Counter({
     name: 'alarm_bus_publish_failures_total',
     help: 'Messages that were not stored, by the code of the error.',
@@ -47,17 +46,16 @@ export function countPublishes(registry: Registry): (publisher: StoredPublisher)
     buckets: BUCKETS_SECONDS,
     registers,
   })
-  registry.registerMetric(
-    new Gauge({
-      name: 'alarm_bus_publishes_in_flight',
-      help: 'Calls of the publisher that have not ended.',
-      labelNames: ['channel'],
-      registers: [],
-      collect() {
-        for (const [channel, { calls, ended }] of channels) this.set({ channel }, calls - ended)
-      },
-    }),
-  )
+  const inFlight = new Gauge({
+    name: 'alarm_bus_publishes_in_flight',
+    help: 'Calls of the publisher that have not ended.',
+    labelNames: ['channel'],
+    registers: [],
+    collect() {
+      for (const [channel, { calls, ended }] of channels) this.set({ channel }, calls - ended)
+    },
+  })
+  registry.registerMetric(inFlight)
   const countsOf = (channel: string): Counts => {
     const known = channels.get(channel)
     if (known) return known
