@@ -6,7 +6,10 @@ export function toDeclaredApps(apps: readonly App[]): string {
     ...app,
     publishes: publishes.map(nameOf),
     schedules: schedules.map(nameOf),
-    handles: handles.map(({ channel, ...settings }) => ({ ...settings, channel: channel.name })),
+    // The stored requests that it answers follow from `answers`.
+    handles: handles.flatMap(({ channel, ofRequest, ...settings }) =>
+      ofRequest ? [] : [{ ...settings, channel: channel.name }],
+    ),
     reads: reads.map(nameOf),
     hears: hears.map(nameOf),
     asks: asks.map(nameOf),
