@@ -58,7 +58,7 @@ test('without a file and without --yes nothing is confirmed, so nothing is chang
   // Asked, and not answered with yes; then with it.
   const no = await opsOf(broker, { ANSWER: 'y' }, 'apply')
   expect(no).toMatchObject({ code: 1, err: 'ops apply: not confirmed; nothing was changed\n' })
-  expect(no.asked).toEqual([`${STREAM_NAMES.length + CURSORS.length + 7} to create. Type "yes" to do it: `])
+  expect(no.asked).toEqual([`${STREAM_NAMES.length + CURSORS.length + 9} to create. Type "yes" to do it: `])
   expect(await manager.streams.list().next()).toEqual([])
   expect(await opsOf(broker, { ANSWER: 'yes' }, 'apply')).toMatchObject({ code: 0 })
   expect(await manager.streams.list().next()).toHaveLength(STREAM_NAMES.length)

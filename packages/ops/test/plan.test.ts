@@ -35,8 +35,8 @@ afterEach(async () => {
 /** Streams that have a cursor for those who watch dead letters. */
 const CURSORS = contracts.streams.flatMap(({ name }) => [`${name}_DLQ`, `${name}_DLQ_SHARES`])
 
-/** With the consumers of three handlers, and of what is redriven to them. */
-const TO_CREATE = STREAM_NAMES.length + CURSORS.length + 7
+/** With the consumers of three handlers and a stored request, of what is redriven to them, and of what falls due. */
+const TO_CREATE = STREAM_NAMES.length + CURSORS.length + 9
 
 const ops = (command: string, ...flags: string[]) => opsOf(broker, {}, command, ...flags)
 const plan = async () => JSON.parse((await ops('plan', '--json')).out) as Plan
