@@ -33,6 +33,9 @@ const apps = await readApps()
 const handling = apps.filter(({ handles }) => handles.length > 0)
 const publishing = apps.filter(({ publishes }) => publishes.length > 0)
 
+/** Channels; stored requests have tests of their own. */
+const handlesOf = (app: App): App['handles'] => app.handles.filter(({ ofRequest }) => !ofRequest)
+
 /** What the file said when kits before 1.0 were released: an app is deployed before the broker is given the new one. */
 const OLD_USERS = readFileSync(new URL('before-1.0/nats.permissions.conf', import.meta.url), 'utf8')
 
@@ -94,7 +97,7 @@ async function startInstance(
     streams: { mode: 'verify' },
     subscriber: {
       ...how,
-      handlers: app.handles.map(({ channel }) =>
+      handlers: handlesOf(app).map(({ channel }) =>
         defineHandler(
           filled(channel),
           ({ text }, context) => {
@@ -141,9 +144,9 @@ describe('an app that handles does its whole job', () => {
     const own = app.fanOutInstances > 0 && (await startInstance(broker, app, { mode, delivery: 'fan-out', instanceId }))
     const running = own ? [shared, own] : [shared]
     const endings = own ? ['', `_${instanceId}`] : ['']
-    for (const { channel } of app.handles) await fill(broker, channel)
+    for (const { channel } of handlesOf(app)) await fill(broker, channel)
 
-    const names = app.handles.map(({ channel }) => channel.name)
+    const names = handlesOf(app).map(({ channel }) => channel.name)
     const handled = names.flatMap((name) => [`${name} once 1`, `${name} twice 2`])
     const letters = names.flatMap((name) => [`${name} invalid_message`, `${name} handler_gave_up`])
     for (const instance of running) {
@@ -154,7 +157,7 @@ describe('an app that handles does its whole job', () => {
       expect(instance.letters.toSorted()).toEqual(letters.toSorted())
     }
     // The broker's own word that everything is settled: four messages, one of them twice.
-    for (const { channel } of app.handles) {
+    for (const { channel } of handlesOf(app)) {
       const stream = contracts.streamOf(channel).name
       for (const ending of endings) {
         const durable = `${app.name}_${channel.name}${ending}`

@@ -39,17 +39,20 @@ const names = async () => {
     .sort()
 }
 
+/** Its channels; stored requests have tests of their own. */
+const handlesOf = (app: App): App['handles'] => app.handles.filter(({ ofRequest }) => !ofRequest)
+
 /** An app that only says it is handled, as its declaration has it. */
 function start(app: App, options: object = {}): { readonly bus: Bus; readonly logs: ReturnType<typeof collectLogs> } {
   const logs = collectLogs()
   const bus = createBus({
     contracts,
     // What it does beside consuming is not asked here.
-    app: { ...app, answers: [], asks: [], reads: [], hears: [], watchesBus: false },
+    app: { ...app, handles: handlesOf(app), answers: [], asks: [], reads: [], hears: [], watchesBus: false },
     logger: logs,
     connection: { servers: [broker.server.url], name: app.name, auth: authOf(app.name as User) },
     streams: { mode: 'verify' },
-    subscriber: { ...options, handlers: app.handles.map(({ channel }) => defineHandler(channel, () => undefined)) },
+    subscriber: { ...options, handlers: handlesOf(app).map(({ channel }) => defineHandler(channel, () => undefined)) },
   })
   void bus.start()
   return { bus, logs }
@@ -84,6 +87,8 @@ test('an app that declares fan-out has a consumer for each instance, which stays
     `alarm-consumer_alarm-to-bot_${one}`,
     `alarm-consumer_alarm-to-bot_${one}_redrive`,
   ])
+  // Instances share the requests that are stored.
+  expected.push('alarm-consumer_sink-test', 'alarm-consumer_sink-test_redrive')
   expect(await names()).toEqual(expected.sort())
   const { config } = await manager.consumers.info('BASQUIAT_STREAM', 'alarm-consumer_alarm-to-bot_1')
   expect(config).toMatchObject({ ack_wait: 7_000_000_000, filter_subject: 'alarm.to.bot', max_deliver: -1 })
@@ -109,6 +114,12 @@ test('what is declared otherwise since is changed where the server lets it, and 
       stream: 'BASQUIAT_STREAM',
       consumer: 'alarm-consumer_alarm-to-bot',
       fields: [{ field: 'ack_wait', before: 60_000_000_000, after: 45_000_000_000 }],
+    },
+    {
+      action: 'update',
+      stream: 'BASQUIAT_STREAM',
+      consumer: 'alarm-consumer_sink-test',
+      fields: [{ field: 'ack_wait', before: 30_000_000_000, after: 45_000_000_000 }],
     },
   ])
   await apply(declared)

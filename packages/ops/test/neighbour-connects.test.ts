@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { connect as connectTcp, type Socket } from 'node:net'
-import { type App, contracts } from '@alarm-bus/contracts'
+import { alarmToBot, type App, contracts } from '@alarm-bus/contracts'
 import { waitFor } from '@alarm-bus/nats-kit/testing'
 import { expect, onTestFinished, test } from 'vitest'
 import { readApps } from '../src/apps/read-apps.ts'
@@ -13,7 +13,7 @@ const STREAM = 'BASQUIAT_STREAM'
 const MIB = 1024 * 1024
 const apps = await readApps()
 const [hostile] = apps.filter(({ handles }) => handles.length > 0) as [App]
-const [well] = apps.filter(({ publishes }) => publishes.length > 0) as [App]
+const [well] = apps.filter(({ publishes }) => publishes.includes(alarmToBot)) as [App]
 const conf = wholeConf()
 const limitOf = (pattern: RegExp): number => Number(pattern.exec(conf)?.[1])
 const SERVER_CONNECTIONS = limitOf(/^max_connections: (\d+)/m)

@@ -27,7 +27,9 @@ test.each(PAIRS)(
     const [consumer] = consumersOf(hostile)
     const subjectAt = (i: number): string =>
       consumer ? `dead-letter.${STREAM}.${consumer.durable}.${i}.1` : `idempotency.${STREAM}.${i}`
-    for (let i = 0; i < LETTERS; i++) {
+    // One that has neither fills nothing, and asks all the same.
+    const letters = consumer || hostile.idempotency ? LETTERS : 0
+    for (let i = 0; i < letters; i++) {
       client.publish(subjectAt(i), 'x')
       if (i % 1_000 === 999) await client.request(subjectAt(LETTERS + i), 'x', { timeout: 30_000 })
     }

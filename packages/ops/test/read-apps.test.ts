@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { alarmToBot, alarmToLog, basquiatStream } from '@alarm-bus/contracts'
+import { alarmToBot, alarmToLog, sinkTest } from '@alarm-bus/contracts'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { readApps } from '../src/apps/read-apps.ts'
 import { repository } from './harness.ts'
@@ -22,9 +22,13 @@ test('every app of this repository declares itself', async () => {
   const [alarmConsumer, logConsumer, producer] = ['alarm-consumer', 'log-consumer', 'producer'].map((name) =>
     apps.find((app) => app.name === name),
   )
-  expect(alarmConsumer?.handles).toEqual([{ channel: alarmToBot }])
+  expect(alarmConsumer?.handles).toEqual([
+    { channel: alarmToBot },
+    // Of the request that it answers.
+    { channel: sinkTest.stored?.channel, ofRequest: true },
+  ])
   expect(logConsumer?.handles).toEqual([{ channel: alarmToBot }, { channel: alarmToLog }])
-  expect(producer).toMatchObject({ handles: [], publishes: basquiatStream.channels, idempotency: true })
+  expect(producer).toMatchObject({ handles: [], publishes: [alarmToBot, alarmToLog], idempotency: true })
 })
 
 test('an app without a declaration, without "app", or with another name is told by its file', async () => {

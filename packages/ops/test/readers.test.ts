@@ -40,7 +40,12 @@ async function start(isOneAccount: boolean): Promise<TestBroker> {
     ? oneAccount(renderAccounts(permissions, { oneAccount: true })['nats.permissions.conf'])
     : renderAccounts(permissions)
   const broker = await startBroker({ files, env })
-  await applyStreams({ servers: [broker.server.url], auth: authOf('admin'), streams: contracts.streams })
+  await applyStreams({
+    servers: [broker.server.url],
+    auth: authOf('admin'),
+    streams: contracts.streams,
+    consumers: { apps, contracts },
+  })
   return broker
 }
 
@@ -109,7 +114,12 @@ test('without the right to read, reading ends with an error at once', { timeout:
     [...apps.filter((one) => one !== app), lacking].map((one) => appPermissions(one, contracts)),
   )
   await using broker = await startBroker({ files, env })
-  await applyStreams({ servers: [broker.server.url], auth: authOf('admin'), streams: contracts.streams })
+  await applyStreams({
+    servers: [broker.server.url],
+    auth: authOf('admin'),
+    streams: contracts.streams,
+    consumers: { apps, contracts },
+  })
   const bus = busOf(broker, app, { listeners: [defineListener(alarmToLog, () => undefined)] })
   await expect(bus.read(alarmToBot, { from: 'start' }).next()).rejects.toMatchObject({
     code: KitErrorCode.PermissionDenied,

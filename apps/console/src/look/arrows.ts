@@ -25,7 +25,7 @@ export function arrowsOf(
   rates: Rates,
   moves: Moves,
 ): readonly Arrow[] {
-  const declared = apps.flatMap((app) => declaredConsumers(app, contracts)).filter(({ pulls }) => !pulls)
+  const declared = apps.flatMap((app) => declaredConsumers(app, contracts)).filter(({ takes }) => takes === 'messages')
   const streams = new Map(look.streams.map((one) => [one.stream.name, one]))
   const lives = (one: DeclaredConsumer): boolean => streams.get(one.stream)?.consumers.has(one.name) === true
   return declared.flatMap((one) => {

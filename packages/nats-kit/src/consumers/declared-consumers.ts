@@ -26,6 +26,8 @@ export interface DeclaredConsumer {
   readonly made: Readonly<Record<'pull' | 'push', Partial<ConsumerConfig>>>
   /** Undefined where the declaration does not say, and as it is may be right. */
   readonly mode: 'pull' | 'push' | undefined
+  /** What it takes: what the app handles, what is redriven to it, or what is due of what it scheduled. */
+  readonly takes: 'messages' | 'redriven' | 'due'
   /** Whether it pulls for certain, whatever the app's way of consuming is. */
   readonly pulls: boolean
   /** Where one that is made begins. */
@@ -62,11 +64,12 @@ export function declaredConsumers(
       const redrive = redriveConsumerOf(spec)
       const pulling = redriveSettings(settings.pull)
       return [
-        { ...of, ...main, mode: way.mode, pulls: false, startAt },
+        { ...of, ...main, mode: way.mode, takes: 'messages' as const, pulls: ofRequest, startAt },
         {
           ...of,
           ...declaredAs(app, redrive, { pull: pulling, push: pulling }, {}),
           mode: 'pull' as const,
+          takes: 'redriven' as const,
           pulls: true,
           startAt: 'all' as const,
         },
@@ -91,6 +94,7 @@ function takingWhatIsDue(app: App, contracts: Contracts): readonly DeclaredConsu
       config: { filter_subject, ack_policy, max_deliver, ack_wait, inactive_threshold: null },
       made: { pull: made, push: made },
       mode: 'pull' as const,
+      takes: 'due' as const,
       pulls: true,
       startAt: 'all' as const,
     }

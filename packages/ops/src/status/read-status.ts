@@ -24,10 +24,10 @@ export function statusOf(
   const live = new Map(observed.consumers.map((info) => [`${info.stream_name}/${info.name}`, info]))
   const all = apps.flatMap((app) => declaredConsumers(app, contracts))
   // Each has one beside it for what is redriven to it.
-  const declared = all.filter(({ pulls }) => !pulls)
+  const declared = all.filter(({ takes }) => takes === 'messages')
   const consumers = declared.flatMap((one) => {
     const info = live.get(keyOf(one))
-    const redrive = all.find((other) => other.pulls && isSame(one, other))
+    const redrive = all.find((other) => other.takes === 'redriven' && isSame(one, other))
     const redriven = redrive && live.get(keyOf(redrive))
     return info ? [consumerStatus(one, info, redriven, letters, now)] : []
   })
