@@ -14,17 +14,19 @@ export interface Snapshot extends ReleasedContracts {
 const count = z.int().min(1)
 const compatibility = z.enum(['backward', 'forward', 'full', 'none'])
 const part = z.object({ maxBytes: count, schema: z.record(z.string(), z.unknown()) })
-const schema = z.object({
+// Strict, so that what a release keeps and this does not know is an error and not passed over.
+const schema = z.strictObject({
   contractsVersion: z.string(),
   digest: z.string(),
   channels: z.array(
-    z.object({
+    z.strictObject({
       name: z.string(),
       version: count,
       compatibility,
       subject: z.string(),
       stream: z.string(),
       maxMessageBytes: count,
+      key: z.string().optional(),
       previous: z.string().nullable(),
       schema: z.record(z.string(), z.unknown()),
       publishedBy: z.array(z.string()).optional(),
@@ -32,7 +34,7 @@ const schema = z.object({
     }),
   ),
   streams: z.array(
-    z.object({
+    z.strictObject({
       name: z.string(),
       storage: z.enum(['file', 'memory']),
       maxAgeMs: count,
@@ -47,7 +49,7 @@ const schema = z.object({
   ),
   requests: z
     .array(
-      z.object({
+      z.strictObject({
         name: z.string(),
         version: count,
         compatibility,
@@ -55,6 +57,7 @@ const schema = z.object({
         request: part,
         response: part,
         errors: z.record(z.string(), part),
+        stored: z.object({ stream: z.string(), timeoutMs: count, keepReplyMs: count }).optional(),
         askedBy: z.array(z.string()).optional(),
         answeredBy: z.array(z.string()).optional(),
       }),
