@@ -62,8 +62,11 @@ test(
     const seqs: number[] = []
     let ended = false
     const publish = async (): Promise<void> => {
-      while (!ended)
+      while (!ended) {
+        // Not more than is stored in a moment: how fast a busy machine stores is not asked here.
+        await waitFor(() => ended || seqs.length - linesOf(app, 'logStored').length < 200, { deadlineMs: 40_000 })
         seqs.push((await publishing.publisher.publish(alarmToLog, { message: `alarm ${seqs.length}` })).seq)
+      }
     }
     const publishers = [publish(), publish(), publish(), publish()]
     for (let round = 0; round < 15; round++) {
