@@ -39,7 +39,8 @@ export async function runMessage(argv: readonly string[], to: Terminal = termina
       const path = `/channels/${name}/messages/${encodeURIComponent(id)}`
       const answer = await askProducer(to.environment, path, { timeoutMs: waitMs })
       if (answer.status === 200) found.push(answer.body)
-      else if (!isUnknown(answer)) failed.push(`${name}: ${problemOf(answer)}`)
+      // The producer has no route for a channel that it does not publish on; one that was named is an error.
+      else if (!isUnknown(answer, channel === undefined)) failed.push(`${name}: ${problemOf(answer)}`)
     }
     if (found.length === 0 && failed.length > 0) throw new Error(failed.join('; '))
     if (wantsJson) to.say(JSON.stringify({ id, found }, null, 2))
@@ -53,8 +54,9 @@ export async function runMessage(argv: readonly string[], to: Terminal = termina
   }
 }
 
-function isUnknown({ status, body }: ProducerAnswer): boolean {
-  return status === 404 && String(body['type']).endsWith('unknown-message')
+function isUnknown({ status, body }: ProducerAnswer, anyChannel: boolean): boolean {
+  const type = String(body['type'])
+  return status === 404 && (type.endsWith('unknown-message') || (anyChannel && type.endsWith('unknown-channel')))
 }
 
 /** `name: value` for all that is known, a line each, indented below what it belongs to. */
