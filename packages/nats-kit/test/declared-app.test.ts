@@ -1,6 +1,14 @@
 import { type AppOptions, defineApp } from '@alarm-bus/contracts'
 import { expect, test } from 'vitest'
-import { type BusOptions, defineHandler, defineListener, KitErrorCode, createBus } from '../src/index.ts'
+import {
+  type BusOptions,
+  createBus,
+  defineHandler,
+  defineListener,
+  KitErrorCode,
+  kvOnceStore,
+  onceOnly,
+} from '../src/index.ts'
 import { collectLogs, waitFor } from '../src/testing.ts'
 import { makeContracts, onEnd, startBroker } from './harness.ts'
 
@@ -46,6 +54,12 @@ test('what is not as declared is refused at start', () => {
     code,
     message: expect.stringContaining('holds ids to one message without declaring so'),
   })
+  const remembering = onceOnly(handler, { store: kvOnceStore() })
+  expect(refused({ handles: [made.toBot] }, { subscriber: { handlers: [remembering] } })).toMatchObject({
+    code,
+    message: expect.stringContaining('remembers what was handled (onceOnly) without declaring so; add onceOnly: true'),
+  })
+  expect(refused({ handles: [made.toBot], onceOnly: true }, { subscriber: { handlers: [remembering] } })).toBeUndefined()
   const listener = defineListener(made.toLog, () => undefined)
   expect(refused({ publishes: [made.toBot] }, { listeners: [listener] })).toMatchObject({
     code,

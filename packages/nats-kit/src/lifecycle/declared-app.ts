@@ -22,6 +22,11 @@ export function refuseUndeclared(
   if (does.publishes && app.publishes.length === 0) refuse('it has a publisher, but declares no channel to publish on')
   if (does.idempotency && !app.idempotency)
     refuse('it holds ids to one message without declaring so; add idempotency to its declaration')
+  // A store that the subscriber opens; one that is handed over open is its maker's.
+  if (!app.onceOnly && does.handlers.some(({ uses = [] }) => uses.some((user) => 'claim' in user)))
+    refuse(
+      'it remembers what was handled (onceOnly) without declaring so; add onceOnly: true to its declaration, then `pnpm ops permissions`',
+    )
   if (does.asks && app.asks.length === 0) refuse('it has a requester, but declares no request to ask')
   const undeclared = does.answers.filter((request) => !app.answers.includes(request))
   const unanswered = app.answers.filter((request) => !does.answers.includes(request))
