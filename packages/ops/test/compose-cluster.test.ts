@@ -68,8 +68,6 @@ describe('docker-compose.cluster.yml', () => {
       expect(environment, name).toEqual({ NATS_SERVERS: everyServer })
       expect(after, name).toEqual({ ...brokers, streams: { condition: 'service_completed_successfully' } })
     }
-    const volumes = ['./.secrets/nui-cluster.json:/clicontexts/alarm-bus.json:ro']
-    expect(clusterServices['nui']).toMatchObject({ volumes })
   })
 
   test('has the secrets of docker-compose.yml, which its services take from there, and those of the routes', () => {

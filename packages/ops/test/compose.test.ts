@@ -32,11 +32,11 @@ interface Service {
 
 const text = readFileSync(`${repository}docker-compose.yml`, 'utf8')
 const compose = parse(text, { merge: true }) as {
-  readonly services: Readonly<Record<'nats' | 'streams' | 'nui', Service>>
+  readonly services: Readonly<Record<'nats' | 'streams', Service>>
   readonly volumes: Readonly<Record<string, unknown>>
   readonly secrets: Readonly<Record<string, { readonly file: string }>>
 }
-const { nats, streams, nui } = compose.services
+const { nats, streams } = compose.services
 const services: Readonly<Record<string, Service | undefined>> = compose.services
 const conf = wholeConf()
 
@@ -56,11 +56,9 @@ describe('docker-compose.yml', () => {
     },
   )
 
-  test('what has no login is out of reach: NUI runs when asked for, beside the broker alone, and the monitor answers the broker’s own container', () => {
-    expect(nui.profiles).toEqual(['nui'])
+  test('what has no login is out of reach: what observes is beside what it observes, and the monitor answers the broker’s own container', () => {
     const onNetwork = (network: string): readonly string[] =>
       Object.entries(services).flatMap(([name, service]) => (service?.networks?.includes(network) ? [name] : []))
-    for (const network of nui.networks ?? []) expect(onNetwork(network)).toEqual(['nats', 'nui'])
     expect(onNetwork('database')).toEqual(['log-consumer', 'postgres'])
     expect(onNetwork('dashboards')).toEqual(['prometheus', 'grafana', 'collector', 'tempo'])
     expect(onNetwork('observability').toSorted()).toEqual(
@@ -129,7 +127,6 @@ describe('docker-compose.yml', () => {
   test('images are pinned to one release', () => {
     // A digest may stand behind each (`pnpm pins`).
     expect(nats.image.split('@')[0]).toBe(`nats:${PINNED_VERSION}-alpine`)
-    expect(nui.image).toMatch(/^ghcr\.io\/nats-nui\/nui:\d+\.\d+\.\d+(@sha256:[0-9a-f]{64})?$/)
   })
 
   test('the broker runs on nats.setup.conf with TLS, keeps its files, syncs always, and gets time to end', () => {
@@ -204,7 +201,6 @@ describe('docker-compose.yml', () => {
         NATS_TLS_CA_FILE: '/run/secrets/ca.pem',
         NATS_TLS_HANDSHAKE_FIRST: 'true',
       })
-    expect(nui.environment).toEqual({ SSL_CERT_FILE: '/run/secrets/ca.pem' })
   })
 
   test('the streams are applied once, by an image that the checkout builds', () => {
@@ -283,11 +279,5 @@ describe('docker-compose.yml', () => {
     expect({ status, stdout }).toEqual(starts ? { status: 0, stdout: 'runs postgres\n' } : { status: 1, stdout: '' })
     expect(stderr).not.toContain('dev-only')
     expect(postgres?.environment).toMatchObject({ NODE_ENV: '${NODE_ENV:-production}' })
-  })
-
-  test('NUI knows the broker, and is up when it answers', () => {
-    expect(nui.volumes).toEqual(['./.secrets/nui.json:/clicontexts/alarm-bus.json:ro'])
-    expect(nui.restart).toBe('unless-stopped')
-    expect(nui.healthcheck).toBeDefined()
   })
 })

@@ -88,7 +88,7 @@ test('every image, archive and pnpm of this repository gets pinned', async () =>
   for (const { image, build } of Object.values(services)) {
     expect(image).toMatch(build === undefined ? /:v?[\d.]+[\w.-]*@sha256:[0-9a-f]{64}$/ : /^[\w-]+:local$/)
   }
-  expect(services['nui']?.image.split('@')[1]).toBe(registry.digest('nats-nui/nui', '0.9.2'))
+  expect(services['prometheus']?.image.split('@')[1]).toBe(registry.digest('prom/prometheus', 'v3.5.0'))
   const { RELEASE_HASHES } = (await import(join(checkout.root, HASHES_FILE))) as { readonly RELEASE_HASHES: unknown }
   expect(RELEASE_HASHES).toEqual({
     [ARCHIVE]: sha256('archive'),

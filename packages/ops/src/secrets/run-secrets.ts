@@ -53,9 +53,6 @@ export async function runSecrets(
     // For the profile `postgres`: DATABASE_URL_FILE names this file.
     const database = `postgres://alarm-bus:${passwords.get('POSTGRES_PASSWORD')}@postgres:5432/alarm-bus`
     write(out, 'DATABASE_URL', database)
-    const admin = passwords.get('NATS_ADMIN_PASSWORD') as string
-    write(out, 'nui.json', nuiContext('tls://nats:4222', admin))
-    write(out, 'nui-cluster.json', nuiContext(BROKERS.map((name) => `tls://${name}:4222`).join(), admin))
     return await runCertificates(['--out', join(out, 'tls')], output)
   } catch (error) {
     output.error(`ops secrets: ${(error as Error).message}`)
@@ -78,15 +75,6 @@ function passwordIn(folder: string, name: string, given: string | undefined, out
   write(folder, name, password)
   output.log(`${file}  ${isGiven ? 'taken over' : 'made'}`)
   return password
-}
-
-/** A connection in the form of the nats command's contexts; the inbox is the one that nats.admin.conf allows admin. */
-function nuiContext(url: string, password: string): string {
-  return JSON.stringify(
-    { description: 'alarm bus', url, user: 'admin', password, inbox_prefix: '_INBOX_admin' },
-    null,
-    2,
-  )
 }
 
 function write(folder: string, name: string, text: string): void {
