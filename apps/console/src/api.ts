@@ -532,6 +532,30 @@ export interface Requests {
   }[]
 }
 
+/** `GET /api/schedules`: what waits for its time, the first of each channel. */
+export interface Schedules {
+  readonly channels: readonly {
+    readonly channel: string
+    /** Whose instances publish what is due; null where no app declares to. */
+    readonly scheduledBy: string | null
+    readonly waiting: readonly ScheduledMessage[]
+    /** More wait than are shown. */
+    readonly more: boolean
+  }[]
+}
+export interface ScheduledMessage {
+  readonly id: string
+  /** Null for what is delivered again and again. */
+  readonly atMs: number | null
+  /** What is delivered again and again: every so many milliseconds, or as cron says. */
+  readonly everyMs: number | null
+  readonly cron: string | null
+  readonly timeZone: string | null
+  readonly scheduledAtMs: number
+  readonly body: unknown
+  readonly hidden: readonly string[]
+}
+
 // -------------------------------------------------------------------------------------------------------- audit
 
 /** Query of `GET /api/audit`. */

@@ -13,6 +13,7 @@ import type {
   LetterPage,
   MessageFound,
   Overview,
+  Schedules,
   Streams,
 } from '../src/api.ts'
 import { type Client, createClient } from './support/client.ts'
@@ -210,6 +211,27 @@ test('channels, consumers, streams and messages are shown as they are', async ()
   expect((await viewer.get('/api/channels/nope')).status).toBe(404)
   expect((await viewer.get('/api/consumers/BASQUIAT_STREAM/nope')).status).toBe(404)
   expect((await viewer.get('/api/dead-letters?reason=nope')).body.errors).toMatchObject([{ path: '/reason' }])
+})
+
+test('what waits for its time is shown, whoever scheduled it', async () => {
+  expect((await viewer.get<Schedules>('/api/schedules')).body).toEqual({
+    channels: [{ channel: 'alarm-to-bot', scheduledBy: 'producer', waiting: [], more: false }],
+  })
+  const at = new Date(Date.now() + 3_600_000)
+  await publisher.schedule(alarmToBot, { message: 'later' }, { at }, { id: 'later-1' })
+  await publisher.schedule(
+    alarmToBot,
+    { message: 'daily' },
+    { cron: '0 9 * * *', timeZone: 'Asia/Seoul' },
+    { id: 'daily-1' },
+  )
+  const [channel] = (await viewer.get<Schedules>('/api/schedules')).body.channels
+  expect(channel?.waiting).toMatchObject([
+    { id: 'later-1', atMs: at.getTime(), everyMs: null, cron: null, body: { message: 'later' }, hidden: [] },
+    { id: 'daily-1', atMs: null, cron: '0 9 * * *', timeZone: 'Asia/Seoul' },
+  ])
+  for (const id of ['later-1', 'daily-1']) expect(await publisher.cancel(alarmToBot, id)).toBe(true)
+  expect((await viewer.get<Schedules>('/api/schedules')).body.channels[0]?.waiting).toEqual([])
 })
 
 test('a tail shows what is published from then on, and goes on behind the last event', async () => {

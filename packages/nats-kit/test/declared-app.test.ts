@@ -59,7 +59,9 @@ test('what is not as declared is refused at start', () => {
     code,
     message: expect.stringContaining('remembers what was handled (onceOnly) without declaring so; add onceOnly: true'),
   })
-  expect(refused({ handles: [made.toBot], onceOnly: true }, { subscriber: { handlers: [remembering] } })).toBeUndefined()
+  expect(
+    refused({ handles: [made.toBot], onceOnly: true }, { subscriber: { handlers: [remembering] } }),
+  ).toBeUndefined()
   const listener = defineListener(made.toLog, () => undefined)
   expect(refused({ publishes: [made.toBot] }, { listeners: [listener] })).toMatchObject({
     code,

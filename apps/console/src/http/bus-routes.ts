@@ -5,6 +5,7 @@ import type { FastifyInstance } from 'fastify'
 import { auditQuery, messageQuery, type Requests, type StreamDetail, type Streams } from '../api.ts'
 import type { Audit } from '../audit/audit.ts'
 import { findMessage, type FindMessageOptions } from '../messages/find-message.ts'
+import { readSchedules } from '../messages/schedules.ts'
 import { checked } from './checked.ts'
 import type { Readers } from './readers.ts'
 
@@ -26,7 +27,7 @@ export interface BusRoutesOptions extends FindMessageOptions {
   readonly readers: Readers
 }
 
-/** Streams, requests, a message, and who did what. */
+/** Streams, requests, schedules, a message, and who did what. */
 export function busRoutes(http: FastifyInstance, options: BusRoutesOptions): void {
   const { bus, contracts, apps, audit, readers } = options
 
@@ -55,6 +56,8 @@ export function busRoutes(http: FastifyInstance, options: BusRoutesOptions): voi
       errors: Object.keys(one.errors),
     })),
   }))
+
+  http.get('/schedules', () => readSchedules(bus.connection, contracts, apps))
 
   http.get<{ Params: { id: string } }>('/messages/:id', async (request, reply) => {
     const { by } = checked('query', messageQuery, request.query)

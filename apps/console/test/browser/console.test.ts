@@ -44,6 +44,7 @@ const PAGES = {
   message: '/messages?q=id-html',
   streams: '/streams',
   requests: '/requests',
+  schedules: '/schedules',
   audit: '/audit',
   'not-found': '/nowhere',
 } as const
@@ -70,6 +71,7 @@ beforeAll(async () => {
     defineHandler(alarmToLog, () => undefined),
   ])
   publisher = createJetStreamPublisher(await stack.as('producer'), { contracts })
+  await publisher.schedule(alarmToBot, { message: 'tomorrow' }, { delayMs: 86_400_000 }, { id: 'tomorrow-1' })
 })
 
 afterAll(async () => {

@@ -13,6 +13,7 @@ import { Login } from './pages/login.tsx'
 import { Message } from './pages/message.tsx'
 import { Overview } from './pages/overview.tsx'
 import { Requests } from './pages/requests.tsx'
+import { Schedules } from './pages/schedules.tsx'
 import { Streams } from './pages/streams.tsx'
 import { Shell } from './shell.tsx'
 import './styles/tokens.css'
@@ -70,6 +71,7 @@ function App() {
         <Route path="/messages" component={Message} />
         <Route path="/streams" component={Streams} />
         <Route path="/requests" component={Requests} />
+        <Route path="/schedules" component={Schedules} />
         <Route path="/audit" component={Audit} />
         <Route component={NoPage} />
       </Switch>

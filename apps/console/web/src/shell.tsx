@@ -17,6 +17,7 @@ const PAGES = [
   ['/messages', 'message.title'],
   ['/streams', 'streams.title'],
   ['/requests', 'requests.title'],
+  ['/schedules', 'schedules.title'],
   ['/audit', 'audit.title'],
 ] as const
 

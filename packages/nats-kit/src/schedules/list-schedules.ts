@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Channel } from '@alarm-bus/contracts'
+import type { Channel, Contracts } from '@alarm-bus/contracts'
 import { firstValue, readHeaderBlock } from '../codec/header-block.ts'
 import { ScheduleHeader } from '../codec/headers.ts'
 import type { Connection } from '../connection/connection.ts'
 import { KitError, KitErrorCode } from '../errors.ts'
 import { DirectBatches } from '../reading/direct-batches.ts'
 import type { StoredFrame } from '../reading/stored-frame.ts'
-import type { SchedulePlace } from './schedule-place.ts'
+import { type SchedulePlace, schedulePlaces } from './schedule-place.ts'
 import { schedulesOfChannel } from './schedule-subjects.ts'
 import { readWhen } from './schedule-when.ts'
 import type { WaitingMessage } from './scheduler.ts'
@@ -74,4 +74,22 @@ function readJson(data: Uint8Array): unknown {
   } catch {
     return undefined
   }
+}
+
+/**
+ * What waits on a channel, whichever app scheduled it, in the order it was scheduled in; 256 are fetched at a time. It
+ * changes nothing, and takes the right to read the stream of schedules, which `operatesBus` in a declaration gives.
+ *
+ * @throws KitError `schedules_disabled` for a channel that its stream does not list as `scheduled`; `permission_denied`,
+ * `broker_unavailable`.
+ */
+export function listWaiting<C extends Channel>(
+  connection: Connection,
+  contracts: Contracts,
+  channel: C,
+): AsyncGenerator<WaitingMessage<C>, void> {
+  const place = schedulePlaces(contracts, undefined).get(channel)
+  if (!place)
+    throw new KitError(KitErrorCode.SchedulesDisabled, `channel ${JSON.stringify(channel.name)} cannot be scheduled`)
+  return listSchedules(connection, place, channel)
 }

@@ -10,6 +10,7 @@ import type {
   Me,
   MessageFound,
   Requests,
+  Schedules,
   Streams,
 } from '../../../src/api.ts'
 import { get, query, setCsrf } from './client.ts'
@@ -104,6 +105,14 @@ export function useStreams() {
 
 export function useRequests() {
   return useQuery({ queryKey: ['requests'], queryFn: ({ signal }) => get<Requests>('/api/requests', signal) })
+}
+
+export function useSchedules() {
+  return useQuery({
+    queryKey: ['schedules'],
+    queryFn: ({ signal }) => get<Schedules>('/api/schedules', signal),
+    refetchInterval: REFRESH_MS,
+  })
 }
 
 export function useAudit() {
