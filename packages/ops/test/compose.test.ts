@@ -56,9 +56,13 @@ describe('docker-compose.yml', () => {
     },
   )
 
-  test('what has no login is out of reach: what observes is beside what it observes, and the monitor answers the broker’s own container', () => {
+  test('what has no login is out of reach: the administrator’s password is in the broker and the job alone, and the monitor answers the broker’s own container', () => {
     const onNetwork = (network: string): readonly string[] =>
       Object.entries(services).flatMap(([name, service]) => (service?.networks?.includes(network) ? [name] : []))
+    const ofAdmin = Object.keys(services).filter((name) =>
+      JSON.stringify(services[name]).includes('NATS_ADMIN_PASSWORD'),
+    )
+    expect(ofAdmin).toEqual(['nats', 'streams'])
     expect(onNetwork('database')).toEqual(['log-consumer', 'postgres'])
     expect(onNetwork('dashboards')).toEqual(['prometheus', 'grafana', 'collector', 'tempo'])
     expect(onNetwork('observability').toSorted()).toEqual(
