@@ -22,6 +22,8 @@ export function saveRows(kysely: Kysely<Tables>, rows: readonly LogRow[]): Promi
 
 /** The same within a transaction. */
 export async function insertRows(transaction: Kysely<Tables>, rows: readonly LogRow[]): Promise<Batch | undefined> {
+  // No statement inserts nothing.
+  if (rows.length === 0) return undefined
   // Instances that save in different orders would wait for each other for ever.
   const sorted = rows.toSorted(
     (a, b) => a.stored_at_ms - b.stored_at_ms || a.seq - b.seq || (a.stream < b.stream ? -1 : 1),
