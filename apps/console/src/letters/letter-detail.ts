@@ -42,10 +42,14 @@ function issuesOf(text: string | null): readonly Issue[] {
   }
 }
 
-/** What is no JSON may hold anything anywhere, so in a channel with sensitive fields none of it is shown. */
-function bodyOf(data: Uint8Array, channel: string, contracts: Contracts, reveal: boolean): LetterBody {
-  const known = contracts.channels.find(({ name }) => name === channel)
-  const paths = known && !reveal ? sensitivePaths(known.jsonSchema) : []
+/**
+ * What is no JSON may hold anything anywhere, so in a channel with sensitive fields none of it is shown; and of a channel that
+ * is not declared any more nothing is known.
+ */
+export function bodyOf(data: Uint8Array, channel: string, contracts: Contracts, reveal: boolean): LetterBody {
+  // Stored requests have a channel in their stream alone.
+  const known = contracts.streams.flatMap(({ channels }) => channels).find(({ name }) => name === channel)
+  const paths = reveal ? [] : known ? sensitivePaths(known.jsonSchema) : [[]]
   let text: string
   try {
     text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(data)
