@@ -100,6 +100,7 @@ test('a failed message that a limit drops before its next delivery is said to be
   const missed: { readonly from: number; readonly to: number; readonly atLeast: number }[] = []
   connection.events.on('messagesMissed', (detail) => missed.push(detail))
   let failed = 0
+  let handled = 0
   const subscriber = createSubscriber(connection, {
     contracts,
     app: 'app',
@@ -107,7 +108,7 @@ test('a failed message that a limit drops before its next delivery is said to be
     watchdog: { lookMs: 100 },
     handlers: [
       defineHandler(toBot, ({ message }) => {
-        if (message !== 'fails') return
+        if (message !== 'fails') return void handled++
         failed++
         throw new Error('busy')
       }),
@@ -115,10 +116,16 @@ test('a failed message that a limit drops before its next delivery is said to be
   })
   onEnd(() => subscriber.stop(1_000))
   subscriber.start()
+  // Its first look comes before the message.
+  await waitFor(() => subscriber.checks().every(({ ok }) => ok))
   const publisher = createJetStreamPublisher(connection, { contracts })
   await publisher.publish(toBot, { message: 'fails' })
   await waitFor(() => failed === 1)
-  for (let i = 0; i < 10; i++) await publisher.publish(toBot, { message: `m-${i}` })
+  for (let i = 0; i < 10; i++) {
+    await publisher.publish(toBot, { message: `m-${i}` })
+    // One that the limit drops before it was read would be missed as well.
+    await waitFor(() => handled === i + 1)
+  }
   await waitFor(() => missed.length === 1, { deadlineMs: 20_000 })
   expect(missed).toMatchObject([{ stream: stream.name, from: 1, to: 1, atLeast: 1, atMost: 1 }])
 })

@@ -162,6 +162,11 @@ export class MessageProcessor {
     this.#settler.acksTaken()
   }
 
+  /** Whether messages that failed here wait for their next delivery. */
+  get retriesWait(): boolean {
+    return this.#waits.size > 0
+  }
+
   /** Messages that waited for their next delivery and have left the stream, which begins at `firstSeq`; told once. */
   takeLeftRetries(firstSeq: number): ReturnType<RetryWaits['takeLeft']> {
     return this.#waits.takeLeft(firstSeq, performance.now())

@@ -6,6 +6,10 @@ export class RetryWaits {
   /** When each is due, in milliseconds of `performance.now()`, by its sequence in the stream. */
   readonly #dueAt = new Map<number, number>()
 
+  get size(): number {
+    return this.#dueAt.size
+  }
+
   add(seq: number, dueAt: number): void {
     this.#dueAt.delete(seq)
     this.#dueAt.set(seq, dueAt)

@@ -24,6 +24,8 @@ export interface Work {
   readonly lastStoredMs: number | undefined
   /** Told when the broker is seen to take acks. */
   acksTaken(): void
+  /** Whether messages that failed here wait for their next delivery. */
+  readonly retriesWait: boolean
   /** Failed messages that waited for their next delivery, and left the stream, which begins at `firstSeq`; told once. */
   takeLeftRetries(firstSeq: number): { readonly certain: readonly number[]; readonly possible: readonly number[] }
 }
@@ -103,7 +105,7 @@ export class ConsumerWatch {
 
   /** Before the first delivery of every run. */
   async onStart(manager: JetStreamManager, info: NotedConsumer): Promise<void> {
-    await this.#harmless.try(async () => this.#gaps?.look(manager, info, 'start'))
+    await this.#harmless.try(async () => this.#gaps?.look(manager, info, 'start', this.#work.retriesWait))
     this.#runningSince = performance.now()
     this.#progress = { at: performance.now(), settled: this.#work.settled, settledByAll: settledByAll(info) }
     this.#conditions.set(WatchdogCondition.ConsumerDeleted, false, 'the consumer is there again')
@@ -135,7 +137,7 @@ export class ConsumerWatch {
     this.#lookAtCap(info, moved)
     this.#lookAtLag(info)
     this.#tell(info)
-    const stream = await this.#harmless.try(async () => this.#gaps?.look(manager, info, reason))
+    const stream = await this.#harmless.try(async () => this.#gaps?.look(manager, info, reason, this.#work.retriesWait))
     if (stream) this.#lookAtRetries(stream)
     const busy = this.#conditions.any || this.#isBusy(info) || this.#passes(stream)
     this.#last = info
@@ -145,7 +147,7 @@ export class ConsumerWatch {
   /** Leaves behind what the next start compares with. */
   async onStop(manager: JetStreamManager, info: NotedConsumer, reason: LookReason): Promise<void> {
     await this.#harmless.try(async () => {
-      await this.#gaps?.look(manager, info, reason)
+      await this.#gaps?.look(manager, info, reason, this.#work.retriesWait)
       await this.#gaps?.leaveNote(info)
     })
   }

@@ -11,8 +11,8 @@ import { streamLooksOf } from './stream-looks.ts'
 
 /** What looks like a loss is measured again after this long: in the middle of a burst less of it can be proven. */
 const AGAIN_MS = 250
-/** The server counts what waits a moment after it stored it. */
-const SETTLE_MS = 50
+/** The server counts what waits a moment after it stored it; on a busy machine that was more than 50 ms. */
+const SETTLE_MS = 250
 
 export interface GapWatchOf {
   readonly stream: string
@@ -72,11 +72,18 @@ export class GapWatch {
    * Compares the stream and the consumer with what they were.
    *
    * @param info the consumer as it was found just now.
+   * @param retriesWait whether messages that failed here wait for their next delivery: the stream may drop them too.
    * @returns the stream as it was found.
    */
-  async look(manager: JetStreamManager, info: NotedConsumer, reason: LookReason): Promise<StreamInfo> {
+  async look(
+    manager: JetStreamManager,
+    info: NotedConsumer,
+    reason: LookReason,
+    retriesWait: boolean,
+  ): Promise<StreamInfo> {
     const last = this.#baselines.last
-    const atStake = reason !== 'run' || info.num_pending > 0 || last === undefined || last.unread > 0
+    const waits = info.num_pending > 0 || retriesWait
+    const atStake = reason !== 'run' || waits || last === undefined || last.unread > 0
     const notBefore = performance.now() - (atStake ? 0 : this.#of.sharedLookMs)
     const { info: stream } = await streamLooksOf(this.#connection).look(manager, this.#of.stream, notBefore)
     const isFirst = this.#identity === undefined
