@@ -1,4 +1,4 @@
-import { type App, type Channel, contracts, type RequestContract } from '@alarm-bus/contracts'
+import { type App, type Channel, contracts, type RequestContract, type Stream } from '@alarm-bus/contracts'
 import { type Attempt, consumerPowers, consumerSubjects, handling, STREAM_NAMES, STREAM_POWERS } from './permissions.ts'
 
 const streamOf = (channel: Channel): string => contracts.streamOf(channel).name
@@ -73,7 +73,7 @@ export function mayDo(app: App): readonly Attempt[] {
             ]),
       ].map((stream) => `$JS.API.STREAM.INFO.${stream}`),
     ),
-    ...(app.operatesBus ? contracts.streams.flatMap(({ name }) => operateAttempts(name)) : []),
+    ...(app.operatesBus ? contracts.streams.flatMap(operateAttempts) : []),
     ...(app.watchesBus ? contracts.streams.flatMap(({ name }) => watchAttempts(app.name, name)) : []),
     ...publishes(
       [...new Set(app.reads.map(streamOf))].flatMap((stream) => [
@@ -138,8 +138,10 @@ export function watchAttempts(app: string, stream: string): readonly Attempt[] {
 }
 
 /** How consumers stand, and dead letters read, removed and sent again to whichever consumer failed. */
-function operateAttempts(stream: string): readonly Attempt[] {
+function operateAttempts({ name: stream, scheduled }: Stream): readonly Attempt[] {
   return publishes([
+    // What waits is shown; it is scheduled and cancelled by its app alone.
+    ...scheduled.map((channel) => `$JS.API.DIRECT.GET.${stream}_SCHEDULES_${channel.name}`),
     `$JS.API.CONSUMER.LIST.${stream}`,
     `$JS.API.CONSUMER.LIST.${stream}_REDRIVE`,
     ...[`${stream}_DLQ`, `${stream}_DLQ_SHARES`].flatMap((letters) => [
