@@ -12,7 +12,7 @@ import {
 } from '../../src/index.ts'
 import { waitFor } from '../../src/testing.ts'
 import { Dice } from '../dice.ts'
-import { countMessages, onEnd, open, useBroker } from '../harness.ts'
+import { countMessages, manager, onEnd, open, useBroker } from '../harness.ts'
 import { makeKeyed } from './keyed-contracts.ts'
 import { OrderHistory } from './order-history.ts'
 
@@ -92,12 +92,15 @@ test('a poison key stops only itself, for as long as its retries take; its dead 
 })
 
 test('a stop gives back what waits, and the next instance goes on in order', async () => {
-  const { channel, publisher, history, subscribe } = await setScene()
+  const { channel, publisher, history, subscribe, connection, stream } = await setScene()
   const gate = Promise.withResolvers<void>()
   const first = await subscribe({ concurrency: 8 }, () => gate.promise)
   await Promise.all(Array.from({ length: 200 }, (_, n) => publisher.publish(channel, { key: `k${n % 5}`, n })))
-  await waitFor(() => history.ended === 0 && first.checks().every(({ ok }) => ok), { what: 'the first instance' })
-  await sleep(100)
+  const { consumers } = await manager(connection)
+  // One of each key runs, and the others wait in the instance.
+  await waitFor(async () => (await consumers.info(stream.name, `app_${channel.name}`)).num_ack_pending === 200, {
+    what: 'all messages to be with the first instance',
+  })
   const stopping = first.stop(5_000)
   gate.resolve()
   await stopping
